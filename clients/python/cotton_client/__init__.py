@@ -1,0 +1,1 @@
+"""The client of the cotton inspection data service."""

@@ -1,0 +1,1 @@
+"""The cotton inspection data service: api, intake, ledger, registry, grading, summary."""
