@@ -38,12 +38,12 @@ class ValueField:
     dtype: np.dtype[np.signedinteger]
 
     @property
-    def number(self) -> common_pb2.Field:
+    def number(self) -> common_pb2.Field.ValueType:
         """The field's number in the contract's enum Field."""
         return common_pb2.Field.Value(f"FIELD_{self.name.upper()}")
 
     @property
-    def differs(self) -> readings_pb2.Outcome:
+    def differs(self) -> readings_pb2.Outcome.ValueType:
         """The outcome of a repeat that differs in this field first."""
         return readings_pb2.Outcome.Value(f"OUTCOME_EXISTS_WITH_DIFFERENT_{self.name.upper()}")
 
