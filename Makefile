@@ -1,0 +1,84 @@
+# Everything that is done with this project. `make help` lists it.
+#
+# Each target sets up what it needs by itself: a machine needs Python 3.11 or newer (with
+# venv) and make. The environment is .venv, made from the lock files by plain pip and
+# renewed when a lock file or pyproject.toml changes. PYTHON=/path/to/python3 chooses the
+# Python; without it the newest suitable one is taken.
+
+PYTHON ?=
+export PYTHON
+# What the interpreter, pip and the tools of an environment around this one would pick up.
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+
+BIN := .venv/bin
+RUN_READY := .venv/.ready
+DEV_READY := .venv/.ready-dev
+
+# A stamp holds the place it was made in: an environment that came along when the tree was
+# copied or moved would run the code of the old place.
+define made_elsewhere
+$(filter-out $(shell pwd -P),$(shell cat $(1) 2>/dev/null))
+endef
+ifneq ($(call made_elsewhere,$(RUN_READY)),)
+$(RUN_READY) $(DEV_READY): moved
+endif
+
+.PHONY: help run demo test lint format contract lock docs bench dist clean moved
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(RUN_READY) ## start the service with simulated warehouses and keep serving until Ctrl-C
+	$(BIN)/cotton demo --keep-serving
+
+demo: $(RUN_READY) ## the same as run, but end when everything was shown
+	$(BIN)/cotton demo
+
+test: lint ## lint, then all tests
+	$(BIN)/python -m pytest
+
+lint: $(DEV_READY) ## style, types, the contract and its generated code
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/python tools/generate_contract.py --check
+	$(BIN)/buf lint
+	$(BIN)/buf format proto --diff --exit-code
+	$(BIN)/python tools/check_breaking.py
+
+format: $(DEV_READY) ## bring Python and protos into the project's format
+	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
+	$(BIN)/python tools/generate_contract.py
+	$(BIN)/buf format proto --write
+
+contract: $(DEV_READY) ## generate the Python code of the protos
+	$(BIN)/python tools/generate_contract.py
+
+lock: $(DEV_READY) ## pin what pyproject.toml asks for, with hashes
+	$(BIN)/python tools/lock.py
+
+docs: $(DEV_READY) ## write the documents that are made from the code
+	$(BIN)/python tools/generate_docs.py
+
+bench: $(DEV_READY) ## measure, and keep the raw results
+	$(BIN)/python benchmarks/run.py
+
+dist: $(DEV_READY) ## build the wheel and the source archive into dist/
+	$(BIN)/hatchling build
+
+clean: ## remove the environment and all that was built, never the data
+	rm -rf .venv .build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(RUN_READY): requirements.lock pyproject.toml tools/make_environment
+	@tools/make_environment requirements.lock
+	@pwd -P > $@
+
+# The development lock holds the runtime one, so both are ready then.
+$(DEV_READY): requirements-dev.lock requirements.lock pyproject.toml tools/make_environment
+	@tools/make_environment requirements-dev.lock
+	@pwd -P > $@
+	@pwd -P > $(RUN_READY)

@@ -1,0 +1,57 @@
+"""The command `cotton`: one module a command, loaded when it is used."""
+
+from __future__ import annotations
+
+import click
+
+from cotton_client.cli.program import Program
+
+_COMMANDS = {
+    "serve": ("serve", "Run the service."),
+    "send": ("send", "Send files of readings."),
+    "lots": ("lots", "Register lots and record their weights."),
+    "lot": ("lot", "Show the certificate of a lot."),
+    "summary": ("summary", "Add grades up by any keys."),
+    "bale": ("bale", "Show one bale, its reading and its grade."),
+    "simulate": ("simulate", "Make up warehouses, lots and bales that look real."),
+    "demo": ("demo", "Show the whole path on this machine with real and simulated lots."),
+}
+
+
+@click.command(
+    cls=Program,
+    package="cotton_client.cli",
+    lazy_commands=_COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.option(
+    "--server",
+    metavar="HOST:PORT",
+    envvar="COTTON_SERVER",
+    default="127.0.0.1:7410",
+    show_default=True,
+    show_envvar=True,
+    help="The server to talk to.",
+)
+@click.option(
+    "--allow-plaintext",
+    is_flag=True,
+    envvar="COTTON_ALLOW_PLAINTEXT",
+    show_envvar=True,
+    help="Talk to another machine without encryption; only on a trusted network.",
+)
+@click.option(
+    "--traceback", is_flag=True, expose_value=False, help="Show where an error comes from."
+)
+@click.version_option(package_name="cotton-inspection", prog_name="cotton")
+@click.pass_context
+def main(context: click.Context, server: str, allow_plaintext: bool) -> None:
+    """Cotton instrumented public inspection (棉花仪器化公证检验) from the command line.
+
+    Exit codes: 0 done; 1 unexpected error, or the server cannot start; 2 wrong usage; 3 a
+    file cannot be read as it should; 4 the server refused; 5 the server cannot be reached;
+    6 some records were rejected or conflict, the others are stored; 7 not found; 130
+    interrupted.
+    """
+    context.meta["cotton.server"] = server
+    context.meta["cotton.allow_plaintext"] = allow_plaintext

@@ -1,0 +1,78 @@
+"""Errors as a user reads them: what happened, where, what to do, and the exit code."""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+from typing import Final
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from cotton_client import errors
+from cotton_client.cli.exits import Exit
+from cotton_client.render import json_answers
+
+_EXITS: Final = (
+    (errors.ConfigurationError, Exit.USAGE),
+    (errors.InputError, Exit.BAD_INPUT),
+    (errors.NotFound, Exit.NOT_FOUND),
+    (errors.Unavailable, Exit.UNAVAILABLE),
+    (errors.Refused, Exit.REFUSED),
+)
+
+
+def report(error: Exception, *, as_json: bool, with_traceback: bool) -> Exit:
+    """Writes the error to standard error, as text or JSON; gives the exit code."""
+    if with_traceback:
+        traceback.print_exception(error)
+    while isinstance(error, ExceptionGroup):
+        # Uploads that run at once fail together; the first failure says why.
+        error = error.exceptions[0]
+    if isinstance(error, click.exceptions.Abort):
+        click.echo("Interrupted.", err=True)
+        return Exit.INTERRUPTED
+    if isinstance(error, click.ClickException) and not as_json:
+        error.show()
+        return Exit.USAGE
+    known = _as_cotton_error(error)
+    if as_json:
+        click.echo(json.dumps(json_answers.error(known), ensure_ascii=False), err=True)
+    else:
+        _print(known)
+    if isinstance(error, click.ClickException):
+        return Exit.USAGE
+    return next((code for kind, code in _EXITS if isinstance(known, kind)), Exit.UNEXPECTED)
+
+
+def _as_cotton_error(error: Exception) -> errors.CottonError:
+    """The error itself, or one that says of it what a user needs."""
+    if isinstance(error, errors.CottonError):
+        return error
+    if isinstance(error, click.ClickException):
+        return errors.ConfigurationError(
+            error.format_message(), reason="USAGE", remedy="See --help of the command."
+        )
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return errors.CottonError(
+            f"{where}{error.strerror or error}.",
+            reason="OPERATING_SYSTEM",
+            remedy="Check the path, its permissions and the space on the disk.",
+        )
+    return errors.CottonError(
+        f"Unexpected {type(error).__name__}: {error}",
+        reason="UNEXPECTED",
+        remedy="Run it again with `cotton --traceback …` and report what it prints.",
+    )
+
+
+def _print(error: errors.CottonError) -> None:
+    """What happened, the fields at fault, and what to do."""
+    console = Console(file=sys.stderr, highlight=False, soft_wrap=True)
+    console.print(Text.assemble(("Error: ", "bold red"), error.message))
+    for violation in error.violations:
+        console.print(Text(f"  {violation.field}: {violation.description}"))
+    console.print(Text.assemble(("What to do: ", "bold"), error.remedy))

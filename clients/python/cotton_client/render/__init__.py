@@ -1,0 +1,1 @@
+"""Answers of the service as a person or a program reads them: terminal pages and JSON."""

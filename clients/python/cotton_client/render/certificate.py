@@ -1,0 +1,263 @@
+"""A lot's certificate as a page for the terminal, in English and Chinese."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from rich.console import Group
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from cotton_client.render import names
+from cotton_client.render.parts import UNKNOWN, Bar, fields, heading, or_unknown
+from cotton_client.render.values import count, fixed, kilograms, share
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from cotton.inspection.v1 import summary_pb2
+    from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+
+_OUTSTANDING: Final = "bold yellow"
+_OFFICIAL: Final = "bold green"
+
+
+class Certificate:
+    """The page of one certificate; it fits terminals from 72 columns on."""
+
+    def __init__(self, answer: summary_pb2.GetLotCertificateResponse) -> None:
+        self._answer = answer
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Heading, lot, weight, quality, classes, and what the figures rest on."""
+        width = options.max_width
+        yield _heading(self._answer)
+        yield heading("Lot 批次")
+        yield fields(_lot(self._answer), width)
+        yield heading("Weight 重量")
+        yield from _weight(self._answer, width)
+        yield heading("Quality 质量")
+        yield from _quality(self._answer, width)
+        yield from _notes(self._answer)
+
+
+def _heading(answer: summary_pb2.GetLotCertificateResponse) -> Panel:
+    """Lot number and mark, or why there is no mark."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    grid.add_row("Lot 批号", Text(answer.lot.lot_no, style="bold"))
+    grid.add_row("Mark 质量标识", _mark(answer))
+    grid.add_row("State 状态", or_unknown(names.LOT_STATES.get(answer.state, "")))
+    return Panel(
+        grid,
+        title="Inspection certificate 棉花公证检验证书",
+        title_align="left",
+        border_style="dim",
+    )
+
+
+def _mark(answer: summary_pb2.GetLotCertificateResponse) -> Text:
+    """The mark, or the part of it that is not there."""
+    if answer.mark:
+        return Text(answer.mark, style=_OFFICIAL)
+    if not answer.figures.bales:
+        reason = "no bale of the lot has been graded 尚未检验"
+    elif not answer.main_colour:
+        reason = "the lot has no main colour grade 无主体颜色级"
+    elif not answer.length_level:
+        reason = "no bale has a length 无长度值"
+    else:
+        reason = "main micronaire grade undefined 无主体马克隆值级"
+    return Text(f"none: {reason}", style=_OUTSTANDING)
+
+
+def _lot(answer: summary_pb2.GetLotCertificateResponse) -> Iterator[tuple[str, str]]:
+    """What is known of the lot; what is not is left out."""
+    lot = answer.lot
+    gin = " ".join(filter(None, (lot.gin_code, lot.gin_name)))
+    yield "Bales 包数", _bales(answer)
+    yield "Season 年度", f"{answer.season}/{(answer.season + 1) % 100:02d}" if answer.season else ""
+    yield "Standard 标准", or_unknown(answer.standard)
+    yield "Cotton type 类型", names.COTTON_TYPES.get(lot.cotton_type, "")
+    yield "Gin 加工厂", gin
+    yield "Picked 采摘", names.PICKING_MODES.get(lot.picking_mode, "")
+    yield "Warehouse 仓库", lot.warehouse
+    yield "Agency 在库机构", lot.agency
+    yield "Region 区域", lot.region
+    yield "Division 师", lot.division
+    yield "Regiment 团场", lot.regiment
+    yield "County 县", lot.county
+    yield "Origin 产地", lot.origin
+    yield "Traceability 追溯", lot.traceability_unit
+    yield "Channel 渠道", names.CHANNELS.get(lot.channel, "")
+    yield "Laboratory 实验室", ", ".join(answer.laboratories)
+    yield "Inspected 检验日期", _days(answer)
+    yield "Certificate 证书号", lot.quality_certificate_no
+
+
+def _bales(answer: summary_pb2.GetLotCertificateResponse) -> str:
+    """Bales read, and of how many declared."""
+    read = count(answer.figures.bales + answer.bales_under_other_standards)
+    declared = answer.lot.declared_bales
+    return f"{read} read of {count(declared)} declared" if declared else f"{read} read"
+
+
+def _days(answer: summary_pb2.GetLotCertificateResponse) -> str:
+    """The day or days of inspection."""
+    first, last = answer.first_inspected_on, answer.last_inspected_on
+    return first if first == last else f"{first} to {last}"
+
+
+def _weight(answer: summary_pb2.GetLotCertificateResponse, width: int) -> Iterator[RenderableType]:
+    """Gross to conditioned, as the scale's record states them."""
+    if not answer.HasField("weight"):
+        yield Text("not weighed yet 尚未检重", style=_OUTSTANDING)
+        return
+    weight, record = answer.weight, answer.weight.record
+    yield fields(
+        [
+            ("Gross 毛重", f"{kilograms(record.gross)} kg"),
+            ("Tare 皮重", f"{kilograms(record.tare)} kg"),
+            ("Net 净重", f"{kilograms(weight.net)} kg"),
+            ("Regain 回潮率", share(record.regain) if record.HasField("regain") else UNKNOWN),
+            ("Trash 含杂率", share(record.trash) if record.HasField("trash") else UNKNOWN),
+            ("Weighed 检重", record.scale),
+            ("Certificate 证书号", record.weight_certificate_no),
+        ],
+        width,
+    )
+    if weight.HasField("conditioned"):
+        line = Text("Conditioned weight 公定重量  ", style="bold")
+        line.append(f"{kilograms(weight.conditioned)} kg", style=_OFFICIAL)
+        bales = answer.figures.bales + answer.bales_under_other_standards
+        if bales:
+            line.append(
+                f"  ({kilograms(_per_bale(weight.conditioned, bales), 1)} kg a bale)", "dim"
+            )
+        yield line
+    else:
+        yield Text(
+            "No conditioned weight 无公定重量: regain and trash are not both known",
+            style=_OUTSTANDING,
+        )
+
+
+def _per_bale(hundredths: int, bales: int) -> int:
+    """Hundredths of a kg a bale, rounded once to 0.1 kg, half to even."""
+    tenths, rest = divmod(hundredths, 10 * bales)
+    if 2 * rest > 10 * bales or (2 * rest == 10 * bales and tenths % 2):
+        tenths += 1
+    return tenths * 10
+
+
+def _quality(answer: summary_pb2.GetLotCertificateResponse, width: int) -> Iterator[RenderableType]:
+    """Main grades, means, and every class with a bar."""
+    figures = answer.figures
+    if not figures.bales:
+        yield Text("not inspected yet 尚未检验质量", style=_OUTSTANDING)
+        return
+    yield fields(_main(answer), width)
+    yield Text()
+    yield _means(figures, names.is_metric(answer.standard))
+    yield Text()
+    yield _classes(figures)
+
+
+def _main(answer: summary_pb2.GetLotCertificateResponse) -> Iterator[tuple[str, str]]:
+    """The grades that stand for the whole lot."""
+    figures = answer.figures
+    colour = answer.main_colour or "none 无主体颜色级"
+    yield "Main colour 主体颜色级", colour
+    yield "Length level 长度级", str(answer.length_level or UNKNOWN)
+    yield "Main micronaire 主体级", answer.main_micronaire or "undefined 无"
+    yield "Strength 断裂比强度", or_unknown(figures.strength.tier)
+    yield "Uniformity 长度整齐度", or_unknown(figures.uniformity.tier)
+    yield "Foreign fibre 异性纤维", _foreign_fibre(figures)
+
+
+def _foreign_fibre(figures: summary_pb2.GradeFigures) -> str:
+    """Bales with foreign fibre, of those that were looked at."""
+    if not figures.bales_examined_for_foreign_fibre:
+        return "not examined 未检"
+    return (
+        f"{count(figures.bales_with_foreign_fibre)} of"
+        f" {count(figures.bales_examined_for_foreign_fibre)} bales"
+    )
+
+
+def _means(figures: summary_pb2.GradeFigures, metric: bool) -> Table:
+    """Mean, smallest and largest of every measure that was taken."""
+    table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="dim")
+    table.add_column("Measure 指标", no_wrap=True)
+    for name in ("Mean 平均", "Min 最小", "Max 最大", "Bales 包数"):
+        table.add_column(name, justify="right", no_wrap=True)
+    measures = [
+        ("Length 长度", "mm" if metric else "in", figures.length),
+        ("Micronaire 马克隆值", "", figures.micronaire),
+        ("Strength 断裂比强度", "cN/tex" if metric else "g/tex", figures.strength),
+        ("Uniformity 长度整齐度", "%", figures.uniformity),
+        ("Short fibre 短纤维率", "%", figures.short_fibre),
+        ("Reflectance 反射率 Rd", "%", figures.rd),
+        ("Yellowness 黄度 +b", "", figures.plus_b),
+    ]
+    for label, unit, measure in measures:
+        if measure.bales:
+            table.add_row(
+                f"{label} [dim]{unit}[/dim]",
+                fixed(measure.mean_to_hundredths, 2),
+                fixed(measure.min, 1),
+                fixed(measure.max, 1),
+                count(measure.bales),
+            )
+    return table
+
+
+def _classes(figures: summary_pb2.GradeFigures) -> Table:
+    """Every class that has bales: bales, printed share, mean, and a bar."""
+    table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="dim", expand=True)
+    table.add_column("Shares 占比", no_wrap=True)
+    table.add_column("Class 级", no_wrap=True)
+    table.add_column("Bales 包数", justify="right", no_wrap=True)
+    table.add_column("Share 占比", justify="right", no_wrap=True)
+    table.add_column("Mean 平均", justify="right", no_wrap=True)
+    table.add_column("", ratio=1)
+    items: list[tuple[str, Sequence[summary_pb2.ClassShare], str]] = [
+        ("Colour 颜色级", figures.colours, "cyan"),
+        ("Length 长度级", figures.length.classes, "green"),
+        ("Micronaire 马克隆值级", figures.micronaire_grades, "magenta"),
+        ("  by tier 分档", figures.micronaire.classes, "magenta"),
+        ("Strength 断裂比强度", figures.strength.classes, "blue"),
+        ("Uniformity 长度整齐度", figures.uniformity.classes, "yellow"),
+        ("Preparation 轧工质量", figures.preparations, "white"),
+    ]
+    for label, classes, style in items:
+        for place, each in enumerate(classes):
+            table.add_row(
+                "" if place else label,
+                each.name,
+                count(each.bales),
+                share(each.share),
+                fixed(each.mean, 1) if each.HasField("mean") else "",
+                Bar(each.share, 10_000, style=style),
+            )
+    if figures.bales_ungraded_in_colour:
+        table.add_row(
+            "Without colour 未定级", "", count(figures.bales_ungraded_in_colour), "", "", ""
+        )
+    return table
+
+
+def _notes(answer: summary_pb2.GetLotCertificateResponse) -> Iterator[RenderableType]:
+    """What the figures rest on, and what a reader must know of them."""
+    notes = []
+    if answer.bales_under_other_standards:
+        bales = count(answer.bales_under_other_standards)
+        notes.append(f"{bales} bales of this lot were graded by another standard and are left out.")
+    if not answer.standard and answer.figures.bales:
+        notes.append("No standard is loaded for this cotton: readings are stored, not graded.")
+    if notes:
+        yield Group(Text(), *[Text(note, style=_OUTSTANDING) for note in notes])
+    rules = f" · rules 规则 {answer.grading_version}" if answer.grading_version else ""
+    yield Text(f"\nRevision 版本 {answer.revision}{rules}", style="dim")

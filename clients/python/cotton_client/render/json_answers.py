@@ -1,0 +1,354 @@
+"""Answers as JSON objects: the contract of --json, described in docs/cli.md.
+
+Decimals are strings in real units in their shortest exact form, counts are integers, what
+is not known is null, and every answer names its revision.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from cotton_client.render import names
+from cotton_client.render.values import shortest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from cotton.inspection.v1 import lots_pb2, readings_pb2, summary_pb2, trace_pb2
+
+    from cotton_client.client import LotsReceipt, UploadTotals
+    from cotton_client.errors import CottonError
+
+Json = dict[str, Any]
+
+_MEASURES = (
+    "length",
+    "uniformity",
+    "short_fibre",
+    "strength",
+    "elongation",
+    "micronaire",
+    "maturity",
+    "rd",
+    "plus_b",
+    "trash_area",
+    "moisture",
+)
+_NUMBERS = (
+    "trash_count",
+    "spinning_consistency",
+    "colour_grade",
+    "instrument_colour_grade",
+    "colour_quadrant",
+    "leaf_grade",
+    "extraneous_matter",
+)
+
+_UPLOAD_COUNTS = (
+    "received",
+    "created",
+    "existing",
+    "conflicting",
+    "rejected",
+    "warned",
+    "unregistered",
+    "batches",
+    "repeated_batches",
+    "resent_batches",
+)
+
+
+def certificate(answer: summary_pb2.GetLotCertificateResponse) -> Json:
+    """A lot's certificate."""
+    weight = answer.weight if answer.HasField("weight") else None
+    return {
+        "revision": answer.revision,
+        "lot_no": answer.lot.lot_no,
+        "state": names.lot_state(answer.state),
+        "season": answer.season or None,
+        "standard": answer.standard or None,
+        "grading_version": answer.grading_version or None,
+        "mark": answer.mark or None,
+        "main_colour": answer.main_colour or None,
+        "length_level": answer.length_level or None,
+        "main_micronaire": answer.main_micronaire or None,
+        "first_inspected_on": answer.first_inspected_on or None,
+        "last_inspected_on": answer.last_inspected_on or None,
+        "laboratories": list(answer.laboratories),
+        "bales_under_other_standards": answer.bales_under_other_standards,
+        "lot": lot(answer.lot),
+        "weight": None if weight is None else certificate_weight(weight),
+        "figures": figures(answer.figures),
+    }
+
+
+def lot(lot: lots_pb2.Lot) -> Json:
+    """A lot as it was registered."""
+    return {
+        "lot_no": lot.lot_no,
+        "gin_code": lot.gin_code or None,
+        "gin_name": lot.gin_name or None,
+        "warehouse": lot.warehouse or None,
+        "region": lot.region or None,
+        "division": lot.division or None,
+        "regiment": lot.regiment or None,
+        "county": lot.county or None,
+        "cotton_type": names.cotton_type(lot.cotton_type),
+        "picking_mode": names.picking_mode(lot.picking_mode),
+        "channel": names.channel(lot.channel),
+        "traceability_unit": lot.traceability_unit or None,
+        "origin": lot.origin or None,
+        "agency": lot.agency or None,
+        "declared_bales": lot.declared_bales or None,
+        "gate_in_at": instant(lot.gate_in_at_s),
+        "standard": lot.standard or None,
+        "quality_certificate_no": lot.quality_certificate_no or None,
+    }
+
+
+def certificate_weight(weight: summary_pb2.CertificateWeight) -> Json:
+    """What a lot weighs; kilograms and percent."""
+    record = weight.record
+    return {
+        "gross_kg": shortest(record.gross),
+        "tare_kg": shortest(record.tare),
+        "net_kg": shortest(weight.net),
+        "conditioned_kg": _present(weight, "conditioned"),
+        "regain_percent": _present(record, "regain"),
+        "trash_percent": _present(record, "trash"),
+        "resolution_kg": shortest(record.resolution),
+        "truck_gross_kg": shortest(record.truck_gross) if record.truck_gross else None,
+        "truck_tare_kg": shortest(record.truck_tare) if record.truck_tare else None,
+        "scale": record.scale or None,
+        "operator": record.operator or None,
+        "weighed_at": instant(record.weighed_at_s),
+        "weight_certificate_no": record.weight_certificate_no or None,
+    }
+
+
+def figures(figures: summary_pb2.GradeFigures) -> Json:
+    """Grades of a set of bales."""
+    return {
+        "bales": figures.bales,
+        "bales_ungraded_in_colour": figures.bales_ungraded_in_colour,
+        "colours": classes(figures.colours),
+        "length": measure(figures.length),
+        "micronaire": measure(figures.micronaire),
+        "micronaire_grades": classes(figures.micronaire_grades),
+        "strength": measure(figures.strength),
+        "uniformity": measure(figures.uniformity),
+        "rd": measure(figures.rd),
+        "plus_b": measure(figures.plus_b),
+        "short_fibre": measure(figures.short_fibre),
+        "preparations": classes(figures.preparations),
+        "bales_examined_for_foreign_fibre": figures.bales_examined_for_foreign_fibre,
+        "bales_with_foreign_fibre": figures.bales_with_foreign_fibre,
+    }
+
+
+def measure(summary: summary_pb2.MeasureSummary) -> Json:
+    """One measure over bales."""
+    return {
+        "bales": summary.bales,
+        "sum": shortest(summary.sum),
+        "mean": _present(summary, "mean_to_hundredths"),
+        "mean_to_tenths": _present(summary, "mean_to_tenths"),
+        "min": _present(summary, "min"),
+        "max": _present(summary, "max"),
+        "tier": summary.tier or None,
+        "classes": classes(summary.classes),
+    }
+
+
+def classes(shares: Iterable[summary_pb2.ClassShare]) -> list[Json]:
+    """The classes of an item that have bales."""
+    return [
+        {
+            "class": each.name,
+            "bales": each.bales,
+            "share_percent": shortest(each.share),
+            "mean": _present(each, "mean"),
+        }
+        for each in shares
+    ]
+
+
+def summary(answer: summary_pb2.SummariseGradesResponse) -> Json:
+    """A grade summary."""
+    return {
+        "revision": answer.revision,
+        "standards": list(answer.standards),
+        "weighting": answer.weighting,
+        "grading_version": answer.grading_version or None,
+        "rows": [summary_row(row) for row in answer.rows],
+        "total": summary_row(answer.total),
+    }
+
+
+def summary_row(row: summary_pb2.SummaryRow) -> Json:
+    """One group of a summary."""
+    return {
+        "keys": {str(names.summary_key(each.key)): each.value or None for each in row.keys},
+        "lots": row.lots,
+        "lots_unregistered": row.lots_unregistered,
+        "lots_weighed": row.lots_weighed,
+        "lots_with_conditioned_weight": row.lots_with_conditioned_weight,
+        "declared_bales": row.declared_bales,
+        "bales": row.bales,
+        "bales_unregistered": row.bales_unregistered,
+        "bales_without_standard": row.bales_without_standard,
+        "gross_kg": shortest(row.gross),
+        "tare_kg": shortest(row.tare),
+        "net_kg": shortest(row.net),
+        "conditioned_kg": shortest(row.conditioned),
+        "figures": figures(row.figures),
+    }
+
+
+def bale(answer: trace_pb2.GetBaleResponse) -> Json:
+    """One bale, its reading and its grade."""
+    reading, grade = answer.reading, answer.grade
+    usda = reading.WhichOneof("bale") == "usda_bale"
+    return {
+        "revision": answer.revision,
+        "bale_code": None if usda else reading.bale_code,
+        "usda_bale_id": reading.usda_bale.bale_id if usda else None,
+        "crop_year": reading.usda_bale.crop_year if usda else None,
+        "gin_code": answer.gin_code or None,
+        "baled_on": answer.baled_on or None,
+        "bale_number": answer.bale_number or None,
+        "lot_registered": answer.lot_registered,
+        "stored_at_revision": answer.stored_at_revision,
+        "row": answer.row,
+        "producer_id": answer.producer_id,
+        "received_at": instant_us(answer.received_at_us),
+        "reading": _reading(reading),
+        "grade": {
+            "standard": grade.standard or None,
+            "colour_grade": grade.colour_grade or None,
+            "length_level": grade.length_level or None,
+            "micronaire_tier": grade.micronaire_tier or None,
+            "micronaire_grade": grade.micronaire_grade or None,
+            "strength_tier": grade.strength_tier or None,
+            "uniformity_tier": grade.uniformity_tier or None,
+            "preparation": grade.preparation or None,
+        },
+    }
+
+
+def upload(totals: UploadTotals) -> Json:
+    """What became of the bales of an upload."""
+    return {
+        "revision": totals.revision,
+        "batches": totals.batches,
+        "received": totals.received,
+        "created": totals.created,
+        "existing": totals.existing,
+        "conflicting": totals.conflicting,
+        "rejected": totals.rejected,
+        "warned": totals.warned,
+        "unregistered": totals.unregistered,
+        "repeated_batches": totals.repeated_batches,
+        "resent_batches": totals.resent_batches,
+        "issues": [_issue(each.bale, each.outcome) for each in totals.issues],
+        "existing_bales": [
+            {"first": bales.start, "count": len(bales)} for bales in totals.existing_bales
+        ],
+    }
+
+
+def uploads(files: Sequence[tuple[str, UploadTotals]]) -> Json:
+    """What became of every file that was sent."""
+    return {
+        "revision": max((totals.revision for _, totals in files), default=0),
+        **{name: sum(getattr(totals, name) for _, totals in files) for name in _UPLOAD_COUNTS},
+        "files": [{"file": name, **upload(totals)} for name, totals in files],
+    }
+
+
+def lots_receipt(receipt: LotsReceipt) -> Json:
+    """What became of lots or weights."""
+    return {
+        "revision": receipt.revision,
+        "repeated": receipt.repeated,
+        "received": receipt.received,
+        "created": receipt.created,
+        "existing": receipt.existing,
+        "conflicting": receipt.conflicting,
+        "rejected": receipt.rejected,
+        "results": [
+            {
+                "record": each.row + 1,
+                "lot_no": each.lot_no,
+                "outcome": names.lot_outcome(each.outcome),
+                "field": names.field(each.field),
+                "received": each.received or None,
+                "stored": each.stored or None,
+                "message": each.message or None,
+            }
+            for each in receipt.results
+        ],
+    }
+
+
+def error(error: CottonError) -> Json:
+    """An error, as it goes to standard error."""
+    body: Json = {"reason": error.reason, "message": error.message, "remedy": error.remedy}
+    if error.violations:
+        body["violations"] = [
+            {"field": each.field, "description": each.description} for each in error.violations
+        ]
+    if error.metadata:
+        body["metadata"] = error.metadata
+    return {"error": body}
+
+
+def instant(seconds: int) -> str | None:
+    """A moment in UTC, ISO 8601 to the second; None when not known."""
+    if not seconds:
+        return None
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def instant_us(microseconds: int) -> str | None:
+    """A moment in UTC, ISO 8601 to the microsecond; None when not known."""
+    text = instant(microseconds // 1_000_000)
+    return text and f"{text[:-1]}.{microseconds % 1_000_000:06d}Z"
+
+
+def _issue(bale: int, outcome: readings_pb2.BaleOutcome) -> Json:
+    """One bale that conflicts or was rejected."""
+    return {
+        "record": bale,
+        "bale": outcome.bale,
+        "outcome": names.outcome(outcome.outcome),
+        "field": names.field(outcome.field),
+        "rule": names.rule(outcome.rule),
+        "received": outcome.received or None,
+        "stored": outcome.stored or None,
+        "limit": outcome.limit or None,
+    }
+
+
+def _reading(reading: readings_pb2.Reading) -> Json:
+    """A reading, its measures in the units of its standard."""
+    return {
+        "lot_no": reading.lot_no or None,
+        **{name: _present(reading, name) for name in _MEASURES},
+        **{
+            name: getattr(reading, name) if reading.HasField(name) else None  # type: ignore[arg-type]  # names of fields
+            for name in _NUMBERS
+        },
+        "preparation": names.preparation(reading.preparation),
+        "foreign_fibre": reading.foreign_fibre if reading.HasField("foreign_fibre") else None,
+        "standard": reading.standard or None,
+        "laboratory": reading.laboratory or None,
+        "instrument": reading.instrument or None,
+        "inspected_at": instant(reading.inspected_at_s),
+    }
+
+
+def _present(message: Any, name: str) -> str | None:
+    """Hundredths of an optional field as a decimal; None when absent."""
+    return shortest(getattr(message, name)) if message.HasField(name) else None

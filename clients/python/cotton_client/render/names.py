@@ -1,0 +1,123 @@
+"""The words of the field, English and Chinese, for what the contract numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from cotton.inspection.v1 import common_pb2, lots_pb2, readings_pb2, summary_pb2
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+COTTON_TYPES: Final[Mapping[int, str]] = {
+    common_pb2.COTTON_TYPE_SAW_GINNED_UPLAND: "saw-ginned upland 锯齿细绒棉",
+    common_pb2.COTTON_TYPE_ROLLER_GINNED_UPLAND: "roller-ginned upland 皮辊细绒棉",
+    common_pb2.COTTON_TYPE_EXTRA_LONG_STAPLE: "extra-long staple 长绒棉",
+    common_pb2.COTTON_TYPE_IMPORTED_UPLAND: "imported upland 进口棉",
+}
+
+PICKING_MODES: Final[Mapping[int, str]] = {
+    common_pb2.PICKING_MODE_HAND: "by hand 手摘",
+    common_pb2.PICKING_MODE_MACHINE: "by machine 机采",
+}
+
+CHANNELS: Final[Mapping[int, str]] = {
+    common_pb2.CHANNEL_WAREHOUSE: "supervised warehouse 专业仓储",
+    common_pb2.CHANNEL_MILL_OWN_USE: "mill's own use 自用棉",
+    common_pb2.CHANNEL_RESERVE_IN: "into the reserve 入储",
+    common_pb2.CHANNEL_RESERVE_OUT: "out of the reserve 出储",
+    common_pb2.CHANNEL_FUTURES: "futures delivery 期货交割",
+}
+
+LOT_STATES: Final[Mapping[int, str]] = {
+    summary_pb2.LOT_STATE_UNREGISTERED: "read, but not registered 未登记",
+    summary_pb2.LOT_STATE_REGISTERED: "registered; neither read nor weighed 已登记",
+    summary_pb2.LOT_STATE_WEIGHED: "weighed, not read 已检重量",
+    summary_pb2.LOT_STATE_READ: "read, not weighed 已检质量",
+    summary_pb2.LOT_STATE_READ_AND_WEIGHED: "read and weighed 已检质量与重量",
+}
+
+SUMMARY_KEYS: Final[Mapping[int, str]] = {
+    summary_pb2.SUMMARY_KEY_SEASON: "Season 年度",
+    summary_pb2.SUMMARY_KEY_REGION: "Region 区域",
+    summary_pb2.SUMMARY_KEY_DIVISION: "Division 师",
+    summary_pb2.SUMMARY_KEY_REGIMENT: "Regiment 团场",
+    summary_pb2.SUMMARY_KEY_COUNTY: "County 县",
+    summary_pb2.SUMMARY_KEY_GIN: "Gin 加工厂",
+    summary_pb2.SUMMARY_KEY_WAREHOUSE: "Warehouse 仓库",
+    summary_pb2.SUMMARY_KEY_COTTON_TYPE: "Cotton type 棉花类型",
+    summary_pb2.SUMMARY_KEY_LOT: "Lot 批号",
+    summary_pb2.SUMMARY_KEY_PICKING_MODE: "Picking 采摘方式",
+    summary_pb2.SUMMARY_KEY_CHANNEL: "Channel 渠道",
+    summary_pb2.SUMMARY_KEY_TRACEABILITY_UNIT: "Traceability unit 追溯单元",
+    summary_pb2.SUMMARY_KEY_AGENCY: "Agency 在库机构",
+    summary_pb2.SUMMARY_KEY_STANDARD: "Standard 标准",
+}
+
+
+def symbol(enum: Any, value: int, prefix: str) -> str | None:
+    """A value of any enum as a lower-case word without its prefix; None when unspecified.
+
+    A value that a newer server may send and this client does not know is its number.
+    """
+    if value not in enum.values():
+        return str(value)
+    name: str = enum.Name(value)
+    word = name.removeprefix(prefix).lower()
+    return None if word == "unspecified" else word
+
+
+def cotton_type(value: int) -> str | None:
+    """Such as "saw_ginned_upland"."""
+    return symbol(common_pb2.CottonType, value, "COTTON_TYPE_")
+
+
+def picking_mode(value: int) -> str | None:
+    """Such as "machine"."""
+    return symbol(common_pb2.PickingMode, value, "PICKING_MODE_")
+
+
+def channel(value: int) -> str | None:
+    """Such as "warehouse"."""
+    return symbol(common_pb2.Channel, value, "CHANNEL_")
+
+
+def preparation(value: int) -> str | None:
+    """P1, P2 or P3."""
+    word = symbol(common_pb2.Preparation, value, "PREPARATION_")
+    return word.upper() if word else None
+
+
+def field(value: int) -> str | None:
+    """Such as "lot_no"."""
+    return symbol(common_pb2.Field, value, "FIELD_")
+
+
+def outcome(value: int) -> str | None:
+    """Such as "exists_with_different_length"."""
+    return symbol(readings_pb2.Outcome, value, "OUTCOME_")
+
+
+def rule(value: int) -> str | None:
+    """Such as "above"."""
+    return symbol(readings_pb2.Rule, value, "RULE_")
+
+
+def lot_outcome(value: int) -> str | None:
+    """Such as "exists"."""
+    return symbol(lots_pb2.LotOutcome, value, "LOT_OUTCOME_")
+
+
+def lot_state(value: int) -> str | None:
+    """Such as "read_and_weighed"."""
+    return symbol(summary_pb2.LotState, value, "LOT_STATE_")
+
+
+def summary_key(value: int) -> str | None:
+    """Such as "division"."""
+    return symbol(summary_pb2.SummaryKey, value, "SUMMARY_KEY_")
+
+
+def is_metric(standard: str) -> bool:
+    """Whether the standard measures in mm and cN/tex; USDA measures in inches and g/tex."""
+    return not standard.upper().startswith("USDA")

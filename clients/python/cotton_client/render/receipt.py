@@ -1,0 +1,122 @@
+"""What became of what was sent, as lines for the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from rich.table import Table
+from rich.text import Text
+
+from cotton_client.render import names
+from cotton_client.render.values import count
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rich.console import RenderableType
+
+    from cotton_client.client import LotsReceipt, UploadTotals
+
+ISSUES_SHOWN: Final = 20
+"""Bales or records that a page lists; --json has up to a thousand."""
+
+
+def upload(name: str, totals: UploadTotals) -> Iterator[RenderableType]:
+    """What became of the bales of one file."""
+    if not totals.received:
+        yield Text(f"{name}: no readings", style="yellow")
+        return
+    yield _counts(name, "bales", totals)
+    notes = []
+    if totals.warned:
+        notes.append(f"{count(totals.warned)} accepted with a warning (an unlikely value)")
+    if totals.unregistered:
+        notes.append(f"{count(totals.unregistered)} of lots that are not registered yet")
+    if totals.repeated_batches:
+        notes.append(
+            f"{count(totals.repeated_batches)} of {count(totals.batches)} batches had been sent"
+            " before: this is their first answer again, nothing was counted twice"
+        )
+    if totals.resent_batches:
+        notes.append(f"{count(totals.resent_batches)} batches sent again after a broken connection")
+    for note in notes:
+        yield Text(f"  {note}", style="dim")
+    if totals.issues:
+        yield _issues(
+            [
+                (
+                    str(each.bale),
+                    each.outcome.bale,
+                    str(names.outcome(each.outcome.outcome)),
+                    _why(
+                        names.field(each.outcome.field),
+                        names.rule(each.outcome.rule),
+                        each.outcome.received,
+                        each.outcome.stored,
+                        each.outcome.limit,
+                    ),
+                )
+                for each in totals.issues[:ISSUES_SHOWN]
+            ],
+            totals.conflicting + totals.rejected,
+        )
+    yield Text(f"  revision {totals.revision}", style="dim")
+
+
+def lots(name: str, noun: str, receipt: LotsReceipt) -> Iterator[RenderableType]:
+    """What became of lots or weight records."""
+    yield _counts(name, noun, receipt)
+    if receipt.repeated:
+        yield Text("  sent before: this is the first answer again", style="dim")
+    listed = [
+        (
+            str(each.row + 1),
+            each.lot_no,
+            str(names.lot_outcome(each.outcome)),
+            each.message or _why(names.field(each.field), None, each.received, each.stored, ""),
+        )
+        for each in receipt.results
+        if names.lot_outcome(each.outcome) != "exists"
+    ]
+    if listed:
+        yield _issues(listed[:ISSUES_SHOWN], receipt.conflicting + receipt.rejected)
+    yield Text(f"  revision {receipt.revision}", style="dim")
+
+
+def _counts(name: str, noun: str, totals: UploadTotals | LotsReceipt) -> Text:
+    """How many were received, and what they came to."""
+    line = Text(f"{name}: ", style="bold")
+    line.append(f"{count(totals.received)} {noun} received", style="default not bold")
+    for number, word, style in (
+        (totals.created, "created", "green"),
+        (totals.existing, "already stored", "cyan"),
+        (totals.conflicting, "conflicting", "bold red"),
+        (totals.rejected, "rejected", "bold red"),
+    ):
+        if number:
+            line.append(" · ", style="dim")
+            line.append(f"{count(number)} {word}", style=style)
+    return line
+
+
+def _issues(rows: Sequence[tuple[str, str, str, str]], number: int) -> Table:
+    """The first of what was not stored as it was sent."""
+    table = Table(box=None, padding=(0, 1), header_style="dim")
+    table.add_column("Record", justify="right", no_wrap=True)
+    for heading in ("Number", "Outcome", "Why"):
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    if number > len(rows):
+        table.add_row("…", f"and {count(number - len(rows))} more", "", "")
+    return table
+
+
+def _why(field: str | None, rule: str | None, received: str, stored: str, limit: str) -> str:
+    """The field at fault, what was received, and what stands against it."""
+    parts = [f"{field}:" if field else "", f"received {received or 'nothing'}"]
+    if stored:
+        parts.append(f"stored {stored}")
+    if rule:
+        parts.append(rule.replace("_", " ") + (f" {limit}" if limit else ""))
+    return " ".join(filter(None, parts))

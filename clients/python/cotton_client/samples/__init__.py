@@ -1,0 +1,49 @@
+"""Sample files that come with the client: real records, as far as they were published.
+
+`ORIGIN.md` beside this module says which columns are real.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+_DIRECTORY: Final = Path(__file__).resolve().parent
+
+
+@dataclass(frozen=True, slots=True)
+class SampleLot:
+    """Paths of a lot's files; `weights` is None where its weight was not published."""
+
+    lot_no: str
+    readings: Path
+    lots: Path
+    weights: Path | None
+
+
+def real_lot() -> SampleLot:
+    """The real lot of 186 bales: micronaire, strength and weights are as published."""
+    directory = _DIRECTORY / "real_lot"
+    return SampleLot(
+        lot_no="65811191023",
+        readings=directory / "readings.csv",
+        lots=directory / "lots.csv",
+        weights=directory / "weights.csv",
+    )
+
+
+def real_bale() -> SampleLot:
+    """The real bale 114104 and the registration of its lot 65140161077."""
+    directory = _DIRECTORY / "real_bale"
+    return SampleLot(
+        lot_no="65140161077",
+        readings=directory / "readings.csv",
+        lots=directory / "lots.csv",
+        weights=None,
+    )
+
+
+def usda_lines() -> Path:
+    """Three real USDA 67-column classing records: three bales."""
+    return _DIRECTORY / "usda" / "classing.txt"

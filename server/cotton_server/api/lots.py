@@ -1,0 +1,91 @@
+"""LotService: registrations and weights."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import grpc
+from cotton.inspection.v1 import lots_pb2
+
+from cotton_server.api.requests import ANONYMOUS, require_producer
+from cotton_server.domain.identifiers import is_token
+from cotton_server.errors import Reason, ServiceError
+from cotton_server.intake.committer import Stored, Submission
+from cotton_server.intake.content import LOTS, REGISTER, WEIGH, WEIGHTS
+from cotton_server.intake.decode import parse
+from cotton_server.intake.lots import refuse_bad_request
+
+if TYPE_CHECKING:
+    from cotton_server.intake.committer import Committer
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class LotHandlers:
+    """Handlers of LotService; requests arrive as the bytes that were received."""
+
+    def __init__(self, committer: Committer, *, records_max: int) -> None:
+        """Takes what commits, and how many records a request may hold."""
+        self._committer = committer
+        self._records_max = records_max
+
+    async def register_lots(
+        self, payload: bytes, _context: Context
+    ) -> lots_pb2.RegisterLotsResponse:
+        """Registers lots; raises ServiceError."""
+        request = parse(lots_pb2.RegisterLotsRequest, payload)
+        refuse_bad_request(len(request.lots), self._records_max, "lots")
+        stored = await self._submit(LOTS, REGISTER, request, payload)
+        return lots_pb2.RegisterLotsResponse(
+            revision=stored.revision,
+            repeated_request=stored.repeated,
+            outcome=_outcome(stored),
+        )
+
+    async def record_lot_weights(
+        self, payload: bytes, _context: Context
+    ) -> lots_pb2.RecordLotWeightsResponse:
+        """Records weights; raises ServiceError."""
+        request = parse(lots_pb2.RecordLotWeightsRequest, payload)
+        refuse_bad_request(len(request.weights), self._records_max, "weights")
+        stored = await self._submit(WEIGHTS, WEIGH, request, payload)
+        return lots_pb2.RecordLotWeightsResponse(
+            revision=stored.revision,
+            repeated_request=stored.repeated,
+            outcome=_outcome(stored),
+        )
+
+    async def _submit(
+        self,
+        kind: str,
+        message: str,
+        request: lots_pb2.RegisterLotsRequest | lots_pb2.RecordLotWeightsRequest,
+        payload: bytes,
+    ) -> Stored:
+        require_producer(request.producer_id)
+        if not is_token(request.request_id):
+            raise ServiceError(
+                Reason.INVALID_FIELD,
+                "The request id is not 1 to 64 printable ASCII characters without spaces.",
+                {"request_id": "missing, or not of its form"},
+            )
+        submission = Submission(
+            kind=kind,
+            producer=request.producer_id,
+            sequence=None,
+            batch_id=request.request_id,
+            principal=ANONYMOUS,
+            message=message,
+            payload=payload,
+            content=request,
+            answer=asyncio.get_running_loop().create_future(),
+        )
+        await self._committer.submit(submission)
+        return await submission.answer
+
+
+def _outcome(stored: Stored) -> lots_pb2.LotsOutcome:
+    if not isinstance(stored.outcome, lots_pb2.LotsOutcome):
+        raise TypeError("lots were answered with the outcome of readings")
+    return stored.outcome

@@ -1,0 +1,65 @@
+"""Errors on the wire: google.rpc.Status with ErrorInfo, BadRequest and RetryInfo."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from google.protobuf import any_pb2, duration_pb2
+from google.rpc import error_details_pb2, status_pb2
+
+from cotton_server.errors import DOMAIN, Reason, ServiceError
+
+if TYPE_CHECKING:
+    import grpc
+    from google.protobuf.message import Message
+
+RETRY_AFTER_S: Final = 1
+"""How long a caller is asked to wait before it tries again what can succeed later."""
+
+_DETAILS_KEY: Final = "grpc-status-details-bin"
+_RETRIED: Final = frozenset(
+    {Reason.DRAINING, Reason.STORAGE_FAILED, Reason.STORAGE_FULL, Reason.TOO_MANY_REQUESTS}
+)
+
+
+def status_of(error: ServiceError) -> status_pb2.Status:
+    """The error as google.rpc.Status."""
+    details: list[Message] = [
+        error_details_pb2.ErrorInfo(
+            reason=error.reason.name,
+            domain=DOMAIN,
+            metadata={**error.metadata, "remedy": error.reason.remedy},
+        )
+    ]
+    if error.violations:
+        details.append(
+            error_details_pb2.BadRequest(
+                field_violations=[
+                    error_details_pb2.BadRequest.FieldViolation(field=field, description=text)
+                    for field, text in error.violations.items()
+                ]
+            )
+        )
+    if error.reason in _RETRIED:
+        details.append(
+            error_details_pb2.RetryInfo(retry_delay=duration_pb2.Duration(seconds=RETRY_AFTER_S))
+        )
+    number, _ = error.reason.code.value
+    return status_pb2.Status(
+        code=number, message=str(error), details=[_packed(detail) for detail in details]
+    )
+
+
+async def abort(context: grpc.aio.ServicerContext[Any, Any], error: ServiceError) -> NoReturn:
+    """Ends a call with the error."""
+    status = status_of(error)
+    await context.abort(
+        error.reason.code, status.message, ((_DETAILS_KEY, status.SerializeToString()),)
+    )
+    raise AssertionError("abort raises")
+
+
+def _packed(detail: Message) -> any_pb2.Any:
+    packed = any_pb2.Any()
+    packed.Pack(detail)
+    return packed

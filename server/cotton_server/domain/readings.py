@@ -1,0 +1,134 @@
+"""The table of readings that every shape of a batch is decoded to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from cotton_server.domain.fields import TEXT_FIELD_NAMES, VALUE_FIELDS
+from cotton_server.domain.identifiers import BaleKey, UInt64Array
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+Int32Array = npt.NDArray[np.int32]
+Int64Array = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+RAW_ABSENT: Final = int(np.iinfo(np.int32).min)
+"""What stands in a received value column where the bale has no value: no measure can be it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """A text a bale: `dictionary[index[row]]`; "" stands for absent."""
+
+    dictionary: tuple[str, ...]
+    index: Int32Array
+
+    def at(self, row: int) -> str:
+        """The text of one row."""
+        return self.dictionary[int(self.index[row])]
+
+    def spelled_out(self) -> list[str]:
+        """The text of every row."""
+        return [self.dictionary[place] for place in self.index.tolist()]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingTable:
+    """Readings as received, a row a bale.
+
+    Columns, all of one length: `high` and `low` (uint64, the bale key), `values` (int32 per
+    value field, RAW_ABSENT where absent; a field that no bale has is left out), `texts` (by
+    text field), `inspected_at_s` (int64, 0 unknown). `malformed` gives, for the rows whose
+    bale identifier has not its form, what was received; their key is (0, 0).
+    """
+
+    high: UInt64Array
+    low: UInt64Array
+    malformed: Mapping[int, str]
+    values: Mapping[str, Int32Array]
+    texts: Mapping[str, Texts]
+    inspected_at_s: Int64Array
+
+    def __len__(self) -> int:
+        """Bales in the table."""
+        return len(self.high)
+
+    def bale_as_received(self, row: int) -> str:
+        """The bale of one row as it was named, whether in form or not."""
+        if row in self.malformed:
+            return self.malformed[row]
+        return str(BaleKey(int(self.high[row]), int(self.low[row])))
+
+    def same_content(self, other: ReadingTable) -> bool:
+        """Whether both hold the same readings in the same order, in whatever shape sent."""
+        if len(self) != len(other):
+            return False
+        plain = (
+            np.array_equal(self.high, other.high)
+            and np.array_equal(self.low, other.low)
+            and self.malformed == other.malformed
+            and np.array_equal(self.inspected_at_s, other.inspected_at_s)
+        )
+        return (
+            plain
+            and all(
+                np.array_equal(column_of(self, field.name), column_of(other, field.name))
+                for field in VALUE_FIELDS
+            )
+            and all(
+                self.texts[name].spelled_out() == other.texts[name].spelled_out()
+                for name in TEXT_FIELD_NAMES
+            )
+        )
+
+
+def column_of(table: ReadingTable, name: str) -> Int32Array:
+    """One value column, filled with RAW_ABSENT where the table leaves it out."""
+    column = table.values.get(name)
+    return np.full(len(table), RAW_ABSENT, np.int32) if column is None else column
+
+
+def concatenated(tables: Sequence[ReadingTable]) -> ReadingTable:
+    """The tables one below the other."""
+    if len(tables) == 1:
+        return tables[0]
+    present = {name for table in tables for name in table.values}
+    starts = np.cumsum([0, *(len(table) for table in tables)]).tolist()
+    return ReadingTable(
+        high=np.concatenate([table.high for table in tables]),
+        low=np.concatenate([table.low for table in tables]),
+        malformed={
+            start + row: text
+            for start, table in zip(starts, tables, strict=False)
+            for row, text in table.malformed.items()
+        },
+        values={
+            field.name: np.concatenate([column_of(table, field.name) for table in tables])
+            for field in VALUE_FIELDS
+            if field.name in present
+        },
+        texts={
+            name: _concatenated_texts([table.texts[name] for table in tables])
+            for name in TEXT_FIELD_NAMES
+        },
+        inspected_at_s=np.concatenate([table.inspected_at_s for table in tables]),
+    )
+
+
+def _concatenated_texts(columns: Sequence[Texts]) -> Texts:
+    places: dict[str, int] = {}
+    parts = []
+    for column in columns:
+        mapped = [places.setdefault(text, len(places)) for text in column.dictionary]
+        parts.append(
+            np.full(len(column.index), mapped[0], np.int32)
+            if len(mapped) == 1
+            else np.asarray(mapped, np.int32)[column.index]
+        )
+    return Texts(tuple(places), np.concatenate(parts))

@@ -1,0 +1,127 @@
+"""Every error that the service answers with: one table of symbol, code, message and remedy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING
+
+import grpc
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Reason(Enum):
+    """Reason of an error: its gRPC code, and what the caller can do.
+
+    The symbol travels as `reason` of google.rpc.ErrorInfo; clients map it back.
+    """
+
+    MALFORMED_MESSAGE = (
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "Encode the message by the protos of cotton.inspection.v1 and send it again.",
+    )
+    UNKNOWN_FIELDS = (
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "Send only fields of the contract that this server speaks, or upgrade the server.",
+    )
+    MISSING_FIELD = (
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "Fill in the field that is named and send the message again.",
+    )
+    INVALID_FIELD = (
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "Correct the field that is named and send the message again.",
+    )
+    UNEQUAL_COLUMNS = (
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "Give every column exactly `count` values, or leave it out, and send the batch again.",
+    )
+    EMPTY_BATCH = (
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "Send at least one reading in a batch.",
+    )
+    BATCH_TOO_LARGE = (
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "Split the batch into smaller ones.",
+    )
+    STREAM_NOT_OPENED = (
+        grpc.StatusCode.FAILED_PRECONDITION,
+        "Send `open` with the producer's id as the first message of the stream, and only then.",
+    )
+    SEQUENCE_GAP = (
+        grpc.StatusCode.FAILED_PRECONDITION,
+        "Send the batches that are missing first, from `next_sequence` on.",
+    )
+    BATCH_REUSED = (
+        grpc.StatusCode.ALREADY_EXISTS,
+        "Send other readings under a sequence, batch id or request id that was never used.",
+    )
+    NOT_FOUND = (
+        grpc.StatusCode.NOT_FOUND,
+        "Check the number; if it is right, its reading or registration has not arrived yet.",
+    )
+    FUTURE_REVISION = (
+        grpc.StatusCode.OUT_OF_RANGE,
+        "Ask for a revision that exists, or for 0, the latest.",
+    )
+    TOO_MANY_ROWS = (
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        "Ask for fewer keys, or filter.",
+    )
+    TOO_MANY_REQUESTS = (
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        "Wait for a moment and try again, with fewer calls at once.",
+    )
+    REGISTRY_FULL = (
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        "The operator has to raise bales_max or lots_max and restart the server.",
+    )
+    STORAGE_FULL = (
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        "The operator has to free disk space; then send the batch again. Nothing of it was kept.",
+    )
+    DRAINING = (
+        grpc.StatusCode.UNAVAILABLE,
+        "The server is stopping: connect again and resume from the first unacknowledged batch.",
+    )
+    STORAGE_FAILED = (
+        grpc.StatusCode.UNAVAILABLE,
+        "The server's disk failed and it stops; send the batch again when it is back.",
+    )
+    INTERNAL = (
+        grpc.StatusCode.INTERNAL,
+        "Report it with the time and the request; it is in the server's log.",
+    )
+
+    def __init__(self, code: grpc.StatusCode, remedy: str) -> None:
+        """Takes the gRPC code and the remedy of the table's row."""
+        self.code = code
+        self.remedy = remedy
+
+
+DOMAIN = "inspection.cotton"
+"""Domain of google.rpc.ErrorInfo."""
+
+
+@dataclass
+class ServiceError(Exception):
+    """An error that is answered to the caller: reason, what happened, where.
+
+    `violations` names the fields at fault with what is wrong with each; `metadata` carries
+    values that a program needs, such as `next_sequence`.
+    """
+
+    reason: Reason
+    message: str
+    violations: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        """What happened and what to do."""
+        return f"{self.message} {self.reason.remedy}"
+
+
+class StartError(Exception):
+    """The server cannot start; the text says why and what to do."""

@@ -1,0 +1,221 @@
+"""What a standard says, as immutable values: tiers, colour grades, classes, constants."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from datetime import date
+
+MEASURE_NAMES: Final = (
+    "length",
+    "micronaire",
+    "strength",
+    "uniformity",
+    "rd",
+    "plus_b",
+    "short_fibre",
+)
+"""The measured items of a certificate, by their column names. Every standard describes each."""
+
+
+class Confidence(StrEnum):
+    """How well a part of a standard is established."""
+
+    HIGH = "H"
+    """Seen in a source, or recomputed from published inspection records."""
+    MEDIUM = "M"
+    """One weaker source, or inferred from several."""
+    LOW = "L"
+    """Recalled, not read: shown as unverified where a user could rely on it."""
+
+
+class Tiering(StrEnum):
+    """Whether a standard sorts a measure into tiers."""
+
+    LISTED = "listed"
+    """It does, and the tiers are here."""
+    NONE = "none"
+    """It does not."""
+    UNKNOWN = "unknown"
+    """It does, and the tiers are not public: tiers stay empty, nothing is guessed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where a part of a standard comes from, and how well that is established."""
+
+    source: str
+    confidence: Confidence
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """One tier of a measure; both ends inclusive, in hundredths, None where open."""
+
+    name: str
+    lower: int | None
+    upper: int | None
+    grade: str | None = None
+    """The grade that the tier belongs to (micronaire: A, B, C); None for other measures."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A measured item and its tiers, in the order in which a certificate lists the classes."""
+
+    name: str
+    title: str
+    title_zh: str
+    unit: str
+    resolution: int
+    """Hundredths of the unit to which the official value is rounded."""
+    tiering: Tiering
+    tiers: tuple[Tier, ...]
+    standard: str | None
+    """Name of the tier or grade that is the standard one; None without tiers."""
+    provenance: Provenance
+
+    @property
+    def ascending_tiers(self) -> tuple[Tier, ...]:
+        """The tiers from the lowest values to the highest."""
+        return tuple(sorted(self.tiers, key=lambda tier: (tier.lower is not None, tier.lower or 0)))
+
+    @property
+    def grades(self) -> tuple[str, ...]:
+        """The grades that tiers belong to, in the order of the tiers."""
+        return tuple(dict.fromkeys(tier.grade for tier in self.tiers if tier.grade is not None))
+
+    def tier_of(self, value: int) -> str | None:
+        """Name of the tier of a rounded value in hundredths; None without tiers."""
+        return next(
+            (
+                tier.name
+                for tier in self.tiers
+                if (tier.lower is None or tier.lower <= value)
+                and (tier.upper is None or value <= tier.upper)
+            ),
+            None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ColourGrade:
+    """One colour grade (颜色级); `neighbours` are the codes adjacent to it."""
+
+    code: int
+    title: str
+    title_zh: str
+    neighbours: frozenset[int]
+
+    @property
+    def name(self) -> str:
+        """The code as it is printed."""
+        return str(self.code)
+
+
+@dataclass(frozen=True, slots=True)
+class Colour:
+    """The colour grades in the order of a certificate, and the rule of the main grade."""
+
+    grades: tuple[ColourGrade, ...]
+    standard: int
+    main_share: int
+    """Share of the graded bales, in hundredths of a percent, from which a grade is the main one."""
+    provenance: Provenance
+    neighbours_provenance: Provenance
+    main_provenance: Provenance
+
+
+@dataclass(frozen=True, slots=True)
+class PreparationClass:
+    """One class of ginning preparation (轧工质量); `code` is its number in a reading."""
+
+    name: str
+    code: int
+    title: str
+    title_zh: str
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """The classes of ginning preparation in the order of a certificate."""
+
+    classes: tuple[PreparationClass, ...]
+    standard: str
+    provenance: Provenance
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A constant of a standard, in hundredths of a percent."""
+
+    value: int
+    provenance: Provenance
+
+
+@dataclass(frozen=True, slots=True)
+class Standard:
+    """One edition of a standard for one or more cotton types.
+
+    `cotton_types` are names of the contract's enum CottonType without their prefix;
+    `first_season` and `last_season` are crop years (2024 is the season that starts on
+    2024-09-01), None where open.
+    """
+
+    id: str
+    title: str
+    title_zh: str
+    issued: date | None
+    in_force_from: date
+    in_force_to: date | None
+    supersedes: str | None
+    cotton_types: tuple[str, ...]
+    first_season: int | None
+    last_season: int | None
+    seasons_provenance: Provenance
+    measures: dict[str, Measure]
+    colour: Colour
+    preparation: Preparation
+    standard_trash: Constant
+    """Z0 of the conditioned weight."""
+    official_regain: Constant
+    """R0 of the conditioned weight."""
+    rounding_provenance: Provenance
+    provenance: Provenance
+
+    def covers(self, cotton_type: str, season: int) -> bool:
+        """Whether cotton of this type and crop year is graded by this standard."""
+        return (
+            cotton_type in self.cotton_types
+            and (self.first_season is None or self.first_season <= season)
+            and (self.last_season is None or season <= self.last_season)
+        )
+
+    @property
+    def unknown_tierings(self) -> tuple[str, ...]:
+        """Measures whose tiers exist but are not public, so that bales get none."""
+        return tuple(
+            name for name, measure in self.measures.items() if measure.tiering is Tiering.UNKNOWN
+        )
+
+    @property
+    def unverified(self) -> tuple[str, ...]:
+        """Parts of low confidence, to be shown as unverified where a user could rely on them."""
+        parts = {
+            "standard": self.provenance,
+            "seasons": self.seasons_provenance,
+            **{f"measures.{name}": measure.provenance for name, measure in self.measures.items()},
+            "colour": self.colour.provenance,
+            "colour.neighbours": self.colour.neighbours_provenance,
+            "colour.main": self.colour.main_provenance,
+            "preparation": self.preparation.provenance,
+            "weight.standard_trash": self.standard_trash.provenance,
+            "weight.official_regain": self.official_regain.provenance,
+            "rounding": self.rounding_provenance,
+        }
+        return tuple(
+            part for part, provenance in parts.items() if provenance.confidence is Confidence.LOW
+        )

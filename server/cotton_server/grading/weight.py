@@ -1,0 +1,99 @@
+"""Net and conditioned weight (公定重量) in exact integers, rounded once at the end.
+
+conditioned = net x (100 - Z) / (100 - Z0) x (100 + R0) / (100 + R), with trash Z and regain R
+of the lot in percent and the standard's Z0 and R0 (GB 1103.1). Weights are in hundredths of
+a kilogram, percentages in hundredths of a percent.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from cotton_server.grading.rounding import IntOrExpr, half_even
+
+if TYPE_CHECKING:
+    from cotton_server.grading.standard import Standard
+
+RESOLUTIONS: Final = (10, 100)
+"""Resolutions to which a conditioned weight is stated: 0.1 kg and 1 kg."""
+
+NET_MAX: Final = 10_000_000_000
+"""Heaviest net weight, 100 000 t: up to here every intermediate fits 64 bits."""
+
+_WHOLE: Final = 10_000
+
+
+class WeightError(ValueError):
+    """A conditioned weight was asked for values that no lot can have."""
+
+
+def net_weight(gross: IntOrExpr, tare: IntOrExpr) -> IntOrExpr:
+    """Net = gross - tare, exact; null where either is."""
+    return gross - tare
+
+
+def conditioned_weight(
+    net: int, *, trash: int, regain: int, resolution: int, standard: Standard
+) -> int:
+    """The conditioned weight in hundredths of a kilogram, a multiple of `resolution`.
+
+    Raises WeightError for a net weight outside 0 to NET_MAX, trash or regain outside
+    0 to below 100 %, or another resolution than RESOLUTIONS.
+    """
+    if not 0 <= net <= NET_MAX:
+        raise WeightError(
+            f"Net weight {net} is outside 0 to {NET_MAX} hundredths of a kilogram; "
+            "check gross and tare."
+        )
+    for name, value in (("Trash", trash), ("Regain", regain)):
+        if not 0 <= value < _WHOLE:
+            raise WeightError(
+                f"{name} {value} is outside 0 to {_WHOLE - 1} hundredths of a percent; "
+                "check the record of the lot's weight."
+            )
+    if resolution not in RESOLUTIONS:
+        raise WeightError(
+            f"Resolution {resolution} is neither of {RESOLUTIONS} hundredths of a kilogram; "
+            "state the weight to 0.1 kg or 1 kg."
+        )
+    return _conditioned(net, trash, regain, resolution, standard)
+
+
+def conditioned_weights(
+    *,
+    standard: Standard,
+    net: str = "net",
+    trash: str = "trash",
+    regain: str = "regain",
+    resolution: str = "resolution",
+) -> pl.Expr:
+    """The conditioned weights of many lots, Int64, from the integer columns so named.
+
+    Null where one of the four is null or is what `conditioned_weight` refuses.
+    """
+    columns = {name: pl.col(name).cast(pl.Int64) for name in (net, trash, regain, resolution)}
+    valid = (
+        columns[net].is_between(0, NET_MAX)
+        & columns[trash].is_between(0, _WHOLE, closed="left")
+        & columns[regain].is_between(0, _WHOLE, closed="left")
+        & columns[resolution].is_in(RESOLUTIONS)
+    )
+    weight = _conditioned(
+        columns[net], columns[trash], columns[regain], columns[resolution], standard
+    )
+    return pl.when(valid).then(weight)
+
+
+def _conditioned(
+    net: IntOrExpr,
+    trash: IntOrExpr,
+    regain: IntOrExpr,
+    resolution: IntOrExpr,
+    standard: Standard,
+) -> IntOrExpr:
+    """One fraction and one rounding: rounded factors would be off by kilograms."""
+    numerator = net * (_WHOLE - trash) * (_WHOLE + standard.official_regain.value)
+    denominator = (_WHOLE - standard.standard_trash.value) * (_WHOLE + regain) * resolution
+    return half_even(numerator, denominator) * resolution

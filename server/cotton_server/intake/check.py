@@ -1,0 +1,185 @@
+"""What can be said of a reading by itself: rejected, doubtful, or fine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from cotton.inspection.v1 import common_pb2, readings_pb2
+
+from cotton_server.domain.fields import VALUE_FIELDS
+from cotton_server.domain.identifiers import USDA_HIGH, dates_are_plausible, gin_of_lot, gins_of
+from cotton_server.domain.identifiers import is_lot_no as lot_no_has_its_form
+from cotton_server.domain.readings import RAW_ABSENT, BoolArray, Int32Array, ReadingTable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cotton_server.intake.rules import Range, RuleSet
+
+WARNINGS_LISTED_MAX: Final = 1000
+"""Warnings spelled out in one answer; all are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A rule that one value breaks."""
+
+    row: int
+    field: common_pb2.Field.ValueType
+    rule: readings_pb2.Rule.ValueType
+    received: int | None
+    limit: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """Findings of a table.
+
+    `rejected` marks the rows that are not accepted, `rejections` has the first finding of
+    each; `warned` marks rows that are doubtful, `warnings` has their findings.
+    """
+
+    rejected: BoolArray
+    rejections: dict[int, Finding]
+    warned: BoolArray
+    warnings: list[Finding]
+
+
+def check(table: ReadingTable, rules: RuleSet) -> Checked:
+    """Applies a rule set to readings; the first rule in order of the fields rejects."""
+    count = len(table)
+    checked = Checked(np.zeros(count, np.bool_), {}, np.zeros(count, np.bool_), [])
+    for finding in _identity_findings(table):
+        _reject(checked, finding)
+    usda = table.high >= np.uint64(USDA_HIGH)
+    families = (
+        ((rules.gb, None),)
+        if not usda.any()
+        else ((rules.usda, None),)
+        if usda.all()
+        else ((rules.gb, ~usda), (rules.usda, usda))
+    )
+    for field in VALUE_FIELDS:
+        column = table.values.get(field.name)
+        if column is None:
+            continue
+        for family, mask in families:
+            if field.name in ("colour_grade", "instrument_colour_grade"):
+                _check_colour(checked, field.number, column, family.colour_grades, mask)
+            else:
+                limits = family.ranges.get(field.name) or rules.codes[field.name]
+                _check_range(checked, field.number, column, limits, mask)
+    _check_not_empty(checked, table)
+    for finding in _identity_warnings(table, usda):
+        _warn(checked, finding)
+    return checked
+
+
+def _reject(checked: Checked, finding: Finding) -> None:
+    if finding.row not in checked.rejections:
+        checked.rejections[finding.row] = finding
+        checked.rejected[finding.row] = True
+
+
+def _warn(checked: Checked, finding: Finding) -> None:
+    checked.warned[finding.row] = True
+    checked.warnings.append(finding)
+
+
+def _identity_findings(table: ReadingTable) -> Iterator[Finding]:
+    for row, text in sorted(table.malformed.items()):
+        rule = readings_pb2.RULE_FORM if text else readings_pb2.RULE_REQUIRED
+        yield Finding(row, common_pb2.FIELD_BALE_CODE, rule, None, None)
+    lots = table.texts["lot_no"]
+    wrong = [place for place, text in enumerate(lots.dictionary) if not lot_no_has_its_form(text)]
+    if not wrong:
+        return
+    usda = table.high >= np.uint64(USDA_HIGH)
+    for row in np.flatnonzero(np.isin(lots.index, wrong)).tolist():
+        text = lots.at(row)
+        if text:
+            yield Finding(row, common_pb2.FIELD_LOT_NO, readings_pb2.RULE_FORM, None, None)
+        elif not usda[row]:
+            yield Finding(row, common_pb2.FIELD_LOT_NO, readings_pb2.RULE_REQUIRED, None, None)
+
+
+def _identity_warnings(table: ReadingTable, usda: BoolArray) -> Iterator[Finding]:
+    """Codes whose date cannot be one, and codes whose gin is not that of the lot.
+
+    The place of gin and date in the code is known from one real record only: reason enough
+    to warn, not to reject.
+    """
+    gb = ~usda
+    for row in np.flatnonzero(gb & ~dates_are_plausible(table.high)).tolist():
+        if row not in table.malformed:
+            yield Finding(row, common_pb2.FIELD_BALE_CODE, readings_pb2.RULE_FORM, None, None)
+    lots = table.texts["lot_no"]
+    gins = np.asarray(
+        [int(gin_of_lot(text)) if lot_no_has_its_form(text) else -1 for text in lots.dictionary],
+        np.int64,
+    )[lots.index]
+    differs = gb & (gins >= 0) & (gins_of(table.high).astype(np.int64) != gins)
+    for row in np.flatnonzero(differs).tolist():
+        if row not in table.malformed:
+            yield Finding(row, common_pb2.FIELD_LOT_NO, readings_pb2.RULE_DISAGREES, None, None)
+
+
+def _check_colour(
+    checked: Checked,
+    field: common_pb2.Field.ValueType,
+    column: Int32Array,
+    known: BoolArray,
+    mask: BoolArray | None,
+) -> None:
+    inside = (column >= 0) & (column < len(known))
+    wrong = ~inside | ~known[np.where(inside, column, 0)]
+    wrong &= column != RAW_ABSENT
+    if mask is not None:
+        wrong &= mask
+    for row in np.flatnonzero(wrong).tolist():
+        received = int(column[row])
+        _reject(checked, Finding(row, field, readings_pb2.RULE_UNKNOWN_CODE, received, None))
+
+
+def _check_range(
+    checked: Checked,
+    field: common_pb2.Field.ValueType,
+    column: Int32Array,
+    limits: Range,
+    mask: BoolArray | None,
+) -> None:
+    # Two reductions settle the usual case, in which every value is there and likely.
+    if limits.warn_below <= int(column.min()) and int(column.max()) <= limits.warn_above:
+        return
+    outside = (column < limits.warn_below) | (column > limits.warn_above)
+    outside &= column != RAW_ABSENT
+    if mask is not None:
+        outside &= mask
+    for row in np.flatnonzero(outside).tolist():
+        received = int(column[row])
+        if received < limits.reject_below:
+            below = Finding(row, field, readings_pb2.RULE_BELOW, received, limits.reject_below)
+            _reject(checked, below)
+        elif received > limits.reject_above:
+            above = Finding(row, field, readings_pb2.RULE_ABOVE, received, limits.reject_above)
+            _reject(checked, above)
+        elif received < limits.warn_below:
+            below = Finding(row, field, readings_pb2.RULE_BELOW, received, limits.warn_below)
+            _warn(checked, below)
+        else:
+            above = Finding(row, field, readings_pb2.RULE_ABOVE, received, limits.warn_above)
+            _warn(checked, above)
+
+
+def _check_not_empty(checked: Checked, table: ReadingTable) -> None:
+    """Rejects readings that carry no value at all."""
+    filled = np.zeros(len(table), np.bool_)
+    for column in table.values.values():
+        filled |= column != RAW_ABSENT
+        if filled.all():
+            return
+    for row in np.flatnonzero(~filled).tolist():
+        nothing = Finding(row, common_pb2.FIELD_UNSPECIFIED, readings_pb2.RULE_REQUIRED, None, None)
+        _reject(checked, nothing)

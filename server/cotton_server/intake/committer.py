@@ -1,0 +1,414 @@
+"""Group commit: whatever queued while the last commit ran is decided and synced at once."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from cotton.inspection.v1 import lots_pb2, readings_pb2
+
+from cotton_server.domain.readings import ReadingTable
+from cotton_server.errors import Reason, ServiceError
+from cotton_server.intake.content import CONTRACT, READINGS, Content, content_of, same_content
+from cotton_server.intake.records import BatchAnswered, GroupCommitted
+from cotton_server.intake.rules import CURRENT, rule_set
+from cotton_server.intake.verdict import AnyOutcome, apply, judge
+from cotton_server.ledger import LedgerFullError, NewEntry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from cotton_server.intake.records import Observer
+    from cotton_server.ledger import Entry, Ledger
+    from cotton_server.registry.registry import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The answer to what is durable: now, or already before."""
+
+    revision: int
+    repeated: bool
+    received_at_us: int
+    outcome: AnyOutcome
+
+
+@dataclass(slots=True, eq=False)
+class Submission:
+    """One message on its way into the ledger; `answer` is set when it is durable or refused."""
+
+    kind: str
+    producer: str
+    sequence: int | None
+    batch_id: str | None
+    principal: str
+    message: str
+    payload: bytes
+    content: Content
+    answer: asyncio.Future[Stored]
+    answered: bool = False
+    received_at_us: int = field(default_factory=lambda: time.time_ns() // 1000)
+    received_s: float = field(default_factory=time.perf_counter)
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Limits of the committer."""
+
+    group_bytes_max: int
+    queued_bytes_max: int
+    bales_max: int
+    lots_max: int
+
+
+Answer = Stored | ServiceError
+
+
+class Committer:
+    """One thread that decides, commits, applies and answers, in the order of arrival.
+
+    `on_failure` is called once, on the event loop, when the ledger failed: the process must
+    stop then, because what reached the disk is unknown.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        registry: Registry,
+        bounds: Bounds,
+        observer: Observer,
+        on_failure: Callable[[Exception], None],
+    ) -> None:
+        """Starts the thread; must be called on the running event loop."""
+        self._ledger = ledger
+        self._registry = registry
+        self._bounds = bounds
+        self._observer = observer
+        self._on_failure = on_failure
+        self._loop = asyncio.get_running_loop()
+        self._wake = threading.Condition()
+        self._queue: deque[Submission] = deque()
+        self._room = asyncio.Event()
+        self._room.set()
+        self._in_flight = 0
+        self._in_flight_bytes = 0
+        self._closing = False
+        self._failure: Exception | None = None
+        self._thread = threading.Thread(target=self._run, name="committer")
+        self._thread.start()
+
+    async def submit(self, submission: Submission) -> None:
+        """Queues a submission, waiting while too many bytes are in flight.
+
+        The answer comes through `submission.answer`: Stored, or a ServiceError.
+        """
+        while self._in_flight and (
+            self._in_flight_bytes + len(submission.payload) > self._bounds.queued_bytes_max
+        ):
+            self._room.clear()
+            await self._room.wait()
+        self._count_in_flight(1, len(submission.payload))
+        with self._wake:
+            if not self._closing:
+                self._queue.append(submission)
+                self._wake.notify()
+                return
+        self._resolve([(submission, ServiceError(Reason.DRAINING, "The server is stopping."))])
+
+    async def close(self) -> None:
+        """Commits and answers what is queued, then ends the thread."""
+        with self._wake:
+            self._closing = True
+            self._wake.notify()
+        await asyncio.to_thread(self._thread.join)
+        # Answers were handed to the loop by the thread; one turn lets them arrive.
+        await asyncio.sleep(0)
+
+    def _count_in_flight(self, batches: int, size_bytes: int) -> None:
+        self._in_flight += batches
+        self._in_flight_bytes += size_bytes
+        self._observer.in_flight(self._in_flight, self._in_flight_bytes)
+
+    def _resolve(self, answers: Sequence[tuple[Submission, Answer]]) -> None:
+        """Sets answers; runs on the event loop."""
+        batches = size_bytes = 0
+        for submission, answer in answers:
+            if submission.answered:
+                continue
+            submission.answered = True
+            batches += 1
+            size_bytes += len(submission.payload)
+            if submission.answer.done():  # the caller has gone
+                continue
+            if isinstance(answer, ServiceError):
+                submission.answer.set_exception(answer)
+            else:
+                submission.answer.set_result(answer)
+        self._count_in_flight(-batches, -size_bytes)
+        self._room.set()
+
+    def _answer(self, answers: Sequence[tuple[Submission, Answer]]) -> None:
+        if answers:
+            self._loop.call_soon_threadsafe(self._resolve, answers)
+
+    def _run(self) -> None:
+        while group := self._take():
+            try:
+                self._process(group)
+            except Exception as error:  # noqa: BLE001 - whatever it is, nobody may wait for ever
+                self._fail(error, group)
+
+    def _take(self) -> list[Submission]:
+        """The next group: neighbours of one kind up to group_bytes_max; empty when closed."""
+        with self._wake:
+            while not self._queue and not self._closing:
+                self._wake.wait()
+            group: list[Submission] = []
+            size = 0
+            while self._queue:
+                following = self._queue[0]
+                if group and (
+                    following.kind != READINGS
+                    or group[0].kind != READINGS
+                    or size + len(following.payload) > self._bounds.group_bytes_max
+                ):
+                    break
+                group.append(self._queue.popleft())
+                size += len(following.payload)
+            return group
+
+    def _process(self, group: list[Submission]) -> None:
+        if self._failure is not None:
+            self._answer([(submission, _storage_failed()) for submission in group])
+            return
+        begun = time.perf_counter()
+        fresh, answers, deferred = self._sift(group)
+        self._answer(answers)
+        for _, answer in answers:
+            result = answer.reason.name if isinstance(answer, ServiceError) else "repeated"
+            self._observer.batch_answered(BatchAnswered(group[0].kind, result))
+        if deferred:
+            with self._wake:
+                self._queue.extendleft(reversed(deferred))
+        if fresh:
+            self._commit(fresh, begun)
+
+    def _sift(
+        self, group: list[Submission]
+    ) -> tuple[list[Submission], list[tuple[Submission, Answer]], list[Submission]]:
+        """Splits a group into what is new, what has its answer already, and what must wait.
+
+        A repeat of something in this very group waits until that is durable.
+        """
+        fresh: list[Submission] = []
+        answers: list[tuple[Submission, Answer]] = []
+        deferred: list[Submission] = []
+        taken: set[tuple[str, str]] = set()
+        following: dict[str, int] = {}
+        room = self._bounds.bales_max - self._registry.bales.count
+        for submission in group:
+            if submission.sequence is not None:
+                durable = self._registry.next_sequence(submission.producer)
+                expected = following.get(submission.producer, durable)
+                repeated = submission.sequence < expected
+                in_group = durable <= submission.sequence < expected
+                if submission.sequence > expected:
+                    answers.append((submission, _gap(submission, expected)))
+                    continue
+            else:
+                token = (submission.producer, str(submission.batch_id))
+                in_group = token in taken
+                stored = None if in_group else self._ledger.by_batch_id(*token)
+                repeated = in_group or stored is not None
+            if in_group:
+                deferred.append(submission)
+            elif repeated:
+                answers.append((submission, self._first_answer(submission)))
+            elif (full := self._full(submission, room)) is not None:
+                answers.append((submission, full))
+            else:
+                fresh.append(submission)
+                if isinstance(submission.content, ReadingTable):
+                    room -= len(submission.content)
+                if submission.sequence is not None:
+                    following[submission.producer] = submission.sequence + 1
+                else:
+                    taken.add((submission.producer, str(submission.batch_id)))
+        return fresh, answers, deferred
+
+    def _full(self, submission: Submission, room: int) -> ServiceError | None:
+        if isinstance(submission.content, ReadingTable):
+            if len(submission.content) > room:
+                return ServiceError(
+                    Reason.REGISTRY_FULL, f"{self._bounds.bales_max} bales are the most held."
+                )
+        elif len(self._registry.lots) + _records(submission.content) > self._bounds.lots_max:
+            return ServiceError(
+                Reason.REGISTRY_FULL, f"{self._bounds.lots_max} lots are the most held."
+            )
+        return None
+
+    def _first_answer(self, submission: Submission) -> Answer:
+        """The answer that was given when this was stored, if it is the same content."""
+        entry = self._stored_entry(submission)
+        if entry is None:
+            raise AssertionError("a batch counted as stored is not in the ledger")
+        content = entry.content
+        same = content.kind == submission.kind and (
+            content.payload == submission.payload
+            or same_content(content_of(content), submission.content)
+        )
+        if not same:
+            return _reused(submission, entry)
+        kind = readings_pb2.BatchOutcome if content.kind == READINGS else lots_pb2.LotsOutcome
+        return Stored(
+            entry.position, True, content.received_at_us, kind.FromString(content.outcomes)
+        )
+
+    def _stored_entry(self, submission: Submission) -> Entry | None:
+        if submission.sequence is not None:
+            return self._ledger.by_sequence(submission.producer, submission.sequence)
+        return self._ledger.by_batch_id(submission.producer, str(submission.batch_id))
+
+    def _commit(self, group: list[Submission], begun: float) -> None:
+        try:
+            verdict = judge(
+                [submission.content for submission in group], self._registry, rule_set(CURRENT)
+            )
+        except Exception as error:  # noqa: BLE001 - nothing was stored: refuse this group and live on
+            self._answer([(submission, _internal(error)) for submission in group])
+            return
+        decided = time.perf_counter()
+        entries = [
+            _entry(submission, outcome)
+            for submission, outcome in zip(group, verdict.outcomes, strict=True)
+        ]
+        try:
+            first = self._ledger.append(entries)
+        except LedgerFullError as error:
+            full = ServiceError(Reason.STORAGE_FULL, str(error))
+            self._answer([(submission, full) for submission in group])
+            return
+        committed = time.perf_counter()
+        apply(verdict, first, self._registry)
+        for submission in group:
+            if submission.sequence is not None:
+                self._registry.advance(submission.producer, submission.sequence)
+        applied = time.perf_counter()
+        self._answer(
+            [
+                (submission, Stored(first + place, False, submission.received_at_us, outcome))
+                for place, (submission, outcome) in enumerate(
+                    zip(group, verdict.outcomes, strict=True)
+                )
+            ]
+        )
+        self._observer.group_committed(
+            _record(
+                group,
+                verdict.outcomes,
+                revision=first + len(group) - 1,
+                decide_s=decided - begun,
+                commit_s=committed - decided,
+                apply_s=applied - committed,
+                answered=applied,
+            )
+        )
+
+    def _fail(self, error: Exception, group: list[Submission]) -> None:
+        """Answers with an error, refuses everything from now on, and has the process stopped."""
+        self._failure = error
+        self._answer([(submission, _storage_failed()) for submission in group])
+        self._loop.call_soon_threadsafe(self._on_failure, error)
+
+
+def _records(content: Content) -> int:
+    if isinstance(content, lots_pb2.RegisterLotsRequest):
+        return len(content.lots)
+    if isinstance(content, lots_pb2.RecordLotWeightsRequest):
+        return len(content.weights)
+    return len(content)
+
+
+def _entry(submission: Submission, outcome: AnyOutcome) -> NewEntry:
+    return NewEntry(
+        kind=submission.kind,
+        contract=CONTRACT,
+        message=submission.message,
+        producer=submission.producer,
+        sequence=submission.sequence,
+        batch_id=submission.batch_id,
+        principal=submission.principal,
+        received_at_us=submission.received_at_us,
+        rule_set=CURRENT,
+        outcomes=outcome.SerializeToString(deterministic=True),
+        payload=submission.payload,
+    )
+
+
+def _record(
+    group: Sequence[Submission],
+    outcomes: Sequence[AnyOutcome],
+    *,
+    revision: int,
+    decide_s: float,
+    commit_s: float,
+    apply_s: float,
+    answered: float,
+) -> GroupCommitted:
+    readings = [one for one in outcomes if isinstance(one, readings_pb2.BatchOutcome)]
+    return GroupCommitted(
+        kind=group[0].kind,
+        batches=len(group),
+        bytes=sum(len(submission.payload) for submission in group),
+        received=sum(outcome.received for outcome in outcomes),
+        created=sum(outcome.created for outcome in outcomes),
+        existing=sum(outcome.existing for outcome in outcomes),
+        conflicting=sum(outcome.conflicting for outcome in outcomes),
+        rejected=sum(outcome.rejected for outcome in outcomes),
+        warned=sum(outcome.warned for outcome in readings),
+        unregistered=sum(outcome.unregistered for outcome in readings),
+        decide_s=decide_s,
+        commit_s=commit_s,
+        apply_s=apply_s,
+        ack_latencies_s=tuple(answered - submission.received_s for submission in group),
+        revision=revision,
+        committed_at_s=time.time(),
+    )
+
+
+def _gap(submission: Submission, expected: int) -> ServiceError:
+    return ServiceError(
+        Reason.SEQUENCE_GAP,
+        f"Sequence {submission.sequence} of producer {submission.producer} came where"
+        f" {expected} was expected.",
+        {"batch.sequence": f"expected {expected}"},
+        {"next_sequence": str(expected)},
+    )
+
+
+def _reused(submission: Submission, entry: Entry) -> ServiceError:
+    what = (
+        f"Sequence {submission.sequence}"
+        if submission.sequence is not None
+        else f"The id {submission.batch_id!r}"
+    )
+    return ServiceError(
+        Reason.BATCH_REUSED,
+        f"{what} of producer {submission.producer} is stored at revision {entry.position} with"
+        " other content.",
+        {},
+        {"revision": str(entry.position)},
+    )
+
+
+def _storage_failed() -> ServiceError:
+    return ServiceError(Reason.STORAGE_FAILED, "The ledger could not be written.")
+
+
+def _internal(error: Exception) -> ServiceError:
+    return ServiceError(Reason.INTERNAL, f"{type(error).__name__} while deciding the batch.")

@@ -1,0 +1,108 @@
+"""Rule sets of intake: which values are accepted, warned about, rejected. Data, versioned."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from cotton_server.domain.fields import VALUE_FIELDS, Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+CURRENT: Final = "intake-1"
+"""The rule set that decides what is received now."""
+
+_CODES_END: Final = 100
+
+
+class UnknownRuleSetError(Exception):
+    """A ledger names a rule set that this version of the service does not have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Limits in the integers of the contract, both ends inclusive."""
+
+    reject_below: int
+    reject_above: int
+    warn_below: int
+    warn_above: int
+
+
+@dataclass(frozen=True, slots=True)
+class FamilyRules:
+    """Rules for bales of one way of naming.
+
+    `ranges` by value field; `colour_grades` has True at every code that exists (length 100).
+    """
+
+    ranges: Mapping[str, Range]
+    colour_grades: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSet:
+    """One version of what intake accepts."""
+
+    id: str
+    gb: FamilyRules
+    usda: FamilyRules
+    codes: Mapping[str, Range]
+    lot_ranges: Mapping[str, Range]
+    declared_bales_max: int
+    resolutions: frozenset[int]
+
+
+@cache
+def rule_set(name: str) -> RuleSet:
+    """The rule set of that id; raises UnknownRuleSetError."""
+    path = resources.files(__name__) / f"{name}.toml"
+    if not path.is_file():
+        raise UnknownRuleSetError(
+            f"Rule set {name!r} is not part of this version. Start the version of the service"
+            " that wrote this ledger, or a newer one."
+        )
+    data = tomllib.loads(path.read_text("utf-8"))
+    hundredths = {field.name for field in VALUE_FIELDS if field.kind is Kind.HUNDREDTHS}
+    scale = {field.name: 100 if field.name in hundredths else 1 for field in VALUE_FIELDS}
+    return RuleSet(
+        id=data["id"],
+        gb=_family(data["gb"], scale),
+        usda=_family(data["usda"], scale),
+        codes={
+            field: Range(row["first"], row["last"], row["first"], row["last"])
+            for field, row in data["codes"].items()
+        },
+        lot_ranges={field: _range(row, 100) for field, row in data["lot"]["ranges"].items()},
+        declared_bales_max=data["lot"]["declared_bales_max"],
+        resolutions=frozenset(_scaled(text, 100) for text in data["lot"]["resolutions_kg"]),
+    )
+
+
+def _family(data: Mapping[str, Any], scale: Mapping[str, int]) -> FamilyRules:
+    known = np.zeros(_CODES_END, np.bool_)
+    known[data["colour_grades"]] = True
+    known.flags.writeable = False
+    return FamilyRules(
+        {field: _range(row, scale[field]) for field, row in data["ranges"].items()}, known
+    )
+
+
+def _range(row: Mapping[str, Any], scale: int) -> Range:
+    limits = [_scaled(text, scale) for text in (*row["reject"], *row["warn"])]
+    return Range(*limits)
+
+
+def _scaled(text: str, scale: int) -> int:
+    value = Decimal(text) * scale
+    if value != int(value):
+        raise ValueError(f"{text} does not fit a resolution of 1/{scale}")
+    return int(value)

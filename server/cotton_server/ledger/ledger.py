@@ -1,0 +1,285 @@
+"""Entries in SQLite: appended in groups, one sync a group, chained by digest."""
+
+from __future__ import annotations
+
+import os
+import threading
+from importlib import resources
+from typing import TYPE_CHECKING, Any, Final
+
+import apsw
+
+from cotton_server.ledger.entry import (
+    GENESIS,
+    LEDGER_FORMAT,
+    Entry,
+    NewEntry,
+    chained_digest,
+    payload_digest,
+)
+from cotton_server.ledger.errors import (
+    LedgerDamagedError,
+    LedgerFailedError,
+    LedgerFullError,
+    LedgerVersionError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+FILE_NAME: Final = "ledger.sqlite"
+SQLITE_VERSION_MIN: Final = (3, 51, 3)
+"""Below this, two connections to one WAL file can lose a commit (the WAL-reset bug)."""
+
+_APPLICATION_ID: Final = 0x434F5454
+_COLUMNS: Final = (
+    "position, format, kind, contract, message, producer, sequence, batch_id, principal,"
+    " received_at_us, rule_set, payload_digest, digest, outcomes, payload"
+)
+_READ_AT_ONCE: Final = 256
+
+
+class Ledger:
+    """The ledger of one data directory.
+
+    One thread appends; any thread reads. After LedgerFailedError the object refuses to append:
+    what reached the disk is unknown, and only a restart finds out.
+    """
+
+    def __init__(self, directory: Path, *, page_bytes: int = 16384) -> None:
+        """Opens or creates the ledger; the caller holds the DirectoryLock.
+
+        Raises LedgerVersionError when SQLite is too old or the file is not a ledger of this
+        format, LedgerDamagedError when SQLite cannot read it.
+        """
+        _require_sqlite()
+        self._path = directory / FILE_NAME
+        self._failed = False
+        self._read_lock = threading.Lock()
+        try:
+            self._writer = _connect(self._path, page_bytes)
+            _prepare(self._writer, self._path)
+            self._reader = apsw.Connection(str(self._path), flags=apsw.SQLITE_OPEN_READONLY)
+            self._position, self._digest = self._head()
+        except (apsw.CorruptError, apsw.NotADBError) as error:
+            raise LedgerDamagedError(1, f"SQLite says: {error}") from error
+        _sync_directory(directory)
+
+    @property
+    def position(self) -> int:
+        """Position of the last durable entry; 0 when there is none."""
+        return self._position
+
+    @property
+    def digest(self) -> bytes:
+        """Chained digest of the last durable entry."""
+        return self._digest
+
+    @property
+    def size_bytes(self) -> int:
+        """Size of the file and its write-ahead log."""
+        log = self._path.with_name(FILE_NAME + "-wal")
+        return sum(path.stat().st_size for path in (self._path, log) if path.exists())
+
+    def append(self, entries: Sequence[NewEntry]) -> int:
+        """Stores entries in one commit; returns the position of the first of them.
+
+        When this returns, they are on stable storage. Raises LedgerFullError (nothing kept,
+        try again later) or LedgerFailedError (stop the process).
+        """
+        if self._failed:
+            raise LedgerFailedError("The ledger has failed before; restart the server.")
+        position, digest = self._position, self._digest
+        rows: list[tuple[Any, ...]] = []
+        for entry in entries:
+            position += 1
+            of_payload = payload_digest(entry.payload)
+            digest = chained_digest(digest, position, entry, of_payload)
+            rows.append(_row(position, entry, of_payload, digest))
+        try:
+            with self._writer:
+                self._writer.executemany(
+                    f"INSERT INTO entry ({_COLUMNS})"  # noqa: S608 - a constant
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    rows,
+                )
+        except apsw.FullError as error:
+            if not self._writer.in_transaction:
+                raise LedgerFullError(f"The disk of {self._path.parent} is full.") from error
+            self._failed = True
+            raise LedgerFailedError(
+                f"The disk is full and the group could not be rolled back: {error}."
+            ) from error
+        except apsw.Error as error:
+            # After a failed sync the kernel may have dropped the pages: trying again would
+            # acknowledge what is not there.
+            self._failed = True
+            raise LedgerFailedError(f"Writing {self._path} failed: {error}.") from error
+        first = self._position + 1
+        self._position, self._digest = position, digest
+        return first
+
+    def by_sequence(self, producer: str, sequence: int) -> Entry | None:
+        """The entry that a producer stored under a sequence."""
+        return self._one("producer = ? AND sequence = ?", (producer, sequence))
+
+    def by_batch_id(self, producer: str, batch_id: str) -> Entry | None:
+        """The entry that a producer stored under a batch or request id."""
+        return self._one("producer = ? AND batch_id = ?", (producer, batch_id))
+
+    def at(self, position: int) -> Entry | None:
+        """The entry at a position."""
+        return self._one("position = ?", (position,))
+
+    def verified(self, previous: bytes = GENESIS) -> Iterator[Entry]:
+        """All entries in order, each checked: no gap, digest of payload and chain right.
+
+        Raises LedgerDamagedError at the first that is not what was written.
+        """
+        position = 0
+        while True:
+            try:
+                with self._read_lock:
+                    rows = self._reader.execute(
+                        f"SELECT {_COLUMNS} FROM entry WHERE position > ?"  # noqa: S608 - a constant
+                        " ORDER BY position LIMIT ?",
+                        (position, _READ_AT_ONCE),
+                    ).fetchall()
+            except apsw.Error as error:
+                raise LedgerDamagedError(position + 1, f"SQLite says: {error}") from error
+            if not rows:
+                break
+            for row in rows:
+                entry = _entry(row)
+                position += 1
+                _verify(entry, position, previous)
+                previous = entry.digest
+                yield entry
+        if position != self._position:
+            raise LedgerDamagedError(
+                position + 1, f"{self._position} entries were counted, {position} were found"
+            )
+
+    def close(self) -> None:
+        """Folds the write-ahead log into the file and closes it."""
+        self._reader.close()
+        self._writer.close()
+
+    def _one(self, condition: str, bindings: tuple[Any, ...]) -> Entry | None:
+        with self._read_lock:
+            row = self._reader.execute(
+                f"SELECT {_COLUMNS} FROM entry WHERE {condition}",  # noqa: S608 - constants
+                bindings,
+            ).fetchone()
+        return None if row is None else _entry(row)
+
+    def _head(self) -> tuple[int, bytes]:
+        row = self._writer.execute(
+            "SELECT position, digest FROM entry ORDER BY position DESC LIMIT 1"
+        ).fetchone()
+        return (0, GENESIS) if row is None else (row[0], row[1])
+
+
+def _require_sqlite() -> None:
+    version = tuple(int(part) for part in apsw.sqlite_lib_version().split("."))
+    if version < SQLITE_VERSION_MIN:
+        raise LedgerVersionError(
+            f"SQLite {apsw.sqlite_lib_version()} can lose commits; at least"
+            f" {'.'.join(map(str, SQLITE_VERSION_MIN))} is needed. Install apsw from its wheel."
+        )
+
+
+def _connect(path: Path, page_bytes: int) -> apsw.Connection:
+    connection = apsw.Connection(str(path))
+    connection.set_busy_timeout(10_000)
+    connection.execute(f"PRAGMA page_size = {page_bytes:d}")
+    mode = connection.execute("PRAGMA journal_mode = WAL").get
+    if mode != "wal":
+        raise LedgerVersionError(
+            f"{path} cannot keep a write-ahead log (mode {mode}); use a local file system."
+        )
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    path.chmod(0o600)
+    return connection
+
+
+def _prepare(connection: apsw.Connection, path: Path) -> None:
+    application = connection.execute("PRAGMA application_id").get
+    version = connection.execute("PRAGMA user_version").get
+    tables = connection.execute("SELECT count(*) FROM sqlite_schema").get
+    if tables == 0:
+        schema = resources.files("cotton_server.ledger").joinpath("schema.sql").read_text("utf-8")
+        with connection:
+            connection.execute(schema)
+            connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {LEDGER_FORMAT}")
+        return
+    if application != _APPLICATION_ID:
+        raise LedgerVersionError(
+            f"{path} is an SQLite file but no ledger. Point --data-dir at another directory."
+        )
+    if version != LEDGER_FORMAT:
+        raise LedgerVersionError(
+            f"{path} has ledger format {version}; this version of the service writes"
+            f" {LEDGER_FORMAT}. Start the version that wrote it, or a newer one."
+        )
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _row(position: int, entry: NewEntry, of_payload: bytes, digest: bytes) -> tuple[Any, ...]:
+    return (
+        position,
+        LEDGER_FORMAT,
+        entry.kind,
+        entry.contract,
+        entry.message,
+        entry.producer,
+        entry.sequence,
+        entry.batch_id,
+        entry.principal,
+        entry.received_at_us,
+        entry.rule_set,
+        of_payload,
+        digest,
+        entry.outcomes,
+        entry.payload,
+    )
+
+
+def _entry(row: tuple[Any, ...]) -> Entry:
+    (position, form, kind, contract, message, producer, sequence, batch_id, principal) = row[:9]
+    (received_at_us, rule_set, of_payload, digest, outcomes, payload) = row[9:]
+    content = NewEntry(
+        kind,
+        contract,
+        message,
+        producer,
+        sequence,
+        batch_id,
+        principal,
+        received_at_us,
+        rule_set,
+        outcomes,
+        payload,
+    )
+    return Entry(position, form, content, of_payload, digest)
+
+
+def _verify(entry: Entry, position: int, previous: bytes) -> None:
+    if entry.position != position:
+        raise LedgerDamagedError(position, f"the next entry stored is {entry.position}")
+    if payload_digest(entry.content.payload) != entry.payload_digest:
+        raise LedgerDamagedError(
+            position, "the payload does not have the digest it was stored with"
+        )
+    if chained_digest(previous, position, entry.content, entry.payload_digest) != entry.digest:
+        raise LedgerDamagedError(position, "the header or the chain of digests is not as written")

@@ -1,0 +1,241 @@
+"""The life of the server: lock, ledger, replay, serve, drain."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Final
+
+from cotton_server.api.ingest import IngestHandlers
+from cotton_server.api.lots import LotHandlers
+from cotton_server.api.server import InspectionServer
+from cotton_server.api.summary import SummaryHandlers
+from cotton_server.api.trace import TraceHandlers
+from cotton_server.config import split_listen
+from cotton_server.errors import StartError
+from cotton_server.grading.standards import load_standards
+from cotton_server.intake.committer import Bounds, Committer
+from cotton_server.intake.decode import BatchLimits
+from cotton_server.intake.replay import replay
+from cotton_server.ledger import DirectoryLock, Ledger, LedgerError
+from cotton_server.observability.logs import configure_logs
+from cotton_server.observability.metrics import Metrics
+from cotton_server.registry.registry import Registry
+from cotton_server.summary.at_revision import LotsAtRevision
+
+if TYPE_CHECKING:
+    from cotton_server.config import Config
+    from cotton_server.intake.records import ReplayProgress
+
+_LOG: Final = logging.getLogger(__name__)
+
+EXIT_DRAINED: Final = 0
+EXIT_FAILED: Final = 1
+
+
+class _StoppedError(Exception):
+    """A signal came before the server served."""
+
+
+def serve(config: Config) -> int:
+    """Runs the service until SIGTERM or SIGINT; 0 when drained, 1 when the ledger failed.
+
+    Raises StartError (and its kinds) when it cannot start.
+    """
+    configure_logs(config.log_format, config.log_level)
+    try:
+        return asyncio.run(_serve(config))
+    except LedgerError as error:
+        raise StartError(str(error)) from error
+
+
+async def _serve(config: Config) -> int:
+    stop = asyncio.Event()
+    failures: list[Exception] = []
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+
+    def failed(error: Exception) -> None:
+        _LOG.critical("the ledger failed; stopping", extra={"error": str(error)})
+        failures.append(error)
+        stop.set()
+
+    async with AsyncExitStack() as stack:
+        ledger = _open(config, stack)
+        metrics = Metrics()
+        metrics_port = _serve_metrics(config, metrics, stack)
+        registry = Registry(bales_max=config.bales_max)
+        try:
+            await _replay(config, ledger, registry, metrics, stop)
+        except _StoppedError:
+            return EXIT_DRAINED
+        _observe(metrics, registry, ledger)
+        committer = Committer(
+            ledger,
+            registry,
+            Bounds(
+                group_bytes_max=config.group_bytes_max,
+                queued_bytes_max=config.queued_bytes_max,
+                bales_max=config.bales_max,
+                lots_max=config.lots_max,
+            ),
+            metrics,
+            failed,
+        )
+        stack.push_async_callback(committer.close)
+        server = _server(config, committer, registry, ledger, metrics, stack)
+        try:
+            port = await server.start(config.listen)
+        except OSError as error:
+            raise StartError(
+                f"Cannot listen on {config.listen}: {error}. Stop what uses the address, or"
+                " choose another with --listen."
+            ) from error
+        metrics.serving(serving=True)
+        host = split_listen(config.listen).host
+        _LOG.info(
+            "serving",
+            extra={
+                "listen": f"{host}:{port}",
+                "metrics": "off" if metrics_port is None else f"http://{metrics_port}/metrics",
+                "data_dir": str(config.data_dir),
+                "revision": registry.revision,
+                "bales": registry.bales.count,
+            },
+        )
+        await stop.wait()
+        metrics.serving(serving=False)
+        if failures:
+            await server.stop()
+            return EXIT_FAILED
+        _LOG.info("draining")
+        await server.drain(config.drain_grace_s)
+    _LOG.info("drained", extra={"revision": registry.revision})
+    return EXIT_FAILED if failures else EXIT_DRAINED
+
+
+def _open(config: Config, stack: AsyncExitStack) -> Ledger:
+    directory = config.data_dir
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = DirectoryLock(directory)
+    except OSError as error:
+        raise StartError(
+            f"The data directory {directory} cannot be used: {error}. Choose another with"
+            " --data-dir, or correct its owner and mode."
+        ) from error
+    stack.callback(lock.close)
+    ledger = Ledger(directory, page_bytes=config.sqlite_page_bytes)
+    stack.callback(ledger.close)
+    return ledger
+
+
+def _serve_metrics(config: Config, metrics: Metrics, stack: AsyncExitStack) -> str | None:
+    if not config.metrics_listen:
+        return None
+    host, port = split_listen(config.metrics_listen)
+    try:
+        bound, close = metrics.serve(host, port)
+    except OSError as error:
+        raise StartError(
+            f"Cannot serve metrics on {config.metrics_listen}: {error}. Choose another address"
+            " with --metrics-listen, or close it with --metrics-listen off."
+        ) from error
+    stack.callback(close)
+    return f"{host}:{bound}"
+
+
+async def _replay(
+    config: Config, ledger: Ledger, registry: Registry, metrics: Metrics, stop: asyncio.Event
+) -> None:
+    begun = time.monotonic()
+    told = begun
+
+    class Progress:
+        """Passes progress on, and ends the replay when a signal came."""
+
+        def replay_progress(self, record: ReplayProgress) -> None:
+            nonlocal told
+            metrics.replay_progress(record)
+            if stop.is_set():
+                raise _StoppedError
+            now = time.monotonic()
+            if now - told >= config.replay_progress_interval_s:
+                told = now
+                _LOG.info(
+                    "replaying",
+                    extra={"position": record.position, "of": record.of, "bales": record.bales},
+                )
+
+    await asyncio.to_thread(
+        replay, ledger.verified(), registry, of=ledger.position, progress=Progress()
+    )
+    metrics.recovered(registry.revision)
+    _LOG.info(
+        "replayed",
+        extra={
+            "revision": registry.revision,
+            "bales": registry.bales.count,
+            "lots": len(registry.lots),
+            "seconds": f"{time.monotonic() - begun:.3f}",
+        },
+    )
+
+
+def _observe(metrics: Metrics, registry: Registry, ledger: Ledger) -> None:
+    metrics.observe("cotton_registry_bales", "Bales stored.", lambda: registry.bales.count)
+    metrics.observe(
+        "cotton_registry_lots", "Lots registered, weighed or read.", lambda: len(registry.lots)
+    )
+    metrics.observe(
+        "cotton_registry_lots_registered", "Lots registered.", lambda: registry.lots_registered
+    )
+    metrics.observe(
+        "cotton_index_size_bytes",
+        "Memory of the duplicate index.",
+        lambda: registry.bales.index.size_bytes,
+    )
+    metrics.observe(
+        "cotton_ledger_size_bytes",
+        "Size of the ledger and its write-ahead log on disk.",
+        lambda: ledger.size_bytes,
+    )
+
+
+def _server(
+    config: Config,
+    committer: Committer,
+    registry: Registry,
+    ledger: Ledger,
+    metrics: Metrics,
+    stack: AsyncExitStack,
+) -> InspectionServer:
+    standards = load_standards()
+    readers = ThreadPoolExecutor(config.reader_threads, thread_name_prefix="reader")
+    stack.callback(readers.shutdown)
+    return InspectionServer(
+        ingest=IngestHandlers(
+            committer,
+            registry,
+            BatchLimits(bales_max=config.batch_bales_max),
+            metrics,
+            batches_in_flight_max=config.stream_batches_in_flight_max,
+        ),
+        lots=LotHandlers(committer, records_max=config.lots_per_request_max),
+        summary=SummaryHandlers(
+            registry,
+            LotsAtRevision(registry, standards),
+            standards,
+            readers,
+            rows_max=config.summary_rows_max,
+        ),
+        trace=TraceHandlers(registry, ledger, standards, readers),
+        message_bytes_max=config.message_bytes_max,
+        concurrent_calls_max=config.concurrent_calls_max,
+        reflect=config.reflection,
+    )

@@ -1,0 +1,1 @@
+"""Adapters that make metrics and logs of the records that the core emits."""

@@ -1,0 +1,113 @@
+"""The bale store: one row per bale ever created, in columns, never changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from cotton_server.domain.fields import ABSENT, VALUE_FIELDS
+from cotton_server.registry.index import BaleIndex
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from cotton_server.domain.identifiers import UInt64Array
+    from cotton_server.registry.index import RowArray
+
+ReferenceArray = npt.NDArray[np.int32]
+
+REFERENCE_FIELDS: Final = ("lot", "standard", "laboratory", "instrument")
+"""Text fields, stored as numbers of the registry's own dictionaries."""
+
+
+@dataclass(frozen=True, slots=True)
+class BaleColumns:
+    """Bales to be stored, a row each, all new, in stored form.
+
+    `values` by value field in the field's stored type with ABSENT where absent (a field left
+    out is absent for all), `references` by text field as dictionary numbers (int32),
+    `hashes` of the keys, `position` the ledger position (uint32) and `batch_row` (uint16) the
+    place in the batch of each, `inspected_at_s` uint32 with 0 where unknown.
+    """
+
+    high: UInt64Array
+    low: UInt64Array
+    hashes: UInt64Array
+    values: Mapping[str, npt.NDArray[np.signedinteger]]
+    references: Mapping[str, ReferenceArray]
+    position: npt.NDArray[np.uint32]
+    batch_row: npt.NDArray[np.uint16]
+    inspected_at_s: npt.NDArray[np.uint32]
+
+
+class BaleStore:
+    """Columns of full capacity; memory is taken only as rows fill them.
+
+    Rows below `count` never change, so readers need no lock: a snapshot is a count.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        """Reserves address space for `capacity` bales (np.zeros maps pages on first write)."""
+        self.capacity = capacity
+        self.count = 0
+        self.high: UInt64Array = np.zeros(capacity, np.uint64)
+        self.low: UInt64Array = np.zeros(capacity, np.uint64)
+        self.values: dict[str, npt.NDArray[np.signedinteger]] = {
+            field.name: np.zeros(capacity, field.dtype) for field in VALUE_FIELDS
+        }
+        self.references: dict[str, ReferenceArray] = {
+            "lot": np.zeros(capacity, np.int32),
+            "standard": np.zeros(capacity, np.int32),
+            "laboratory": np.zeros(capacity, np.int32),
+            "instrument": np.zeros(capacity, np.int32),
+        }
+        self.position = np.zeros(capacity, np.uint32)
+        self.batch_row = np.zeros(capacity, np.uint16)
+        self.inspected_at_s = np.zeros(capacity, np.uint32)
+        self.index = BaleIndex(self.high, self.low)
+
+    def append(self, bales: BaleColumns) -> None:
+        """Stores bales below the others."""
+        start, stop = self.count, self.count + len(bales.high)
+        if stop > self.capacity:
+            raise AssertionError("more bales than capacity: intake must refuse them before")
+        self.high[start:stop] = bales.high
+        self.low[start:stop] = bales.low
+        for name, column in self.values.items():
+            column[start:stop] = bales.values.get(name, ABSENT)
+        for name, numbers in self.references.items():
+            numbers[start:stop] = bales.references[name]
+        self.position[start:stop] = bales.position
+        self.batch_row[start:stop] = bales.batch_row
+        self.inspected_at_s[start:stop] = bales.inspected_at_s
+        self.index.add(start, bales.hashes)
+        self.count = stop
+
+    def count_at(self, revision: int, count: int) -> int:
+        """Bales among the first `count` that were stored at `revision` or before."""
+        return int(np.searchsorted(self.position[:count], revision, side="right"))
+
+    def frame(self, runs: Sequence[tuple[int, int]]) -> pl.DataFrame:
+        """The bales of row ranges [start, stop), in order.
+
+        Columns: row Int32, lot, standard, laboratory, instrument Int32, the value fields
+        (Int8, Int16; null where absent), inspected_at_s UInt32.
+        """
+        rows: RowArray = (
+            np.concatenate([np.arange(start, stop, dtype=np.int32) for start, stop in runs])
+            if runs
+            else np.zeros(0, np.int32)
+        )
+        contiguous = len(rows) > 0 and int(rows[-1]) - int(rows[0]) + 1 == len(rows)
+        where = slice(int(rows[0]), int(rows[-1]) + 1) if contiguous else rows
+        columns: dict[str, npt.NDArray[np.generic]] = {"row": rows}
+        columns |= {name: column[where] for name, column in self.references.items()}
+        columns |= {name: column[where] for name, column in self.values.items()}
+        columns["inspected_at_s"] = self.inspected_at_s[where]
+        return pl.DataFrame(columns).with_columns(
+            pl.when(pl.col(name) != ABSENT).then(pl.col(name)).alias(name) for name in self.values
+        )

@@ -1,0 +1,176 @@
+"""The frames: fixed schemas, checks, and the messages of lots and weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+import pytest
+from cotton.inspection.v1 import common_pb2, lots_pb2, readings_pb2
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cotton_client import frames
+from cotton_client.frames import FrameError
+
+CODE = "32651401611141221550000121114104"
+
+
+def readings(**columns: list[Any]) -> pl.DataFrame:
+    """A readings frame of these columns; the others are null."""
+    return frames.conform(pl.DataFrame(columns), frames.READINGS_SCHEMA)
+
+
+def test_the_value_fields_are_those_of_the_message_reading_in_its_order() -> None:
+    names = [field.name for field in readings_pb2.Reading.DESCRIPTOR.fields]
+    others = {"bale_code", "usda_bale", "lot_no", *frames.TEXT_FIELDS, "inspected_at_s"}
+    assert [name for name in names if name not in others] == list(frames.VALUE_FIELDS)
+    kinds = frames.HUNDREDTHS_FIELDS + frames.COUNT_FIELDS + frames.CODE_FIELDS
+    assert sorted(kinds) == sorted(frames.VALUE_FIELDS)
+
+
+@pytest.mark.parametrize(
+    ("message", "schema"),
+    [(lots_pb2.Lot, frames.LOTS_SCHEMA), (lots_pb2.LotWeight, frames.WEIGHTS_SCHEMA)],
+)
+def test_lots_and_weights_frames_have_the_fields_of_their_message(
+    message: Any, schema: pl.Schema
+) -> None:
+    assert [field.name for field in message.DESCRIPTOR.fields] == list(schema)
+
+
+def test_a_frame_of_a_gb_bale_and_a_usda_bale_is_valid() -> None:
+    frames.validate(
+        readings(
+            bale_code=[CODE, None], usda_bale_id=[None, "960891871766"], crop_year=[None, 2006]
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("columns", "column", "row"),
+    [
+        ({"bale_code": [CODE, None]}, "bale_code", 1),
+        ({"bale_code": [CODE, CODE[:-1]]}, "bale_code", 1),
+        ({"bale_code": [CODE, "x" * 32]}, "bale_code", 1),
+        ({"bale_code": [CODE], "crop_year": [2016]}, "crop_year", 0),
+        ({"bale_code": [CODE], "usda_bale_id": ["960891871766"]}, "usda_bale_id", 0),
+        ({"usda_bale_id": ["960891871766"]}, "crop_year", 0),
+        ({"usda_bale_id": ["960891871766"], "crop_year": [6]}, "crop_year", 0),
+        ({"usda_bale_id": ["96089187176"], "crop_year": [2006]}, "usda_bale_id", 0),
+        (
+            {
+                "bale_code": [CODE, None],
+                "usda_bale_id": [None, "960891871766"],
+                "crop_year": [2016, 2006],
+            },
+            "crop_year",
+            0,
+        ),
+        ({"bale_code": [CODE], "preparation": [4]}, "preparation", 0),
+        ({"bale_code": [CODE, CODE], "foreign_fibre": [None, 2]}, "foreign_fibre", 1),
+    ],
+)
+def test_a_broken_rule_is_named_with_column_and_row(
+    columns: dict[str, list[Any]], column: str, row: int
+) -> None:
+    with pytest.raises(FrameError) as caught:
+        frames.validate(readings(**columns))
+    assert (caught.value.column, caught.value.row) == (column, row)
+
+
+def test_another_schema_is_refused() -> None:
+    frame = readings(bale_code=[CODE])
+    for broken in (
+        frame.drop("length"),
+        frame.with_columns(pl.col("length").cast(pl.Float64)),
+        frame.with_columns(pl.lit(1).alias("colour")),
+        frame.select(frame.columns[::-1]),
+    ):
+        with pytest.raises(FrameError):
+            frames.validate(broken)
+
+
+def test_conform_refuses_unknown_columns_and_lossy_casts() -> None:
+    with pytest.raises(FrameError, match="colour"):
+        readings(colour=[1])
+    with pytest.raises(FrameError, match="length"):
+        readings(length=["28.2"])
+
+
+@given(st.lists(st.integers(0, 30), max_size=12), st.integers(1, 17))
+def test_rebatched_frames_carry_the_same_rows_in_order(sizes: list[int], rows: int) -> None:
+    total = sum(sizes)
+    whole = pl.DataFrame({"n": range(total)}, schema={"n": pl.Int64})
+    pieces = []
+    start = 0
+    for size in sizes:
+        pieces.append(whole.slice(start, size))
+        start += size
+    out = list(frames.rebatch(iter(pieces), rows))
+    assert [n for frame in out for n in frame["n"]] == list(range(total))
+    assert all(frame.height == rows for frame in out[:-1])
+    assert all(0 < frame.height <= rows for frame in out)
+
+
+def test_rebatch_refuses_frames_without_rows() -> None:
+    with pytest.raises(ValueError, match="at least 1"):
+        list(frames.rebatch([], 0))
+
+
+def test_a_lot_becomes_its_message() -> None:
+    frame = frames.conform(
+        pl.DataFrame(
+            {
+                "lot_no": ["65140161077"],
+                "cotton_type": ["SAW_GINNED_UPLAND"],
+                "picking_mode": ["MACHINE"],
+                "channel": ["WAREHOUSE"],
+                "declared_bales": [186],
+                "gate_in_at_s": [1_479_571_200],
+            }
+        ),
+        frames.LOTS_SCHEMA,
+    )
+    assert frames.lot_messages(frame) == [
+        lots_pb2.Lot(
+            lot_no="65140161077",
+            cotton_type=common_pb2.COTTON_TYPE_SAW_GINNED_UPLAND,
+            picking_mode=common_pb2.PICKING_MODE_MACHINE,
+            channel=common_pb2.CHANNEL_WAREHOUSE,
+            declared_bales=186,
+            gate_in_at_s=1_479_571_200,
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("cotton_type", "SAW"), ("channel", "UNSPECIFIED"), ("declared_bales", -1)]
+)
+def test_a_lot_that_the_contract_cannot_carry_is_refused(column: str, value: object) -> None:
+    frame = frames.conform(
+        pl.DataFrame({"lot_no": ["65140161077"], column: [value]}), frames.LOTS_SCHEMA
+    )
+    with pytest.raises(FrameError, match=column):
+        frames.lot_messages(frame)
+
+
+def test_a_weight_becomes_its_message_and_keeps_absent_apart_from_zero() -> None:
+    frame = frames.conform(
+        pl.DataFrame(
+            {
+                "lot_no": ["65140161077"],
+                "gross": [4_262_000],
+                "tare": [24_600],
+                "trash": [0],
+                "resolution": [100],
+            }
+        ),
+        frames.WEIGHTS_SCHEMA,
+    )
+    (message,) = frames.weight_messages(frame)
+    assert message == lots_pb2.LotWeight(
+        lot_no="65140161077", gross=4_262_000, tare=24_600, trash=0, resolution=100
+    )
+    assert message.HasField("trash")
+    assert not message.HasField("regain")
