@@ -7,15 +7,17 @@ shows for one lot; the other records are of the public inspection itself.
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Final
+from typing import Final, TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 from cotton_server.domain.fields import VALUE_FIELDS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def hundredths(text: str) -> int:

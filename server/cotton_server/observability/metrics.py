@@ -52,7 +52,7 @@ class Metrics:
     def __init__(self) -> None:
         """Creates every series up front, so that a rate of zero is seen as zero."""
         # A second series a counter that says when this process started: process metrics do.
-        disable_created_metrics()
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # the library has no types here
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         GCCollector(registry=self.registry)

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cotton_client.render import names
+from cotton_client.render.json_answers import instant
 from cotton_client.render.parts import UNKNOWN, Bar, fields, heading, or_unknown
 from cotton_client.render.values import count, fixed, kilograms, share
 
@@ -65,7 +66,8 @@ def _mark(answer: summary_pb2.GetLotCertificateResponse) -> Text:
     if not answer.figures.bales:
         reason = "no bale of the lot has been graded 尚未检验"
     elif not answer.main_colour:
-        reason = "the lot has no main colour grade 无主体颜色级"
+        shares = ", ".join(f"{each.name} {share(each.share)}" for each in answer.figures.colours)
+        reason = f"the lot has no main colour grade 无主体颜色级\n({shares or 'no bale has one'})"
     elif not answer.length_level:
         reason = "no bale has a length 无长度值"
     else:
@@ -123,7 +125,14 @@ def _weight(answer: summary_pb2.GetLotCertificateResponse, width: int) -> Iterat
             ("Net 净重", f"{kilograms(weight.net)} kg"),
             ("Regain 回潮率", share(record.regain) if record.HasField("regain") else UNKNOWN),
             ("Trash 含杂率", share(record.trash) if record.HasField("trash") else UNKNOWN),
-            ("Weighed 检重", record.scale),
+            (
+                "Truck gross 满车",
+                f"{kilograms(record.truck_gross)} kg" if record.truck_gross else "",
+            ),
+            ("Truck tare 空车", f"{kilograms(record.truck_tare)} kg" if record.truck_tare else ""),
+            ("Scale 衡器", record.scale),
+            ("Operator 检重员", record.operator),
+            ("Weighed 检重时间", instant(record.weighed_at_s) or ""),
             ("Certificate 证书号", record.weight_certificate_no),
         ],
         width,
@@ -217,7 +226,7 @@ def _means(figures: summary_pb2.GradeFigures, metric: bool) -> Table:
 def _classes(figures: summary_pb2.GradeFigures) -> Table:
     """Every class that has bales: bales, printed share, mean, and a bar."""
     table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="dim", expand=True)
-    table.add_column("Shares 占比", no_wrap=True)
+    table.add_column("Item 项目", no_wrap=True)
     table.add_column("Class 级", no_wrap=True)
     table.add_column("Bales 包数", justify="right", no_wrap=True)
     table.add_column("Share 占比", justify="right", no_wrap=True)
