@@ -18,9 +18,10 @@ from cotton_server.api.trace import TraceHandlers
 from cotton_server.config import split_listen
 from cotton_server.errors import StartError
 from cotton_server.grading.standards import load_standards
-from cotton_server.intake.committer import Bounds, Committer
+from cotton_server.intake.committer import Committer
 from cotton_server.intake.decode import BatchLimits
 from cotton_server.intake.replay import replay
+from cotton_server.intake.room import Bounds
 from cotton_server.ledger import DirectoryLock, Ledger, LedgerError
 from cotton_server.observability.logs import configure_logs
 from cotton_server.observability.metrics import Metrics
@@ -69,7 +70,7 @@ async def _serve(config: Config) -> int:
         ledger = _open(config, stack)
         metrics = Metrics()
         metrics_port = _serve_metrics(config, metrics, stack)
-        registry = Registry(bales_max=config.bales_max)
+        registry = _registry(config)
         try:
             await _replay(config, ledger, registry, metrics, stop)
         except _StoppedError:
@@ -133,6 +134,16 @@ def _open(config: Config, stack: AsyncExitStack) -> Ledger:
     ledger = Ledger(directory, page_bytes=config.sqlite_page_bytes)
     stack.callback(ledger.close)
     return ledger
+
+
+def _registry(config: Config) -> Registry:
+    try:
+        return Registry(bales_max=config.bales_max)
+    except MemoryError as error:
+        raise StartError(
+            f"There is no address space for {config.bales_max} bales. Lower bales_max, or let the"
+            " kernel overcommit memory (vm.overcommit_memory 0): only what is used is taken."
+        ) from error
 
 
 def _serve_metrics(config: Config, metrics: Metrics, stack: AsyncExitStack) -> str | None:

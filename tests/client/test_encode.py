@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 import pytest
-from cotton.inspection.v1 import readings_pb2
+from cotton_client import encode, frames
+from cotton_client.frames import FrameError
 from google.protobuf.internal import encoder
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cotton_client import encode, frames
-from cotton_client.frames import FrameError
+if TYPE_CHECKING:
+    from cotton.inspection.v1 import readings_pb2
 
 INT32 = st.integers(-(2**31), 2**31 - 1)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
@@ -42,6 +43,11 @@ def bales(draw: st.DrawFn) -> dict[str, Any]:
     return row
 
 
+def has(message: Any, field: str) -> bool:
+    """Whether a message has a field whose name is known only at run time."""
+    return bool(message.HasField(field))
+
+
 def content_of_rows(rows: readings_pb2.ReadingRows) -> list[dict[str, Any]]:
     """What each bale of a rows message says; absent and unset are None or the default."""
     content = []
@@ -55,7 +61,7 @@ def content_of_rows(rows: readings_pb2.ReadingRows) -> list[dict[str, Any]]:
             if name == "preparation":
                 bale[name] = reading.preparation or None
             else:
-                bale[name] = int(getattr(reading, name)) if reading.HasField(name) else None
+                bale[name] = int(getattr(reading, name)) if has(reading, name) else None
         for name in ("lot_no", *frames.TEXT_FIELDS, "inspected_at_s"):
             bale[name] = getattr(reading, name)
         content.append(bale)
@@ -71,7 +77,7 @@ def content_of_columns(columns: readings_pb2.ReadingColumns) -> list[dict[str, A
         high, low = columns.bale_code_high[row], columns.bale_code_low[row]
         bale: dict[str, Any] = {"bale": (f"{low:012d}", year) if year else f"{high:016d}{low:016d}"}
         for name in frames.VALUE_FIELDS:
-            if not columns.HasField(name):
+            if not has(columns, name):
                 bale[name] = None
                 continue
             column = getattr(columns, name)
@@ -81,7 +87,7 @@ def content_of_columns(columns: readings_pb2.ReadingColumns) -> list[dict[str, A
             bale[name] = None if absent else column.values[row]
         for name in ("lot_no", *frames.TEXT_FIELDS):
             column = getattr(columns, name)
-            if not columns.HasField(name):
+            if not has(columns, name):
                 bale[name] = ""
             else:
                 assert len(set(column.dictionary)) == len(column.dictionary)

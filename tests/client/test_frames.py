@@ -7,11 +7,10 @@ from typing import Any
 import polars as pl
 import pytest
 from cotton.inspection.v1 import common_pb2, lots_pb2, readings_pb2
-from hypothesis import given
-from hypothesis import strategies as st
-
 from cotton_client import frames
 from cotton_client.frames import FrameError
+from hypothesis import given
+from hypothesis import strategies as st
 
 CODE = "32651401611141221550000121114104"
 
@@ -96,6 +95,30 @@ def test_conform_refuses_unknown_columns_and_lossy_casts() -> None:
         readings(colour=[1])
     with pytest.raises(FrameError, match="length"):
         readings(length=["28.2"])
+    with pytest.raises(FrameError, match="length"):
+        readings(length=[28.7])
+    with pytest.raises(FrameError, match="length"):
+        readings(length=[2**31])
+    with pytest.raises(FrameError, match="lot_no"):
+        readings(lot_no=[65140161077])
+
+
+def test_conform_casts_integers_of_any_width_and_categories() -> None:
+    frame = frames.conform(
+        pl.DataFrame(
+            {
+                "length": [2820],
+                "foreign_fibre": [True],
+                "laboratory": ["LAB"],
+                "instrument": [None],
+            },
+            schema_overrides={"length": pl.UInt64, "laboratory": pl.Categorical},
+        ),
+        frames.READINGS_SCHEMA,
+    )
+    row = frame.row(0, named=True)
+    assert (row["length"], row["foreign_fibre"], row["laboratory"]) == (2820, 1, "LAB")
+    assert frame.schema == frames.READINGS_SCHEMA
 
 
 @given(st.lists(st.integers(0, 30), max_size=12), st.integers(1, 17))
@@ -145,7 +168,8 @@ def test_a_lot_becomes_its_message() -> None:
 
 
 @pytest.mark.parametrize(
-    ("column", "value"), [("cotton_type", "SAW"), ("channel", "UNSPECIFIED"), ("declared_bales", -1)]
+    ("column", "value"),
+    [("cotton_type", "SAW"), ("channel", "UNSPECIFIED"), ("declared_bales", -1)],
 )
 def test_a_lot_that_the_contract_cannot_carry_is_refused(column: str, value: object) -> None:
     frame = frames.conform(

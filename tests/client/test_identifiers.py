@@ -7,9 +7,6 @@ from datetime import datetime
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
 from cotton_client.identifiers import (
     CHINA_TIME,
     BaleCode,
@@ -22,6 +19,8 @@ from cotton_client.identifiers import (
     digit_matrix,
     digits_to_numbers,
 )
+from hypothesis import given
+from hypothesis import strategies as st
 
 REAL_CODE = "32651401611141221550000121114104"
 

@@ -8,7 +8,6 @@ from fractions import Fraction
 from pathlib import Path
 
 import polars as pl
-
 from cotton_client import encode, frames, readers, samples
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,7 +42,9 @@ def test_what_was_filled_in_meets_the_published_aggregates() -> None:
     assert (lot["colour_grade"] == 21).sum() == 50
     measures = ["length", "uniformity", "strength", "micronaire", "rd", "plus_b"]
     assert all((lot[name] % 10 == 0).all() for name in measures)
-    assert not lot.select(*measures, "preparation", "foreign_fibre").null_count().sum_horizontal()[0]
+    assert (
+        not lot.select(*measures, "preparation", "foreign_fibre").null_count().sum_horizontal()[0]
+    )
 
 
 def test_the_bale_codes_of_the_real_lot_agree_with_its_number() -> None:

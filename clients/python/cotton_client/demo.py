@@ -71,7 +71,7 @@ class Server:
         return CottonError(
             f"{what}\n{self.last_words()}".rstrip(),
             reason="SERVER_FAILED",
-            remedy="The end of its log is above; with --data-dir all of it is kept beside the data.",
+            remedy="The end of its log is above; with --data-dir all of it is kept.",
         )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import grpc
 from google.protobuf.message import DecodeError
-from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]  # no py.typed
+from google.rpc import error_details_pb2, status_pb2
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from cotton.inspection.v1 import ingest_pb2
 
 _DETAILS_KEY: Final = "grpc-status-details-bin"
+_BROKEN_WHILE_WRITING: Final = "Internal error from Core"
+"""What grpc.aio makes of a write to a call whose end it has not heard of yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +248,8 @@ def from_rpc_error(error: grpc.aio.AioRpcError, target: str) -> CottonError:
             except DecodeError:
                 break
     code, details = error.code(), error.details() or ""
+    if code is grpc.StatusCode.INTERNAL and details == _BROKEN_WHILE_WRITING:
+        return Unavailable(f"The connection to the server at {target} broke.")
     if code is grpc.StatusCode.UNAVAILABLE:
         if "connect" in details:
             # gRPC's text lists every address with errno and file; this is what it comes to.

@@ -160,10 +160,22 @@ class FrameError(ValueError):
         self.row = row
 
 
+def _require_family(name: str, found: pl.DataType, wanted: pl.DataType) -> None:
+    """Refuses casts that would cut decimals off or read numbers out of texts."""
+    if found == pl.Null:
+        return
+    integers = wanted.is_integer() and (found.is_integer() or found == pl.Boolean)
+    texts = wanted == pl.String and isinstance(found, (pl.String, pl.Categorical, pl.Enum))
+    if not integers and not texts:
+        kind = "text" if wanted == pl.String else "whole numbers in the integers of the contract"
+        raise FrameError(f"is {found}; give it as {kind}", column=name)
+
+
 def conform(columns: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
     """The frame with exactly the columns of `schema`: missing ones null, others cast strictly.
 
-    Raises FrameError for a column that the schema does not have or that cannot be cast.
+    Integers of any width and texts are cast; floats and decimals are not, for they would lose
+    digits. Raises FrameError for those, and for a column that the schema does not have.
     """
     for name in columns.columns:
         if name not in schema:
@@ -174,6 +186,7 @@ def conform(columns: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
         if name not in columns.columns:
             series.append(pl.repeat(None, height, dtype=dtype, eager=True).alias(name))
             continue
+        _require_family(name, columns.schema[name], dtype)
         try:
             series.append(columns[name].cast(dtype, strict=True))
         except pl.exceptions.PolarsError as error:

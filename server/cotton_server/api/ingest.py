@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import grpc
 from cotton.inspection.v1 import ingest_pb2, readings_pb2
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from cotton_server.intake.committer import Committer, Stored
     from cotton_server.intake.records import Observer
     from cotton_server.registry.registry import Registry
+
+_LOG: Final = logging.getLogger(__name__)
 
 Context = grpc.aio.ServicerContext[Any, Any]
 Identity = tuple[int | None, str | None]
@@ -76,6 +79,12 @@ class IngestHandlers:
         finally:
             reader.cancel()
             self._readers.discard(reader)
+            (failure,) = await asyncio.gather(reader, return_exceptions=True)
+        if isinstance(failure, Exception) and not context.cancelled():
+            _LOG.error("a stream failed", exc_info=failure)
+            await abort(
+                context, ServiceError(Reason.INTERNAL, f"{type(failure).__name__} in the server.")
+            )
         if self._draining:
             await abort(context, _draining())
 

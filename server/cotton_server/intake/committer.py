@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from cotton.inspection.v1 import lots_pb2, readings_pb2
 
-from cotton_server.domain.readings import ReadingTable
 from cotton_server.errors import Reason, ServiceError
 from cotton_server.intake.content import CONTRACT, READINGS, Content, content_of, same_content
 from cotton_server.intake.records import BatchAnswered, GroupCommitted
+from cotton_server.intake.room import Bounds, Room
 from cotton_server.intake.rules import CURRENT, rule_set
 from cotton_server.intake.verdict import AnyOutcome, apply, judge
 from cotton_server.ledger import LedgerFullError, NewEntry
@@ -53,16 +53,6 @@ class Submission:
     answered: bool = False
     received_at_us: int = field(default_factory=lambda: time.time_ns() // 1000)
     received_s: float = field(default_factory=time.perf_counter)
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """Limits of the committer."""
-
-    group_bytes_max: int
-    queued_bytes_max: int
-    bales_max: int
-    lots_max: int
 
 
 Answer = Stored | ServiceError
@@ -209,7 +199,7 @@ class Committer:
         deferred: list[Submission] = []
         taken: set[tuple[str, str]] = set()
         following: dict[str, int] = {}
-        room = self._bounds.bales_max - self._registry.bales.count
+        room = Room(self._registry, self._bounds)
         for submission in group:
             if submission.sequence is not None:
                 durable = self._registry.next_sequence(submission.producer)
@@ -228,29 +218,15 @@ class Committer:
                 deferred.append(submission)
             elif repeated:
                 answers.append((submission, self._first_answer(submission)))
-            elif (full := self._full(submission, room)) is not None:
+            elif (full := room.take(submission.content)) is not None:
                 answers.append((submission, full))
             else:
                 fresh.append(submission)
-                if isinstance(submission.content, ReadingTable):
-                    room -= len(submission.content)
                 if submission.sequence is not None:
                     following[submission.producer] = submission.sequence + 1
                 else:
                     taken.add((submission.producer, str(submission.batch_id)))
         return fresh, answers, deferred
-
-    def _full(self, submission: Submission, room: int) -> ServiceError | None:
-        if isinstance(submission.content, ReadingTable):
-            if len(submission.content) > room:
-                return ServiceError(
-                    Reason.REGISTRY_FULL, f"{self._bounds.bales_max} bales are the most held."
-                )
-        elif len(self._registry.lots) + _records(submission.content) > self._bounds.lots_max:
-            return ServiceError(
-                Reason.REGISTRY_FULL, f"{self._bounds.lots_max} lots are the most held."
-            )
-        return None
 
     def _first_answer(self, submission: Submission) -> Answer:
         """The answer that was given when this was stored, if it is the same content."""
@@ -324,14 +300,6 @@ class Committer:
         self._failure = error
         self._answer([(submission, _storage_failed()) for submission in group])
         self._loop.call_soon_threadsafe(self._on_failure, error)
-
-
-def _records(content: Content) -> int:
-    if isinstance(content, lots_pb2.RegisterLotsRequest):
-        return len(content.lots)
-    if isinstance(content, lots_pb2.RecordLotWeightsRequest):
-        return len(content.weights)
-    return len(content)
 
 
 def _entry(submission: Submission, outcome: AnyOutcome) -> NewEntry:

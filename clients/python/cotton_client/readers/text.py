@@ -54,8 +54,9 @@ def open_binary(path: Path) -> BinaryIO:
         raise UnreadableFileError(path, "is not there", "check the name and the directory") from (
             error
         )
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
+    except (OSError, ValueError) as error:
+        # A name with a NUL character is a ValueError.
+        reason = getattr(error, "strerror", None) or str(error)
         raise UnreadableFileError(
             path, f"cannot be read ({reason})", "check the name and its permissions"
         ) from error

@@ -1,0 +1,83 @@
+"""How much the registry may still take in; what is over a limit is refused before it is stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from cotton.inspection.v1 import lots_pb2
+
+from cotton_server.domain.identifiers import crop_year_of_lot, is_lot_no
+from cotton_server.domain.readings import ReadingTable
+from cotton_server.errors import Reason, ServiceError
+
+if TYPE_CHECKING:
+    from cotton_server.intake.content import Content
+    from cotton_server.registry.registry import Registry
+
+TEXTS_MAX: Final = 1 << 16
+"""Distinct standards, laboratories and instruments, each; no country has as many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Limits of what is in flight and of what is held."""
+
+    group_bytes_max: int
+    queued_bytes_max: int
+    bales_max: int
+    lots_max: int
+
+
+class Room:
+    """What is left of the limits while a group is put together."""
+
+    def __init__(self, registry: Registry, bounds: Bounds) -> None:
+        """Takes the registry as it is before the group."""
+        self._registry = registry
+        self._bounds = bounds
+        self._bales = bounds.bales_max - registry.bales.count
+        self._lots = bounds.lots_max - len(registry.lots)
+        self._texts = {name: TEXTS_MAX - len(book) for name, book in registry.texts.items()}
+
+    def take(self, content: Content) -> ServiceError | None:
+        """Takes the room that a content may need, or gives the error that refuses it."""
+        bales = len(content) if isinstance(content, ReadingTable) else 0
+        lots = sum(self._is_new_lot(lot_no) for lot_no in _lot_nos(content))
+        texts = self._new_texts(content) if isinstance(content, ReadingTable) else {}
+        if bales > self._bales:
+            return _full(f"{self._bounds.bales_max} bales")
+        if lots > self._lots:
+            return _full(f"{self._bounds.lots_max} lots")
+        for name, count in texts.items():
+            if count > self._texts[name]:
+                return _full(f"{TEXTS_MAX} different texts of the field {name}")
+        self._bales -= bales
+        self._lots -= lots
+        for name, count in texts.items():
+            self._texts[name] -= count
+        return None
+
+    def _is_new_lot(self, lot_no: str) -> bool:
+        return (
+            not is_lot_no(lot_no)
+            or self._registry.lots.number_of(lot_no, crop_year_of_lot(lot_no)) is None
+        )
+
+    def _new_texts(self, table: ReadingTable) -> dict[str, int]:
+        return {
+            name: sum(book.number_of(text) is None for text in table.texts[name].dictionary)
+            for name, book in self._registry.texts.items()
+        }
+
+
+def _lot_nos(content: Content) -> list[str]:
+    if isinstance(content, ReadingTable):
+        return list(content.texts["lot_no"].dictionary)
+    if isinstance(content, lots_pb2.RegisterLotsRequest):
+        return [lot.lot_no for lot in content.lots]
+    return [weight.lot_no for weight in content.weights]
+
+
+def _full(what: str) -> ServiceError:
+    return ServiceError(Reason.REGISTRY_FULL, f"{what} are the most that are held.")

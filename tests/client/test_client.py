@@ -1,0 +1,610 @@
+"""The client against a service in memory that breaks connections at the worst moments."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import grpc
+import polars as pl
+import pytest
+from cotton.inspection.v1 import (
+    ingest_pb2,
+    ingest_pb2_grpc,
+    lots_pb2,
+    lots_pb2_grpc,
+    readings_pb2,
+    summary_pb2,
+    summary_pb2_grpc,
+    trace_pb2,
+    trace_pb2_grpc,
+)
+from cotton_client import client as client_module
+from cotton_client import errors
+from cotton_client.client import CottonClient, RetryPolicy, UploadTotals
+from cotton_client.frames import READINGS_SCHEMA, conform
+from google.rpc import error_details_pb2, status_pb2
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+QUICK = RetryPolicy(patience_s=5.0, patience_first_s=0.3, delay_first_s=0.001, delay_max_s=0.02)
+
+
+def bales(first: int, count: int) -> pl.DataFrame:
+    """A readings frame of `count` bales whose numbers start at `first`."""
+    numbers = range(first, first + count)
+    frame = pl.DataFrame(
+        {
+            "bale_code": [f"32651401611141221550000121{number:06d}" for number in numbers],
+            "lot_no": ["65140161077"] * count,
+            "length": [2820 + number % 7 for number in numbers],
+        }
+    )
+    return conform(frame, READINGS_SCHEMA)
+
+
+def status(
+    code: grpc.StatusCode, message: str, reason: str, *details: Any, **metadata: str
+) -> status_pb2.Status:
+    """A google.rpc.Status as the service makes it."""
+    answer = status_pb2.Status(code=code.value[0], message=message)
+    answer.details.add().Pack(error_details_pb2.ErrorInfo(reason=reason, metadata=metadata))
+    for detail in details:
+        answer.details.add().Pack(detail)
+    return answer
+
+
+async def abort(context: Any, answer: status_pb2.Status) -> None:
+    """Ends a call with the status in its trailing metadata, as grpc-status does."""
+    code = next(code for code in grpc.StatusCode if code.value[0] == answer.code)
+    trailing = (("grpc-status-details-bin", answer.SerializeToString()),)
+    await context.abort(code, answer.message, trailing)
+
+
+@dataclass
+class Service(
+    ingest_pb2_grpc.IngestServiceServicer,
+    lots_pb2_grpc.LotServiceServicer,
+    summary_pb2_grpc.SummaryServiceServicer,
+    trace_pb2_grpc.TraceServiceServicer,
+):
+    """Stores batches by identity and bales once; breaks where it is told to.
+
+    `lose_answers_after` holds numbers of stored batches after which the connection breaks
+    before the answer; `break_before` numbers of batches that are not even stored;
+    `refusals` answers by number of batch received. Each happens once.
+    """
+
+    lose_answers_after: set[int] = field(default_factory=set)
+    break_before: set[int] = field(default_factory=set)
+    refusals: dict[int, status_pb2.Status] = field(default_factory=dict)
+    unavailable_first: int = 0
+    miscount: bool = False
+    shuffle: bool = False
+    hold: asyncio.Event | None = None
+    batches: dict[tuple[str, str | int], ingest_pb2.BatchResult] = field(default_factory=dict)
+    stored: dict[str, int] = field(default_factory=dict)
+    received: int = 0
+    in_flight_max: int = 0
+    streams: int = 0
+    requests: list[Any] = field(default_factory=list)
+
+    def next_sequence(self, producer: str) -> int:
+        """One more than the batches that the producer numbered."""
+        return 1 + sum(who == producer and isinstance(number, int) for who, number in self.batches)
+
+    def store(self, producer: str, batch: readings_pb2.ReadingBatch) -> ingest_pb2.BatchResult:
+        """The first answer again, or the outcome of every bale."""
+        which = batch.WhichOneof("identity")
+        assert which is not None
+        identity: str | int = getattr(batch, which)
+        if (producer, identity) in self.batches:
+            repeat = ingest_pb2.BatchResult()
+            repeat.CopyFrom(self.batches[producer, identity])
+            repeat.repeated_batch = True
+            return repeat
+        codes = [reading.bale_code for reading in batch.rows.readings] or [
+            f"{high:016d}{low:016d}"
+            for high, low in zip(
+                batch.columns.bale_code_high, batch.columns.bale_code_low, strict=True
+            )
+        ]
+        result = ingest_pb2.BatchResult(revision=len(self.batches) + 1, received_at_us=1)
+        setattr(result, which, identity)
+        result.outcome.received = len(codes)
+        for row, code in enumerate(codes):
+            if code.endswith("999"):
+                result.outcome.rejected += 1
+                result.outcome.outcomes.add(
+                    row=row, outcome=readings_pb2.OUTCOME_REJECTED, bale=code
+                )
+            elif code in self.stored:
+                result.outcome.existing += 1
+                result.outcome.existing_rows.add(first=row, count=1)
+            else:
+                self.stored[code] = result.revision
+                result.outcome.created += 1
+        if self.miscount:
+            result.outcome.created -= 1
+        self.batches[producer, identity] = result
+        return result
+
+    async def AppendReadings(self, request_iterator: Any, context: Any) -> Any:  # noqa: N802
+        """A stream that breaks where it is told to."""
+        self.streams += 1
+        if self.streams <= self.unavailable_first:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "starting")
+        producer = ""
+        async for request in request_iterator:
+            if request.WhichOneof("request") == "open":
+                producer = request.open.producer_id
+                answer = ingest_pb2.AppendReadingsResponse(revision=len(self.batches))
+                answer.opened.next_sequence = self.next_sequence(producer)
+                yield answer
+                continue
+            if self.hold is not None:
+                await self.hold.wait()
+            self.received += 1
+            if self.received in self.break_before:
+                await context.abort(grpc.StatusCode.UNAVAILABLE, "broken before storing")
+            if self.received in self.refusals:
+                answer = ingest_pb2.AppendReadingsResponse(revision=len(self.batches))
+                answer.refused.status.CopyFrom(self.refusals[self.received])
+                answer.refused.batch_id = request.batch.batch_id
+                yield answer
+                continue
+            result = self.store(producer, request.batch)
+            if self.received in self.lose_answers_after:
+                await context.abort(grpc.StatusCode.UNAVAILABLE, "broken after storing")
+            answer = ingest_pb2.AppendReadingsResponse(revision=result.revision, result=result)
+            if self.shuffle:
+                answer.result.batch_id = "another"
+            yield answer
+
+    async def SubmitReadings(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """One batch; the first calls may find the service away."""
+        self.received += 1
+        if self.received <= self.unavailable_first:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "starting")
+        result = self.store(request.producer_id, request.batch)
+        if self.received in self.lose_answers_after:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "broken after storing")
+        return ingest_pb2.SubmitReadingsResponse(revision=result.revision, result=result)
+
+    async def RegisterLots(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
+        """Creates every lot but the last of each request, which exists."""
+        repeated = any(each.request_id == request.request_id for each in self.requests)
+        self.requests.append(request)
+        answer = lots_pb2.RegisterLotsResponse(
+            revision=len(self.requests), repeated_request=repeated
+        )
+        last = len(request.lots) - 1
+        answer.outcome.received = last + 1
+        answer.outcome.created = last
+        answer.outcome.existing = 1
+        answer.outcome.results.add(row=last, outcome=lots_pb2.LOT_OUTCOME_EXISTS)
+        return answer
+
+    async def RecordLotWeights(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Is not there."""
+        await context.abort(grpc.StatusCode.UNIMPLEMENTED, f"no {len(request.weights)} weights")
+
+    async def GetLotCertificate(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Knows no lot."""
+        await abort(
+            context,
+            status(
+                grpc.StatusCode.NOT_FOUND,
+                f"Lot {request.lot_no} is not known",
+                "NOT_FOUND",
+                remedy="Register it.",
+            ),
+        )
+
+    async def SummariseGrades(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Refuses the second key."""
+        self.requests.append(request)
+        violation = error_details_pb2.BadRequest.FieldViolation(
+            field="keys[1]", description="is there twice."
+        )
+        await abort(
+            context,
+            status(
+                grpc.StatusCode.INVALID_ARGUMENT,
+                "The request is wrong.",
+                "INVALID_FIELD",
+                error_details_pb2.BadRequest(field_violations=[violation]),
+            ),
+        )
+
+    async def GetBale(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
+        """Gives back what was asked for."""
+        answer = trace_pb2.GetBaleResponse(revision=request.revision)
+        answer.reading.usda_bale.CopyFrom(request.usda_bale)
+        return answer
+
+
+@asynccontextmanager
+async def serving(service: Service) -> AsyncIterator[str]:
+    """The address at which the service listens."""
+    server = grpc.aio.server()
+    ingest_pb2_grpc.add_IngestServiceServicer_to_server(service, server)
+    lots_pb2_grpc.add_LotServiceServicer_to_server(service, server)
+    summary_pb2_grpc.add_SummaryServiceServicer_to_server(service, server)
+    trace_pb2_grpc.add_TraceServiceServicer_to_server(service, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        await server.stop(None)
+
+
+@asynccontextmanager
+async def connected(service: Service) -> AsyncIterator[CottonClient]:
+    """A client of the service that is patient for a moment only."""
+    async with serving(service) as target, CottonClient(target, retry=QUICK) as client:
+        yield client
+
+
+async def test_an_upload_is_cut_into_batches_and_counted_once() -> None:
+    """Frames of any height become batches of batch_bales; every bale is counted."""
+    service = Service()
+    async with connected(service) as client:
+        heard: list[UploadTotals] = []
+        totals = await client.send_frames(
+            "W01", [bales(0, 7), bales(7, 1), bales(8, 12)], batch_bales=6, on_progress=heard.append
+        )
+    sizes = [result.outcome.received for result in service.batches.values()]
+    assert sizes == [6, 6, 6, 2]
+    assert (totals.received, totals.created, totals.batches) == (20, 20, 4)
+    assert totals.revision == 4
+    assert totals.complete
+    assert [each.received for each in heard] == [6, 12, 18, 20]
+
+
+async def test_rows_and_columns_store_the_same_bales() -> None:
+    """Either shape of message carries the same bale codes."""
+    stored = []
+    for rows in (True, False):
+        service = Service()
+        async with connected(service) as client:
+            await client.send_frames("W01", [bales(0, 9)], batch_bales=4, rows=rows)
+        stored.append(service.stored)
+    assert stored[0] == stored[1]
+
+
+@pytest.mark.parametrize("sequenced", [False, True])
+async def test_a_lost_acknowledgement_counts_nothing_twice(sequenced: bool) -> None:
+    """Stored, answer lost, sent again under the same identity: created once, in the totals too."""
+    service = Service(lose_answers_after={2, 5}, break_before={4})
+    async with connected(service) as client:
+        totals = await client.send_frames("W01", [bales(0, 40)], batch_bales=4, sequenced=sequenced)
+    assert service.streams == 4
+    assert len(service.stored) == 40
+    assert (totals.received, totals.created, totals.existing) == (40, 40, 0)
+    assert totals.resent_batches > 0
+    assert totals.repeated_batches == 0
+    if sequenced:
+        assert [number for _, number in service.batches] == list(range(1, 11))
+
+
+async def test_the_same_content_sent_again_is_a_repeat() -> None:
+    """Batch ids follow from the content, so a second upload is answered from the first."""
+    service = Service()
+    async with connected(service) as client:
+        first = await client.send_frames("W01", [bales(0, 10)], batch_bales=4)
+        again = await client.send_frames("W01", [bales(0, 10)], batch_bales=4)
+    assert first.repeated_batches == 0
+    assert again.repeated_batches == 3
+    assert (again.created, again.existing) == (10, 0)
+    assert len(service.batches) == 3
+
+
+async def test_equal_batches_of_one_upload_are_two_batches() -> None:
+    """The place in the upload is part of a batch's id."""
+    service = Service()
+    async with connected(service) as client:
+        totals = await client.send_frames("W01", [bales(0, 4), bales(0, 4)], batch_bales=4)
+    assert (totals.created, totals.existing, totals.repeated_batches) == (4, 4, 0)
+    assert totals.existing_bales == (range(5, 6), range(6, 7), range(7, 8), range(8, 9))
+
+
+async def test_issues_name_the_bale_by_its_place_in_the_upload() -> None:
+    """Places count from 1 over all batches."""
+    service = Service()
+    async with connected(service) as client:
+        totals = await client.send_frames("W01", [bales(990, 20)], batch_bales=4)
+    assert (totals.created, totals.rejected) == (19, 1)
+    assert [each.bale for each in totals.issues] == [10]
+    assert not totals.complete
+
+
+async def test_no_more_batches_fly_than_the_window_allows() -> None:
+    """While the server answers nothing, window batches are sent and one more is held."""
+    service = Service(hold=asyncio.Event())
+    read = 0
+
+    def frames() -> Iterator[pl.DataFrame]:
+        nonlocal read
+        for place in range(20):
+            read += 1
+            yield bales(place * 2, 2)
+
+    async with connected(service) as client:
+        upload = asyncio.create_task(client.send_frames("W01", frames(), batch_bales=2, window=3))
+        await asyncio.sleep(0.3)
+        held = read
+        assert service.hold is not None
+        service.hold.set()
+        totals = await upload
+    assert held == 4
+    assert totals.created == 40
+
+
+async def test_an_upload_waits_for_a_server_that_starts() -> None:
+    """UNAVAILABLE is tried again; whoever watches hears of it."""
+    service = Service(unavailable_first=3)
+    heard: list[str] = []
+    async with connected(service) as client:
+        totals = await client.send_frames(
+            "W01", [bales(0, 4)], on_retry=lambda error, _: heard.append(error.reason)
+        )
+    assert totals.created == 4
+    assert heard == ["UNAVAILABLE"] * 3
+
+
+async def test_a_refused_batch_names_its_bales_and_ends_the_upload() -> None:
+    """What was stored before it stays; the error carries reason, remedy and place."""
+    refusal = status(
+        grpc.StatusCode.INVALID_ARGUMENT, "Bad batch", "EMPTY_BATCH", remedy="Fill it."
+    )
+    service = Service(refusals={2: refusal})
+    async with connected(service) as client:
+        with pytest.raises(errors.InvalidRequest) as caught:
+            await client.send_frames("W01", [bales(0, 12)], batch_bales=4)
+    assert caught.value.message == "Batch 2 (bales 5 to 8) was refused: Bad batch."
+    assert (caught.value.reason, caught.value.remedy) == ("EMPTY_BATCH", "Fill it.")
+    assert service.streams == 1
+
+
+async def test_a_refusal_that_asks_to_come_back_is_tried_again() -> None:
+    """RetryInfo makes a refusal transient: the batch is stored at the second attempt."""
+    retry = error_details_pb2.RetryInfo()
+    retry.retry_delay.FromMilliseconds(5)
+    refusal = status(grpc.StatusCode.RESOURCE_EXHAUSTED, "Busy.", "BUSY", retry)
+    service = Service(refusals={2: refusal})
+    async with connected(service) as client:
+        totals = await client.send_frames("W01", [bales(0, 12)], batch_bales=4)
+    assert (totals.created, service.streams) == (12, 2)
+
+
+async def test_a_source_that_fails_leaves_what_was_read_before_it_acknowledged() -> None:
+    """The reader's own error comes out, after the answers to all earlier batches."""
+    service = Service(lose_answers_after={1})
+    heard: list[int] = []
+
+    def frames() -> Iterator[pl.DataFrame]:
+        yield bales(0, 4)
+        yield bales(4, 4)
+        raise ValueError("line 9")
+
+    async with connected(service) as client:
+        with pytest.raises(ValueError, match="line 9"):
+            await client.send_frames(
+                "W01",
+                frames(),
+                batch_bales=4,
+                on_progress=lambda totals: heard.append(totals.received),
+            )
+    assert heard == [4, 8]
+    assert len(service.stored) == 8
+
+
+async def test_somebody_else_sending_for_the_producer_is_noticed() -> None:
+    """A sequence that moved by other hands is OutOfSequence, never a silent gap."""
+    service = Service(break_before={1})
+    async with connected(service) as client:
+
+        def interfere(_: errors.CottonError, __: float) -> None:
+            for number in range(1, 9):
+                service.batches["W01", number] = ingest_pb2.BatchResult()
+
+        with pytest.raises(errors.OutOfSequence) as caught:
+            await client.send_frames(
+                "W01", [bales(0, 4)], batch_bales=4, sequenced=True, on_retry=interfere
+            )
+    assert caught.value.next_sequence == 9
+
+
+async def test_a_server_that_miscounts_is_not_believed() -> None:
+    """Received must equal the sum of the outcomes and the bales sent."""
+    async with connected(Service(miscount=True)) as client:
+        with pytest.raises(errors.ContractViolation, match="accounts for 3 of 4"):
+            await client.send_frames("W01", [bales(0, 4)])
+
+
+async def test_answers_out_of_order_are_not_believed() -> None:
+    """An answer must carry the identity of the oldest batch that waits."""
+    async with connected(Service(shuffle=True)) as client:
+        with pytest.raises(errors.ContractViolation, match="not in the order"):
+            await client.send_frames("W01", [bales(0, 4)])
+
+
+async def test_a_batch_too_large_for_a_message_is_halved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limit of a message holds whatever batch_bales says."""
+    monkeypatch.setattr(client_module, "BATCH_BYTES_MAX", 500)
+    service = Service()
+    async with connected(service) as client:
+        totals = await client.send_frames("W01", [bales(0, 100)], batch_bales=100)
+    assert totals.created == 100
+    assert [result.outcome.received for result in service.batches.values()] == [25] * 4
+
+
+async def test_a_stream_answers_in_order_and_lives_on_after_a_refusal() -> None:
+    """A refused batch is an exception of its own future; the next one is stored."""
+    refusal = status(grpc.StatusCode.FAILED_PRECONDITION, "Gap.", "SEQUENCE_GAP")
+    service = Service(refusals={2: refusal})
+    rows = readings_pb2.ReadingRows(readings=[readings_pb2.Reading(bale_code="1" * 32)])
+    batches = [readings_pb2.ReadingBatch(batch_id=name, rows=rows) for name in "abc"]
+    async with connected(service) as client, client.open_stream("W01") as stream:
+        assert stream.next_sequence == 1
+        answers = [await stream.send(batch) for batch in batches]
+        assert (await answers[0]).outcome.created == 1
+        with pytest.raises(errors.OutOfSequence):
+            await answers[1]
+        assert (await answers[2]).outcome.existing == 1
+
+
+async def test_a_broken_stream_fails_every_unanswered_batch() -> None:
+    """Nobody waits for an answer that cannot come any more."""
+    service = Service(break_before={1})
+    rows = readings_pb2.ReadingRows(readings=[readings_pb2.Reading(bale_code="1" * 32)])
+    async with connected(service) as client:
+        opening = client.open_stream("W01")
+        stream = await opening.__aenter__()
+        answer = await stream.send(readings_pb2.ReadingBatch(batch_id="a", rows=rows))
+        with pytest.raises(errors.Unavailable):
+            await answer
+        with pytest.raises(errors.Unavailable):
+            await stream.send(readings_pb2.ReadingBatch(batch_id="b", rows=rows))
+        with pytest.raises(errors.Unavailable):
+            await opening.__aexit__(None, None, None)
+
+
+async def test_a_unary_batch_is_repeated_under_the_same_id() -> None:
+    """The answer was lost; the second attempt gets the first answer again."""
+    service = Service(lose_answers_after={1})
+    rows = readings_pb2.ReadingRows(readings=[readings_pb2.Reading(bale_code="1" * 32)])
+    async with connected(service) as client:
+        result = await client.submit_readings("W01", readings_pb2.ReadingBatch(rows=rows))
+    assert result.repeated_batch
+    assert result.outcome.created == 1
+    assert len(result.batch_id) == 64
+
+
+async def test_lots_travel_in_several_requests_and_come_back_as_one_receipt(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Rows count on over the requests; the same lots again are the same request ids."""
+    monkeypatch.setattr(client_module, "LOTS_PER_REQUEST_MAX", 2)
+    service = Service()
+    lots = [lots_pb2.Lot(lot_no=f"6514016{number:04d}") for number in range(5)]
+    async with connected(service) as client:
+        receipt = await client.register_lots(lots, producer_id="W01")
+        again = await client.register_lots(lots, producer_id="W01")
+        with pytest.raises(errors.InputError, match="one request id"):
+            await client.register_lots(lots, producer_id="W01", request_id="mine")
+    assert (receipt.received, receipt.created, receipt.existing) == (5, 2, 3)
+    assert [each.row for each in receipt.results] == [1, 3, 4]
+    assert (receipt.repeated, again.repeated) == (False, True)
+    ids = Counter(request.request_id for request in service.requests)
+    assert sorted(ids.values()) == [2, 2, 2]
+
+
+async def test_details_of_a_status_become_the_error() -> None:
+    """Reason, remedy, metadata and violations come from google.rpc details."""
+    async with connected(Service()) as client:
+        with pytest.raises(errors.NotFound) as missing:
+            await client.lot_certificate("65140161077")
+        with pytest.raises(errors.InvalidRequest) as invalid:
+            await client.summarise_grades([summary_pb2.SUMMARY_KEY_GIN] * 2)
+    assert missing.value.message == "Lot 65140161077 is not known."
+    assert missing.value.remedy == "Register it."
+    assert invalid.value.reason == "INVALID_FIELD"
+    assert invalid.value.violations == (errors.FieldViolation("keys[1]", "is there twice"),)
+
+
+async def test_a_method_that_is_not_there_is_not_supported() -> None:
+    """The remedy points at versions and addresses."""
+    async with connected(Service()) as client:
+        with pytest.raises(errors.NotSupported, match="Upgrade the server"):
+            await client.record_lot_weights([lots_pb2.LotWeight()], producer_id="W01")
+
+
+async def test_filters_and_keys_are_sent_as_given() -> None:
+    """The request holds every key, filter and value."""
+    service = Service()
+    async with connected(service) as client:
+        with pytest.raises(errors.InvalidRequest):
+            await client.summarise_grades(
+                [summary_pb2.SUMMARY_KEY_GIN], {summary_pb2.SUMMARY_KEY_SEASON: ["2016", "2017"]}
+            )
+    (request,) = service.requests
+    assert list(request.keys) == [summary_pb2.SUMMARY_KEY_GIN]
+    assert list(request.filters[0].values) == ["2016", "2017"]
+
+
+async def test_a_usda_bale_is_asked_for_with_its_crop_year() -> None:
+    """A crop year makes the code a USDA bale id."""
+    async with connected(Service()) as client:
+        answer = await client.bale("960891871766", crop_year=2006, revision=3)
+    assert answer.reading.usda_bale.crop_year == 2006
+    assert answer.revision == 3
+
+
+async def test_nothing_listens_is_said_plainly_and_soon() -> None:
+    """A wrong address is not waited for as long as a server that restarts."""
+    async with CottonClient("127.0.0.1:1", retry=QUICK) as client:
+        with pytest.raises(errors.Unavailable, match=r"Nothing answers at 127\.0\.0\.1:1\."):
+            await client.lot_certificate("65140161077")
+        with pytest.raises(errors.Unavailable):
+            await client.send_frames("W01", [bales(0, 1)])
+
+
+@pytest.mark.parametrize("target", ["", "host", ":7410", "host:", "host:0", "host:70000", "h:x"])
+def test_an_address_that_cannot_be_one_is_refused(target: str) -> None:
+    """The text says in which form an address is given."""
+    with pytest.raises(errors.ConfigurationError, match="HOST:PORT"):
+        CottonClient(target)
+
+
+def test_plain_text_leaves_the_machine_only_when_told() -> None:
+    """Loopback needs no leave; another machine does."""
+    for target in ("127.0.0.1:7410", "localhost:7410", "[::1]:7410", "127.8.8.8:1"):
+        CottonClient(target)
+    with pytest.raises(errors.ConfigurationError) as caught:
+        CottonClient("10.0.0.5:7410")
+    assert caught.value.reason == "PLAINTEXT_REFUSED"
+    CottonClient("10.0.0.5:7410", allow_plaintext=True)
+    CottonClient("10.0.0.5:7410", credentials=grpc.ssl_channel_credentials())
+
+
+@pytest.mark.parametrize("producer", ["", "a b", "仓库", "x" * 65])
+async def test_a_producer_that_cannot_be_named_so_is_refused(producer: str) -> None:
+    """The service takes 1 to 64 letters, digits and four signs."""
+    async with CottonClient("127.0.0.1:1", retry=QUICK) as client:
+        with pytest.raises(errors.InputError) as caught:
+            await client.send_frames(producer, [])
+    assert caught.value.reason == "INVALID_PRODUCER"
+
+
+@pytest.mark.parametrize("code", [code for code in grpc.StatusCode if code.value[0]])
+def test_every_status_has_an_error(code: grpc.StatusCode) -> None:
+    """No status is unknown to the tree, and every error says what to do."""
+    error = errors.from_status(status_pb2.Status(code=code.value[0], message="What happened"))
+    assert error.message == "What happened."
+    assert error.remedy
+    assert error.transient == isinstance(error, errors.Unavailable)
+
+
+def test_details_that_cannot_be_read_leave_the_status() -> None:
+    """A damaged detail does not hide what is known."""
+    answer = status_pb2.Status(code=5, message="Gone.")
+    detail = answer.details.add()
+    detail.type_url = "type.googleapis.com/google.rpc.ErrorInfo"
+    detail.value = b"\xff\xff"
+    assert isinstance(errors.from_status(answer), errors.NotFound)
+
+
+def test_pauses_grow_to_their_limit_and_are_never_in_step() -> None:
+    """Full jitter: each pause is drawn below a bound that doubles up to the largest."""
+    policy = RetryPolicy(delay_first_s=0.1, delay_max_s=0.5)
+    for attempt, bound in ((1, 0.2), (2, 0.4), (3, 0.5), (30, 0.5)):
+        drawn = {policy.delay_s(attempt) for _ in range(50)}
+        assert len(drawn) > 40
+        assert 0 <= min(drawn) < max(drawn) <= bound

@@ -1,0 +1,383 @@
+"""Pages and JSON of fixed answers: what a person and a program read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from cotton.inspection.v1 import lots_pb2, readings_pb2, summary_pb2, trace_pb2
+from google.protobuf import json_format
+from rich.cells import cell_len
+from rich.console import Console
+
+from cotton_client.client import BaleIssue, LotsReceipt, UploadTotals
+from cotton_client.errors import CottonError, FieldViolation
+from cotton_client.render import json_answers, names, receipt, values
+from cotton_client.render.bale import Bale
+from cotton_client.render.certificate import Certificate
+from cotton_client.render.parts import Bar
+from cotton_client.render.summary import Summary
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+REAL_LOT = Path(__file__).with_name("test_render_real_lot.json")
+
+
+@pytest.fixture
+def certificate() -> summary_pb2.GetLotCertificateResponse:
+    """The certificate of the real lot: published micronaire, strength, colour and weight."""
+    return json_format.Parse(
+        REAL_LOT.read_text(encoding="utf-8"), summary_pb2.GetLotCertificateResponse()
+    )
+
+
+def page(renderable: RenderableType, width: int = 80) -> str:
+    """What a terminal of this width shows."""
+    console = Console(width=width, highlight=False, color_system=None)
+    with console.capture() as capture:
+        console.print(renderable)
+    return capture.get()
+
+
+@pytest.mark.parametrize(
+    ("hundredths", "text"),
+    [(0, "0"), (5, "0.05"), (-5, "-0.05"), (2820, "28.2"), (4257900, "42579"), (-10, "-0.1")],
+)
+def test_the_shortest_decimal_is_exact(hundredths: int, text: str) -> None:
+    """No digit is lost and none is added."""
+    assert values.shortest(hundredths) == text
+
+
+@pytest.mark.parametrize(
+    ("hundredths", "decimals", "text"),
+    [(2968, 2, "29.68"), (2970, 2, "29.70"), (2970, 1, "29.7"), (2968, 1, "29.68"), (0, 1, "0.0")],
+)
+def test_fixed_decimals_never_cut_a_digit(hundredths: int, decimals: int, text: str) -> None:
+    """More digits than asked for stay."""
+    assert values.fixed(hundredths, decimals) == text
+
+
+@pytest.mark.parametrize(
+    ("hundredths", "text"),
+    [
+        (4257900, "42.579"),
+        (50, "0.000"),
+        (150, "0.002"),
+        (51, "0.001"),
+        (10**14, "1 000 000 000.000"),
+    ],
+)
+def test_tonnes_are_rounded_once_half_to_even(hundredths: int, text: str) -> None:
+    """The kilogram is the last digit of a tonne printed to three decimals."""
+    assert values.tonnes(hundredths) == text
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_certificate_of_the_real_lot_reads_as_published(
+    certificate: summary_pb2.GetLotCertificateResponse, width: int
+) -> None:
+    """Weight, means, tiers and shares stand there, and no line is wider than the terminal."""
+    text = page(Certificate(certificate), width)
+    for expected in (
+        "42 579 kg",
+        "42 374 kg",
+        "none: the lot has no main colour grade 无主体颜色级",
+        "(31 73.1 %, 21 26.9 %)",
+        "29.68",
+        "80.55",
+        "0 of 186 bales",
+    ):
+        assert expected in text
+    lines = [" ".join(line.split()) for line in text.splitlines()]
+    for expected in (
+        "S1 8 4.3 %",
+        "S2 143 76.9 %",
+        "S3 35 18.8 %",
+        "A 7 3.8 %",
+        "B2 177 95.2 %",
+        "C2 2 1.0 %",
+    ):
+        assert any(expected in line for line in lines), expected
+    assert max(cell_len(line) for line in text.splitlines()) <= width
+
+
+def test_a_mark_is_shown_where_there_is_one(
+    certificate: summary_pb2.GetLotCertificateResponse,
+) -> None:
+    """The mark stands alone, without a reason."""
+    certificate.mark = "3128B"
+    text = page(Certificate(certificate))
+    assert "3128B" in text
+    assert "none: " not in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"main_colour": "31"}, "main micronaire grade undefined"),
+        ({"main_colour": "31", "length_level": 0}, "no bale has a length"),
+    ],
+)
+def test_a_missing_mark_says_what_is_missing(
+    certificate: summary_pb2.GetLotCertificateResponse, changes: dict[str, object], reason: str
+) -> None:
+    """Colour, length and micronaire are looked at in the order of the mark."""
+    for name, value in changes.items():
+        setattr(certificate, name, value)
+    assert reason in page(Certificate(certificate))
+
+
+def test_a_lot_that_is_only_registered_has_a_page() -> None:
+    """Neither read nor weighed is said in words, and no figure is made up."""
+    answer = summary_pb2.GetLotCertificateResponse(
+        revision=3,
+        state=summary_pb2.LOT_STATE_REGISTERED,
+        lot=lots_pb2.Lot(lot_no="65140161077", declared_bales=186),
+    )
+    text = page(Certificate(answer))
+    assert "not weighed yet" in text
+    assert "not inspected yet" in text
+    assert "0 read of 186" in text
+    data = json_answers.certificate(answer)
+    assert data["weight"] is None
+    assert data["figures"]["length"]["mean"] is None
+
+
+def test_a_weight_without_regain_has_no_conditioned_weight(
+    certificate: summary_pb2.GetLotCertificateResponse,
+) -> None:
+    """It is said why, and JSON has null."""
+    certificate.weight.ClearField("conditioned")
+    certificate.weight.record.ClearField("regain")
+    assert "No conditioned weight" in page(Certificate(certificate))
+    weight = json_answers.certificate(certificate)["weight"]
+    assert (weight["conditioned_kg"], weight["regain_percent"]) == (None, None)
+
+
+def test_the_certificate_as_json_keeps_its_contract(
+    certificate: summary_pb2.GetLotCertificateResponse,
+) -> None:
+    """Decimals are strings in real units, counts integers, the revision is there."""
+    data = json.loads(json.dumps(json_answers.certificate(certificate)))
+    assert data["revision"] == 7
+    assert data["state"] == "read_and_weighed"
+    assert data["mark"] is None
+    assert data["weight"]["conditioned_kg"] == "42579"
+    assert data["weight"]["regain_percent"] == "8.2"
+    strength = data["figures"]["strength"]
+    assert (strength["mean"], strength["sum"], strength["tier"]) == ("29.68", "5521.4", "S2")
+    assert {each["class"]: each["bales"] for each in strength["classes"]} == {
+        "S1": 8,
+        "S2": 143,
+        "S3": 35,
+    }
+    assert data["figures"]["colours"] == [
+        {"class": "31", "bales": 136, "share_percent": "73.1", "mean": None},
+        {"class": "21", "bales": 50, "share_percent": "26.9", "mean": None},
+    ]
+    assert data["lot"]["picking_mode"] == "machine"
+    assert not _floats(data)
+
+
+def _floats(data: object) -> list[float]:
+    """Every floating-point number anywhere in the data."""
+    if isinstance(data, dict):
+        return [found for value in data.values() for found in _floats(value)]
+    if isinstance(data, list):
+        return [found for value in data for found in _floats(value)]
+    return [data] if isinstance(data, float) else []
+
+
+@pytest.fixture
+def summary(
+    certificate: summary_pb2.GetLotCertificateResponse,
+) -> summary_pb2.SummariseGradesResponse:
+    """Two divisions, one of them not known."""
+    answer = summary_pb2.SummariseGradesResponse(
+        revision=9, standards=["GB1103.1-2012"], weighting="bales"
+    )
+    for value, lots in (("", 1), ("第八师", 2)):
+        row = answer.rows.add(lots=lots, bales=186 * lots, conditioned=4257900 * lots)
+        row.lots_with_conditioned_weight = lots
+        row.keys.add(key=summary_pb2.SUMMARY_KEY_DIVISION, value=value)
+        row.figures.CopyFrom(certificate.figures)
+    answer.total.CopyFrom(answer.rows[1])
+    answer.total.lots, answer.total.bales_unregistered = 3, 186
+    answer.total.lots_unregistered = 1
+    return answer
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_a_summary_fits_the_terminal_and_names_what_it_rests_on(
+    summary: summary_pb2.SummariseGradesResponse, width: int
+) -> None:
+    """Groups, total, weighting, revision and what is missing stand there."""
+    text = page(Summary(summary), width)
+    for expected in (
+        "not given",
+        "第八师",
+        "Total 合计",
+        "85.158",
+        "weighted by bales",
+        "revision 版本 9",
+        "1 of 3 lots have no conditioned weight",
+        "186 bales belong to 1 lots that are not registered",
+    ):
+        assert expected in text
+    assert max(cell_len(line) for line in text.splitlines()) <= width
+    assert ("Micronaire" in text) == (width == 120)
+
+
+def test_a_summary_without_rows_has_its_total() -> None:
+    """Nothing stored is a total of nothing, not an error."""
+    text = page(Summary(summary_pb2.SummariseGradesResponse(revision=1, weighting="bales")))
+    assert "Total 合计" in text
+
+
+def test_a_summary_as_json_has_keys_by_name(summary: summary_pb2.SummariseGradesResponse) -> None:
+    """A lot that lacks the key has null."""
+    data = json_answers.summary(summary)
+    assert [row["keys"] for row in data["rows"]] == [{"division": None}, {"division": "第八师"}]
+    assert data["rows"][1]["conditioned_kg"] == "85158"
+
+
+def test_a_bale_shows_its_reading_with_its_grade() -> None:
+    """Bale 114104: length 28.2 mm, micronaire 4.6 B2, strength 26.4."""
+    answer = trace_pb2.GetBaleResponse(
+        revision=5,
+        reading=readings_pb2.Reading(
+            bale_code="32651401611141221550000121114104",
+            lot_no="65140161077",
+            length=2820,
+            micronaire=460,
+            strength=2640,
+            colour_grade=31,
+            foreign_fibre=False,
+            preparation=2,
+        ),
+        grade=trace_pb2.BaleGrade(
+            standard="GB1103.1-2012",
+            colour_grade="31",
+            length_level="28",
+            micronaire_tier="B2",
+            micronaire_grade="B",
+            strength_tier="S3",
+            preparation="P2",
+        ),
+        baled_on="2016-11-14",
+        received_at_us=1_479_600_000_123_456,
+    )
+    lines = [" ".join(line.split()) for line in page(Bale(answer)).splitlines()]
+    assert "Length 长度 28.2 mm 28" in lines
+    assert "Micronaire 马克隆值 4.6 B2 B" in lines
+    assert "Foreign fibre 异性纤维 none 无" in lines
+    assert any("(not registered 未登记)" in line for line in lines)
+    data = json_answers.bale(answer)
+    assert data["received_at"] == "2016-11-20T00:00:00.123456Z"
+    assert data["reading"]["length"] == "28.2"
+    assert data["reading"]["foreign_fibre"] is False
+    assert data["reading"]["rd"] is None
+    assert data["crop_year"] is None
+
+
+def test_a_usda_bale_is_named_by_year_and_id_in_its_own_units() -> None:
+    """Inches and g/tex, nothing converted."""
+    answer = trace_pb2.GetBaleResponse(
+        reading=readings_pb2.Reading(
+            usda_bale=readings_pb2.UsdaBale(bale_id="960891871766", crop_year=2006),
+            length=114,
+            strength=2820,
+        ),
+        grade=trace_pb2.BaleGrade(standard="USDA-UPLAND"),
+        lot_registered=True,
+    )
+    text = page(Bale(answer))
+    assert "2006/960891871766" in text
+    assert "1.14" in text
+    assert "g/tex" in text
+    assert "ungraded" in text
+    assert json_answers.bale(answer)["usda_bale_id"] == "960891871766"
+
+
+def test_a_receipt_lists_what_was_not_stored_as_sent() -> None:
+    """Place, number, outcome and why; the rest is counted."""
+    outcome = readings_pb2.BaleOutcome(
+        outcome=readings_pb2.OUTCOME_REJECTED,
+        bale="1" * 32,
+        field=5,
+        rule=readings_pb2.RULE_ABOVE,
+        received="900",
+        limit="800",
+    )
+    totals = UploadTotals(
+        batches=2,
+        received=100,
+        created=58,
+        rejected=42,
+        warned=1,
+        unregistered=2,
+        repeated_batches=1,
+        resent_batches=1,
+        issues=tuple(BaleIssue(place, outcome) for place in range(1, 43)),
+    )
+    text = "".join(page(part, 100) for part in receipt.upload("a.csv", totals))
+    assert "100 bales received · 58 created · 42 rejected" in text
+    assert "received 900 above 800" in text
+    assert "and 22 more" in text
+    assert "1 of 2 batches had been sent before" in " ".join(text.split())
+    assert "no readings" in page(next(receipt.upload("b.csv", UploadTotals())))
+    (issue, *_) = json_answers.upload(totals)["issues"]
+    assert (issue["record"], issue["rule"], issue["limit"]) == (1, "above", "800")
+
+
+def test_a_lots_receipt_names_conflicts_only() -> None:
+    """An identical repeat needs no line."""
+    results = (
+        lots_pb2.LotResult(row=0, lot_no="1", outcome=lots_pb2.LOT_OUTCOME_EXISTS),
+        lots_pb2.LotResult(
+            row=1,
+            lot_no="65140161077",
+            outcome=lots_pb2.LOT_OUTCOME_EXISTS_WITH_DIFFERENT,
+            field=44,
+            received="2",
+            stored="1",
+        ),
+    )
+    answer = LotsReceipt(4, repeated=True, received=2, existing=1, conflicting=1, results=results)
+    text = "".join(page(part) for part in receipt.lots("lots.csv", "lots", answer))
+    assert "division: received 2 stored 1" in " ".join(text.split())
+    assert "sent before" in text
+    assert text.count("exists") == 1
+    assert [each["outcome"] for each in json_answers.lots_receipt(answer)["results"]] == [
+        "exists",
+        "exists_with_different",
+    ]
+
+
+def test_an_error_as_json_has_reason_message_and_remedy() -> None:
+    """Violations and metadata only where there are some."""
+    plain = json_answers.error(CottonError("What.", reason="WHY", remedy="Do."))
+    assert plain == {"error": {"reason": "WHY", "message": "What.", "remedy": "Do."}}
+    full = json_answers.error(
+        CottonError("What.", metadata={"line": "3"}, violations=[FieldViolation("a", "b")])
+    )
+    assert full["error"]["metadata"] == {"line": "3"}
+    assert full["error"]["violations"] == [{"field": "a", "description": "b"}]
+
+
+def test_a_bar_is_as_long_as_its_share_and_never_invisible() -> None:
+    """An eighth of a cell is the least stroke; nothing is nothing."""
+    assert page(Bar(1, 2), 20) == "█" * 10 + "\n"
+    assert page(Bar(1, 10_000), 20) == "▏\n"
+    assert page(Bar(0, 10_000), 20) == "\n"
+    assert page(Bar(0, 0), 20) == "\n"
+
+
+def test_an_enum_value_of_a_newer_server_is_its_number() -> None:
+    """A client that is older than the server still prints the answer."""
+    assert names.cotton_type(99) == "99"
+    assert names.cotton_type(0) is None
+    assert names.preparation(2) == "P2"
