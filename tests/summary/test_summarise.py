@@ -16,6 +16,7 @@ from cotton_server.summary.errors import (
     EmptyFilterError,
     FiguresDisagreeError,
     RepeatedKeyError,
+    TooManyRowsError,
     UnknownKeyError,
 )
 from cotton_server.summary.figures import FigureReader
@@ -296,6 +297,26 @@ def test_requests_without_an_answer() -> None:
     rollups, lots = one_lot()
     with pytest.raises(ShareDecimalsError):
         summarise(rollups, lots, STANDARDS, keys=[], filters={}, share_decimals=0)
+
+
+def test_more_rows_than_are_given() -> None:
+    """A summary of as many rows as allowed is given; of one more it is refused."""
+    rollups, lots = one_lot()
+
+    def by_lot(rows_max: int) -> GradeSummary:
+        return summarise(
+            rollups,
+            lots,
+            STANDARDS,
+            keys=["lot"],
+            filters={},
+            share_decimals=2,
+            rows_max=rows_max,
+        )
+
+    assert len(by_lot(1).rows) == 1
+    with pytest.raises(TooManyRowsError, match="1 rows; at most 0"):
+        by_lot(0)
 
 
 def test_figures_that_disagree_are_never_answered() -> None:

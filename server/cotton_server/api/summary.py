@@ -21,7 +21,7 @@ from cotton_server.grading.shares import ShareDecimalsError
 from cotton_server.intake.decode import parse
 from cotton_server.summary.certificate import grade_lot
 from cotton_server.summary.dates import china_date
-from cotton_server.summary.errors import SummaryRequestError
+from cotton_server.summary.errors import SummaryRequestError, TooManyRowsError
 from cotton_server.summary.standing import Standing, default_standard, weigh
 from cotton_server.summary.summarise import summarise
 
@@ -162,14 +162,12 @@ class SummaryHandlers:
                 keys=keys,
                 filters=filters,
                 share_decimals=request.share_decimals or SUMMARY_SHARE_DECIMALS,
+                rows_max=self._rows_max,
             )
+        except TooManyRowsError as error:
+            raise ServiceError(Reason.TOO_MANY_ROWS, str(error)) from error
         except (SummaryRequestError, ShareDecimalsError) as error:
             raise _invalid("keys, filters or share_decimals", error) from error
-        if len(summary.rows) > self._rows_max:
-            raise ServiceError(
-                Reason.TOO_MANY_ROWS,
-                f"The summary has {len(summary.rows)} rows; at most {self._rows_max} are given.",
-            )
         return summary_message(summary, revision=revision)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cotton_server.grading.rollup import combine
 from cotton_server.grading.shares import SHARE_DECIMALS, ShareDecimalsError, ShareRule
 from cotton_server.summary.adding import add_up, bales_under
-from cotton_server.summary.errors import FiguresDisagreeError
+from cotton_server.summary.errors import FiguresDisagreeError, TooManyRowsError
 from cotton_server.summary.figures import FigureReader, GradeFigures
 from cotton_server.summary.keys import STANDARD_KEY, check_request, key_column
 
@@ -64,6 +64,7 @@ def summarise(
     keys: Sequence[str],
     filters: Mapping[str, Sequence[str]],
     share_decimals: int,
+    rows_max: int | None = None,
 ) -> GradeSummary:
     """Adds roll-ups and facts of lots up by `keys`, over the lots that pass all `filters`.
 
@@ -82,8 +83,9 @@ def summarise(
     by largest remainder with 1 or 2 decimals.
 
     Raises UnknownKeyError, RepeatedKeyError and EmptyFilterError for a request without
-    answer, ShareDecimalsError for other decimals, and FiguresDisagreeError where the
-    roll-ups and the lots count different bales.
+    answer, TooManyRowsError before more than `rows_max` rows are made, ShareDecimalsError for
+    other decimals, and FiguresDisagreeError where the roll-ups and the lots count different
+    bales.
     """
     check_request(keys, filters)
     if share_decimals not in SHARE_DECIMALS:
@@ -95,6 +97,8 @@ def summarise(
         )
     oldest_first = {name: rollups[name] for name in standards if name in rollups}
     sums = add_up(oldest_first, lots, keys=keys, filters=filters)
+    if rows_max is not None and sums.height > rows_max:
+        raise TooManyRowsError(sums.height, rows_max)
     total = combine(sums.drop(key_column(key) for key in keys), []).row(0, named=True)
     if STANDARD_KEY not in filters:
         _check_bales(total)
