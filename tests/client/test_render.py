@@ -7,11 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from cotton.inspection.v1 import lots_pb2, readings_pb2, summary_pb2, trace_pb2
-from google.protobuf import json_format
-from rich.cells import cell_len
-from rich.console import Console
-
+from cotton.inspection.v1 import common_pb2, lots_pb2, readings_pb2, summary_pb2, trace_pb2
 from cotton_client.client import BaleIssue, LotsReceipt, UploadTotals
 from cotton_client.errors import CottonError, FieldViolation
 from cotton_client.render import json_answers, names, receipt, values
@@ -19,6 +15,9 @@ from cotton_client.render.bale import Bale
 from cotton_client.render.certificate import Certificate
 from cotton_client.render.parts import Bar
 from cotton_client.render.summary import Summary
+from google.protobuf import json_format
+from rich.cells import cell_len
+from rich.console import Console
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -220,11 +219,11 @@ def test_a_summary_fits_the_terminal_and_names_what_it_rests_on(
         "not given",
         "第八师",
         "Total 合计",
-        "85.158",
+        "85.158" if width == 120 else "85.2",
         "weighted by bales",
         "revision 版本 9",
         "1 of 3 lots have no conditioned weight",
-        "186 bales belong to 1 lots that are not registered",
+        "186 bales of 1 lot not registered so far",
     ):
         assert expected in text
     assert max(cell_len(line) for line in text.splitlines()) <= width
@@ -256,7 +255,7 @@ def test_a_bale_shows_its_reading_with_its_grade() -> None:
             strength=2640,
             colour_grade=31,
             foreign_fibre=False,
-            preparation=2,
+            preparation=common_pb2.PREPARATION_P2,
         ),
         grade=trace_pb2.BaleGrade(
             standard="GB1103.1-2012",
@@ -274,7 +273,7 @@ def test_a_bale_shows_its_reading_with_its_grade() -> None:
     assert "Length 长度 28.2 mm 28" in lines
     assert "Micronaire 马克隆值 4.6 B2 B" in lines
     assert "Foreign fibre 异性纤维 none 无" in lines
-    assert any("(not registered 未登记)" in line for line in lines)
+    assert "(not registered" in " ".join(lines)
     data = json_answers.bale(answer)
     assert data["received_at"] == "2016-11-20T00:00:00.123456Z"
     assert data["reading"]["length"] == "28.2"
@@ -291,7 +290,6 @@ def test_a_usda_bale_is_named_by_year_and_id_in_its_own_units() -> None:
             length=114,
             strength=2820,
         ),
-        grade=trace_pb2.BaleGrade(standard="USDA-UPLAND"),
         lot_registered=True,
     )
     text = page(Bale(answer))
@@ -307,7 +305,7 @@ def test_a_receipt_lists_what_was_not_stored_as_sent() -> None:
     outcome = readings_pb2.BaleOutcome(
         outcome=readings_pb2.OUTCOME_REJECTED,
         bale="1" * 32,
-        field=5,
+        field=common_pb2.FIELD_MICRONAIRE,
         rule=readings_pb2.RULE_ABOVE,
         received="900",
         limit="800",
@@ -326,8 +324,8 @@ def test_a_receipt_lists_what_was_not_stored_as_sent() -> None:
     text = "".join(page(part, 100) for part in receipt.upload("a.csv", totals))
     assert "100 bales received · 58 created · 42 rejected" in text
     assert "received 900 above 800" in text
-    assert "and 22 more" in text
-    assert "1 of 2 batches had been sent before" in " ".join(text.split())
+    assert "and 32 more" in text
+    assert "1 of 2 batches sent before" in " ".join(text.split())
     assert "no readings" in page(next(receipt.upload("b.csv", UploadTotals())))
     (issue, *_) = json_answers.upload(totals)["issues"]
     assert (issue["record"], issue["rule"], issue["limit"]) == (1, "above", "800")
@@ -341,16 +339,16 @@ def test_a_lots_receipt_names_conflicts_only() -> None:
             row=1,
             lot_no="65140161077",
             outcome=lots_pb2.LOT_OUTCOME_EXISTS_WITH_DIFFERENT,
-            field=44,
+            field=common_pb2.FIELD_DIVISION,
             received="2",
             stored="1",
         ),
     )
     answer = LotsReceipt(4, repeated=True, received=2, existing=1, conflicting=1, results=results)
-    text = "".join(page(part) for part in receipt.lots("lots.csv", "lots", answer))
+    text = "".join(page(part) for part in receipt.lots("lots.csv", "lot", answer))
     assert "division: received 2 stored 1" in " ".join(text.split())
     assert "sent before" in text
-    assert text.count("exists") == 1
+    assert text.count("conflicts") == 1
     assert [each["outcome"] for each in json_answers.lots_receipt(answer)["results"]] == [
         "exists",
         "exists_with_different",

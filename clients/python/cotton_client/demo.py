@@ -19,7 +19,8 @@ from cotton.inspection.v1 import summary_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from cotton_client import samples
-from cotton_client.cli.warehouses import send_warehouses
+from cotton_client.cli.exits import Exit
+from cotton_client.cli.warehouses import Delivery, send_warehouses
 from cotton_client.client import TARGET_DEFAULT, CottonClient, RetryPolicy
 from cotton_client.errors import CottonError
 from cotton_client.frames import lot_messages, weight_messages
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from cotton.inspection.v1 import trace_pb2
     from rich.progress import Progress
 
-    from cotton_client.client import UploadTotals
     from cotton_client.samples import SampleLot
 
 METRICS_DEFAULT: Final = "127.0.0.1:7411"
@@ -79,7 +79,7 @@ class Server:
 class Answers:
     """What the demo has to show once everything is stored."""
 
-    sent: list[tuple[str, UploadTotals]]
+    sent: list[Delivery]
     certificate: summary_pb2.GetLotCertificateResponse
     by_division: summary_pb2.SummariseGradesResponse
     bale: trace_pb2.GetBaleResponse
@@ -94,10 +94,11 @@ async def run(
     progress: Progress,
     show: Callable[[Server, Answers], None],
 ) -> int:
-    """Runs the demo and gives the exit status: 0 when the server stopped as it should.
+    """Runs the demo and gives the exit status: 0 when all is stored and the server stopped.
 
     With `keep_serving` the server takes the default addresses where they are free and
-    runs on after `show` until Ctrl-C or SIGTERM. Interrupted before that: 130.
+    runs on after `show` until Ctrl-C or SIGTERM. 6 when a record was not stored as
+    it was sent; interrupted before the answers: 130.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -106,7 +107,7 @@ async def run(
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(_serving(data_dir, default_ports=keep_serving))
         if not await _unless_stopped(_wait_until_serving(server), server, stop):
-            return 128 + signal.SIGINT
+            return Exit.INTERRUPTED
         async with CottonClient(server.listen, retry=RetryPolicy(patience_s=30.0)) as client:
             answers: list[Answers] = []
 
@@ -114,20 +115,23 @@ async def run(
                 answers.append(await _send_and_ask(client, lots, seed, progress))
 
             if not await _unless_stopped(work(), server, stop):
-                return 128 + signal.SIGINT
+                return Exit.INTERRUPTED
         show(server, answers[0])
         if keep_serving:
             await _unless_stopped(stop.wait(), server, asyncio.Event())
-    return 0
+    return Exit.OK if all(each.complete for each in answers[0].sent) else Exit.INCOMPLETE
 
 
-async def send_sample(client: CottonClient, sample: SampleLot) -> UploadTotals:
+async def send_sample(client: CottonClient, name: str, sample: SampleLot) -> Delivery:
     """A sample's registration, weight and readings."""
-    await client.register_lots(lot_messages(read_lots(sample.lots)), producer_id=PRODUCER_ID)
+    lots = await client.register_lots(lot_messages(read_lots(sample.lots)), producer_id=PRODUCER_ID)
+    weights = None
     if sample.weights is not None:
-        weights = weight_messages(read_weights(sample.weights))
-        await client.record_lot_weights(weights, producer_id=PRODUCER_ID)
-    return await client.send_frames(PRODUCER_ID, read_readings(sample.readings))
+        weights = await client.record_lot_weights(
+            weight_messages(read_weights(sample.weights)), producer_id=PRODUCER_ID
+        )
+    readings = await client.send_frames(PRODUCER_ID, read_readings(sample.readings))
+    return Delivery(name, readings, lots, weights)
 
 
 async def _send_and_ask(client: CottonClient, lots: int, seed: int, progress: Progress) -> Answers:
@@ -137,16 +141,16 @@ async def _send_and_ask(client: CottonClient, lots: int, seed: int, progress: Pr
     usda = read_readings(samples.usda_lines(), crop_year=USDA_CROP_YEAR)
     async with asyncio.TaskGroup() as group:
         warehouses = group.create_task(send_warehouses(client, simulation, progress))
-        records = [
-            ("the real lot", group.create_task(send_sample(client, real_lot))),
-            ("a real bale", group.create_task(send_sample(client, real_bale))),
-            ("real USDA bales", group.create_task(client.send_frames(PRODUCER_ID, usda))),
-        ]
+        lot = group.create_task(send_sample(client, "the real lot", real_lot))
+        bale = group.create_task(send_sample(client, "a real bale", real_bale))
+        imported = group.create_task(client.send_frames(PRODUCER_ID, usda))
     bale_code = str(next(read_readings(real_bale.readings))["bale_code"][0])
     return Answers(
         sent=[
-            *((f"warehouse {name}", totals) for name, totals in warehouses.result()),
-            *((name, task.result()) for name, task in records),
+            *warehouses.result(),
+            lot.result(),
+            bale.result(),
+            Delivery("real USDA bales", imported.result()),
         ],
         certificate=await client.lot_certificate(real_lot.lot_no),
         by_division=await client.summarise_grades([summary_pb2.SUMMARY_KEY_DIVISION]),

@@ -225,10 +225,13 @@ def from_status(status: status_pb2.Status) -> CottonError:
     code = _CODES.get(status.code, grpc.StatusCode.UNKNOWN)
     kind = _BY_REASON.get(info.reason) or _BY_CODE.get(code, ServerFault)
     metadata = dict(info.metadata)
+    remedy = metadata.pop("remedy", "")
+    # The status' message is for callers that read nothing else, so it ends with the remedy.
+    message = _sentence(status.message.removesuffix(remedy))
     return kind(
-        _sentence(status.message) or f"The server answered {code.name}.",
+        message or f"The server answered {code.name}.",
         reason=info.reason,
-        remedy=metadata.pop("remedy", ""),
+        remedy=remedy,
         metadata=metadata,
         violations=[
             FieldViolation(each.field, each.description.rstrip("."))

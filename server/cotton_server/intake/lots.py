@@ -195,11 +195,11 @@ def _lot_fault(lot: lots_pb2.Lot, rules: RuleSet) -> _Fault | None:
         )
     if lot.cotton_type == common_pb2.COTTON_TYPE_UNSPECIFIED:
         return _Fault("cotton_type", "", "The cotton type decides the standard; name it.")
-    if not 0 < lot.declared_bales <= rules.declared_bales_max:
+    if lot.declared_bales > rules.declared_bales_max:
         return _Fault(
             "declared_bales",
             str(lot.declared_bales),
-            f"Between 1 and {rules.declared_bales_max} bales are taken for a lot.",
+            f"At most {rules.declared_bales_max} bales are taken for a lot.",
         )
     if lot.gate_in_at_s < 0:
         return _Fault("gate_in_at_s", str(lot.gate_in_at_s), "A time before 1970 is not taken.")

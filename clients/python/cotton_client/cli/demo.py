@@ -13,7 +13,6 @@ from rich.text import Text
 from cotton_client.cli.output import page_console
 from cotton_client.cli.progress import bars
 from cotton_client.demo import Answers, Server, run
-from cotton_client.render import receipt
 from cotton_client.render.bale import Bale
 from cotton_client.render.certificate import Certificate
 from cotton_client.render.parts import heading
@@ -85,8 +84,8 @@ def _run(data_dir: Path, lots: int, seed: int, *, keep_serving: bool) -> int:
 def _print(console: Console, server: Server, answers: Answers, *, keep_serving: bool) -> None:
     """What was sent, the real lot's certificate, the summary, and where to look."""
     console.print(heading("Sent and stored"))
-    for name, totals in answers.sent:
-        for part in receipt.upload(name, totals):
+    for each in answers.sent:
+        for part in each.page():
             console.print(part)
     console.print()
     console.print(Certificate(answers.certificate))

@@ -46,7 +46,10 @@ def _helps(
 ) -> Iterator[tuple[str, str]]:
     """Name and help of a command, then of those below it."""
     context = click.Context(
-        command, info_name=path.rpartition(" ")[2], parent=parent, terminal_width=_WIDTH
+        command,
+        info_name=path.rpartition(" ")[2],
+        parent=parent,
+        **{**command.context_settings, "terminal_width": _WIDTH},
     )
     yield path, command.get_help(context).strip()
     if isinstance(command, click.Group):

@@ -54,7 +54,7 @@ def register(connection: Connection, file: Path, producer: str, as_json: bool) -
     answer = connection.ask(
         lambda client: client.register_lots(lots, producer_id=producer), SEND_RETRY
     )
-    return _report(str(file), "lots", answer, as_json=as_json)
+    return _report(str(file), "lot", answer, as_json=as_json)
 
 
 @command.command(name="weigh")
@@ -115,7 +115,7 @@ def weigh(
     answer = connection.ask(
         lambda client: client.record_lot_weights(weights, producer_id=producer), SEND_RETRY
     )
-    return _report(str(file or lot), "weights", answer, as_json=as_json)
+    return _report(str(file or lot), "weight", answer, as_json=as_json)
 
 
 def _report(name: str, noun: str, answer: LotsReceipt, *, as_json: bool) -> Exit:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -140,7 +139,7 @@ def command(
 def _pages(sent: list[tuple[str, UploadTotals]]) -> Iterator[RenderableType]:
     """What became of every file."""
     for name, totals in sent:
-        yield from receipt.upload(name, totals)
+        yield from receipt.upload(Path(name).name, totals)
 
 
 def _name_what_is_stored(error: CottonError, path: Path, totals: UploadTotals) -> None:
@@ -156,11 +155,7 @@ def _name_what_is_stored(error: CottonError, path: Path, totals: UploadTotals) -
         )
 
 
-def _lines(path: Path) -> int | None:
-    """Lines of the file, about as many as bales; None where it cannot be read twice."""
-    try:
-        with path.open("rb") as file:
-            return sum(block.count(b"\n") for block in iter(lambda: file.read(_BLOCK_BYTES), b""))
-    except OSError as error:
-        print(error, file=sys.stderr)  # noqa: T201 - the bar is only shown without a total
-        return None
+def _lines(path: Path) -> int:
+    """Lines of the file: about as many as it has bales."""
+    with path.open("rb") as file:
+        return sum(block.count(b"\n") for block in iter(lambda: file.read(_BLOCK_BYTES), b""))

@@ -13,7 +13,7 @@ from cotton_client.cli.options import SEND_RETRY, talks_to_server
 from cotton_client.cli.output import emit
 from cotton_client.cli.progress import bars
 from cotton_client.cli.warehouses import send_warehouses
-from cotton_client.render import json_answers, receipt
+from cotton_client.render import json_answers
 from cotton_client.render.values import count
 from cotton_client.simulate import Simulation
 
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from cotton_client.cli.options import Connection
-    from cotton_client.client import CottonClient, UploadTotals
+    from cotton_client.cli.warehouses import Delivery
+    from cotton_client.client import CottonClient
 
 
 @click.command(name="simulate")
@@ -82,7 +83,7 @@ def command(
     except ValueError as error:
         raise click.UsageError(f"This cannot be simulated: {error}.") from None
     written = simulation.write(out) if out is not None else []
-    sent: list[tuple[str, UploadTotals]] = []
+    sent: list[Delivery] = []
 
     async def send(client: CottonClient) -> None:
         with bars() as progress:
@@ -90,21 +91,22 @@ def command(
 
     if to_server:
         connection.ask(send, SEND_RETRY)
+    answer = json_answers.uploads([(each.name, each.readings) for each in sent])
     data = {
         "lots": lots,
         "bales": simulation.bales,
         "seed": seed,
         "season": season,
         "files": [str(path) for path in written],
-        "sent": json_answers.uploads(sent) if to_server else None,
-        "revision": json_answers.uploads(sent)["revision"] if to_server else None,
+        "sent": answer if to_server else None,
+        "revision": answer["revision"] if to_server else None,
     }
     emit(_page(simulation, written, sent), data, as_json=as_json)
-    return Exit.OK if all(totals.complete for _, totals in sent) else Exit.INCOMPLETE
+    return Exit.OK if all(each.complete for each in sent) else Exit.INCOMPLETE
 
 
 def _page(
-    simulation: Simulation, written: Sequence[Path], sent: Sequence[tuple[str, UploadTotals]]
+    simulation: Simulation, written: Sequence[Path], sent: Sequence[Delivery]
 ) -> Iterator[RenderableType]:
     """What was made, where it was written, and what became of it."""
     yield Text(
@@ -115,5 +117,5 @@ def _page(
     )
     for path in written:
         yield Text(f"  written {path}")
-    for name, totals in sent:
-        yield from receipt.upload(f"warehouse {name}", totals)
+    for each in sent:
+        yield from each.page()

@@ -3,39 +3,62 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cotton_client.cli.progress import say_retry
 from cotton_client.frames import lot_messages, weight_messages
+from cotton_client.render import receipt
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
+    from rich.console import RenderableType
     from rich.progress import Progress
 
-    from cotton_client.client import CottonClient, UploadTotals
+    from cotton_client.client import CottonClient, LotsReceipt, UploadTotals
     from cotton_client.simulate import SimulatedWarehouse
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What became of everything that one sender sent; None for what it did not send."""
+
+    name: str
+    readings: UploadTotals
+    lots: LotsReceipt | None = None
+    weights: LotsReceipt | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether every bale, lot and weight is stored as it was sent."""
+        parts = (self.readings, self.lots, self.weights)
+        return all(part is None or part.complete for part in parts)
+
+    def page(self) -> Iterator[RenderableType]:
+        """What became of the bales, and of lots and weights that are not stored as sent."""
+        yield from receipt.upload(self.name, self.readings)
+        for noun, part in (("lot", self.lots), ("weight", self.weights)):
+            if part is not None and not part.complete:
+                yield from receipt.lots(self.name, noun, part)
 
 
 async def send_warehouses(
     client: CottonClient, warehouses: Iterable[SimulatedWarehouse], progress: Progress
-) -> list[tuple[str, UploadTotals]]:
-    """Lots, weights and readings of every warehouse; what became of each one's bales."""
+) -> list[Delivery]:
+    """Lots, weights and readings of every warehouse; what became of each one's."""
     async with asyncio.TaskGroup() as group:
-        tasks = [
-            (warehouse.name, group.create_task(_send(client, warehouse, progress)))
-            for warehouse in warehouses
-        ]
-    return [(name, task.result()) for name, task in tasks]
+        tasks = [group.create_task(_send(client, warehouse, progress)) for warehouse in warehouses]
+    return [task.result() for task in tasks]
 
 
 async def _send(
     client: CottonClient, warehouse: SimulatedWarehouse, progress: Progress
-) -> UploadTotals:
+) -> Delivery:
     """One warehouse's lots, then its readings while the scales' records follow."""
     task = progress.add_task(f"warehouse {warehouse.name}", total=warehouse.bales)
     producer_id = warehouse.name
-    await client.register_lots(lot_messages(warehouse.lots()), producer_id=producer_id)
+    lots = await client.register_lots(lot_messages(warehouse.lots()), producer_id=producer_id)
     async with asyncio.TaskGroup() as group:
         readings = group.create_task(
             client.send_frames(
@@ -45,7 +68,7 @@ async def _send(
                 on_retry=say_retry,
             )
         )
-        group.create_task(
+        weights = group.create_task(
             client.record_lot_weights(weight_messages(warehouse.weights()), producer_id=producer_id)
         )
-    return readings.result()
+    return Delivery(f"warehouse {warehouse.name}", readings.result(), lots, weights.result())

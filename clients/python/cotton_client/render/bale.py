@@ -8,9 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from cotton_client.render import names
-from cotton_client.render.json_answers import instant, instant_us
 from cotton_client.render.parts import fields, heading, or_unknown
-from cotton_client.render.values import fixed
+from cotton_client.render.values import china_time, fixed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,7 +58,8 @@ def _identity(answer: trace_pb2.GetBaleResponse) -> Iterator[tuple[str, str]]:
 def _reading(answer: trace_pb2.GetBaleResponse) -> Table:
     """Every value that was read, with its tier."""
     reading, grade = answer.reading, answer.grade
-    metric = names.is_metric(grade.standard or reading.standard)
+    usda = reading.WhichOneof("bale") == "usda_bale"
+    metric = not usda and names.is_metric(grade.standard or reading.standard)
     table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="dim")
     table.add_column("Measure 指标", no_wrap=True)
     table.add_column("Value 值", justify="right", no_wrap=True)
@@ -98,12 +98,8 @@ def _reading(answer: trace_pb2.GetBaleResponse) -> Table:
             table.add_row(label, str(getattr(reading, name)), "", "")
     colour = str(reading.colour_grade) if "colour_grade" in present else ""
     table.add_row("Colour grade 颜色级", colour, "", grade.colour_grade or "ungraded 未定级")
-    table.add_row(
-        "Preparation 轧工质量",
-        names.preparation(reading.preparation) or "",
-        "",
-        grade.preparation,
-    )
+    if preparation := names.preparation(reading.preparation):
+        table.add_row("Preparation 轧工质量", preparation, "", grade.preparation)
     if "foreign_fibre" in present:
         found = "found 有" if reading.foreign_fibre else "none 无"
         table.add_row("Foreign fibre 异性纤维", found, "", "")
@@ -116,7 +112,7 @@ def _record(answer: trace_pb2.GetBaleResponse) -> Iterator[tuple[str, str]]:
     yield "Standard 标准", or_unknown(answer.grade.standard or reading.standard)
     yield "Laboratory 实验室", reading.laboratory
     yield "Instrument 仪器", reading.instrument
-    yield "Inspected 检验", instant(reading.inspected_at_s) or ""
+    yield "Inspected 检验", china_time(reading.inspected_at_s)
     yield "Sent by 发送方", answer.producer_id
-    yield "Received 接收", instant_us(answer.received_at_us) or ""
+    yield "Received 接收", china_time(answer.received_at_us // 1_000_000)
     yield "Stored at 存于版本", f"{answer.stored_at_revision}, row {answer.row}"

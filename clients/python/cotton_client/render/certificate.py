@@ -10,9 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from cotton_client.render import names
-from cotton_client.render.json_answers import instant
 from cotton_client.render.parts import UNKNOWN, Bar, fields, heading, or_unknown
-from cotton_client.render.values import count, fixed, kilograms, share
+from cotton_client.render.values import china_time, count, fixed, kilograms, share
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -66,7 +65,8 @@ def _mark(answer: summary_pb2.GetLotCertificateResponse) -> Text:
     if not answer.figures.bales:
         reason = "no bale of the lot has been graded 尚未检验"
     elif not answer.main_colour:
-        shares = ", ".join(f"{each.name} {share(each.share)}" for each in answer.figures.colours)
+        by_bales = sorted(answer.figures.colours, key=lambda each: -each.bales)
+        shares = ", ".join(f"{each.name} {share(each.share)}" for each in by_bales)
         reason = f"the lot has no main colour grade 无主体颜色级\n({shares or 'no bale has one'})"
     elif not answer.length_level:
         reason = "no bale has a length 无长度值"
@@ -132,7 +132,7 @@ def _weight(answer: summary_pb2.GetLotCertificateResponse, width: int) -> Iterat
             ("Truck tare 空车", f"{kilograms(record.truck_tare)} kg" if record.truck_tare else ""),
             ("Scale 衡器", record.scale),
             ("Operator 检重员", record.operator),
-            ("Weighed 检重时间", instant(record.weighed_at_s) or ""),
+            ("Weighed 检重时间", china_time(record.weighed_at_s)),
             ("Certificate 证书号", record.weight_certificate_no),
         ],
         width,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 UNKNOWN: Final = "—"
 """Stands where nothing is known."""
 
-WIDE: Final = 100
+WIDE: Final = 110
 """Columns from which a page has room beside what it must say."""
 
 _EIGHTHS: Final = "▏▎▍▌▋▊▉█"

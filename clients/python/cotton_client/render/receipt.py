@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from cotton.inspection.v1 import lots_pb2
 from rich.table import Table
 from rich.text import Text
 
 from cotton_client.render import names
-from cotton_client.render.values import count
+from cotton_client.render.values import count, counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from cotton_client.client import LotsReceipt, UploadTotals
 
-ISSUES_SHOWN: Final = 20
+ISSUES_SHOWN: Final = 10
 """Bales or records that a page lists; --json has up to a thousand."""
 
 
@@ -26,19 +27,21 @@ def upload(name: str, totals: UploadTotals) -> Iterator[RenderableType]:
     if not totals.received:
         yield Text(f"{name}: no readings", style="yellow")
         return
-    yield _counts(name, "bales", totals)
+    yield _counts(name, "bale", totals)
     notes = []
     if totals.warned:
-        notes.append(f"{count(totals.warned)} accepted with a warning (an unlikely value)")
+        notes.append(f"{counted(totals.warned, 'bale')} accepted with a warning: an unlikely value")
     if totals.unregistered:
-        notes.append(f"{count(totals.unregistered)} of lots that are not registered yet")
+        notes.append(f"{counted(totals.unregistered, 'bale')} without a registered lot so far")
     if totals.repeated_batches:
         notes.append(
-            f"{count(totals.repeated_batches)} of {count(totals.batches)} batches had been sent"
-            " before: this is their first answer again, nothing was counted twice"
+            f"{count(totals.repeated_batches)} of {count(totals.batches)} batches sent before:"
+            " this is their first answer again, nothing was counted twice"
         )
     if totals.resent_batches:
-        notes.append(f"{count(totals.resent_batches)} batches sent again after a broken connection")
+        notes.append(
+            f"batches sent again after a broken connection: {count(totals.resent_batches)}"
+        )
     for note in notes:
         yield Text(f"  {note}", style="dim")
     if totals.issues:
@@ -47,7 +50,7 @@ def upload(name: str, totals: UploadTotals) -> Iterator[RenderableType]:
                 (
                     str(each.bale),
                     each.outcome.bale,
-                    str(names.outcome(each.outcome.outcome)),
+                    _outcome(names.outcome(each.outcome.outcome)),
                     _why(
                         names.field(each.outcome.field),
                         names.rule(each.outcome.rule),
@@ -72,8 +75,10 @@ def lots(name: str, noun: str, receipt: LotsReceipt) -> Iterator[RenderableType]
         (
             str(each.row + 1),
             each.lot_no,
-            str(names.lot_outcome(each.outcome)),
-            each.message or _why(names.field(each.field), None, each.received, each.stored, ""),
+            _outcome(names.lot_outcome(each.outcome)),
+            _why(names.field(each.field), None, each.received, each.stored, "")
+            if each.outcome == lots_pb2.LOT_OUTCOME_EXISTS_WITH_DIFFERENT
+            else each.message,
         )
         for each in receipt.results
         if names.lot_outcome(each.outcome) != "exists"
@@ -86,7 +91,7 @@ def lots(name: str, noun: str, receipt: LotsReceipt) -> Iterator[RenderableType]
 def _counts(name: str, noun: str, totals: UploadTotals | LotsReceipt) -> Text:
     """How many were received, and what they came to."""
     line = Text(f"{name}: ", style="bold")
-    line.append(f"{count(totals.received)} {noun} received", style="default not bold")
+    line.append(f"{counted(totals.received, noun)} received", style="default not bold")
     for number, word, style in (
         (totals.created, "created", "green"),
         (totals.existing, "already stored", "cyan"),
@@ -112,11 +117,16 @@ def _issues(rows: Sequence[tuple[str, str, str, str]], number: int) -> Table:
     return table
 
 
+def _outcome(word: str | None) -> str:
+    """The outcome in one word; the field that differs stands beside it."""
+    return "conflicts" if word and word.startswith("exists_with_different") else str(word)
+
+
 def _why(field: str | None, rule: str | None, received: str, stored: str, limit: str) -> str:
     """The field at fault, what was received, and what stands against it."""
     parts = [f"{field}:" if field else "", f"received {received or 'nothing'}"]
-    if stored:
-        parts.append(f"stored {stored}")
-    if rule:
+    if not rule:
+        parts.append(f"stored {stored or 'nothing'}")
+    else:
         parts.append(rule.replace("_", " ") + (f" {limit}" if limit else ""))
     return " ".join(filter(None, parts))

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from cotton_client.render import names
 from cotton_client.render.parts import UNKNOWN, WIDE
-from cotton_client.render.values import count, fixed, share, tonnes
+from cotton_client.render.values import count, counted, fixed, share, tonnes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from cotton.inspection.v1 import summary_pb2
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
-_CLASSES_WIDE = 3
+_CLASSES_WIDE = 2
 _CLASSES_NARROW = 1
+_NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
 class Summary:
@@ -38,16 +39,16 @@ def _table(answer: summary_pb2.SummariseGradesResponse, *, wide: bool) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="dim", show_footer=False)
     keys = [each.key for each in answer.rows[0].keys] if answer.rows else []
     for key in keys:
-        table.add_column(names.SUMMARY_KEYS[key].replace(" ", "\n"), overflow="fold")
+        table.add_column(names.SUMMARY_KEYS[key].replace(" ", "\n"), overflow="fold", min_width=8)
     if not keys:
         table.add_column("")
     for name in ("Lots\n批", "Bales\n包", "Weight t\n公定重量"):
         table.add_column(name, justify="right", no_wrap=True)
     for name in ("Length\n长度", "Mic\n马值", "Str\n强度", "Unif\n整齐度"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("Colour\n颜色级", no_wrap=True)
+    table.add_column("Colour\n颜色级", min_width=10)
     if wide:
-        table.add_column("Micronaire\n马克隆值级", no_wrap=True)
+        table.add_column("Micronaire\n马克隆值级", min_width=10)
     for row in answer.rows:
         table.add_row(*_labels(row.keys), *_cells(row, wide=wide))
     if keys:
@@ -69,7 +70,7 @@ def _cells(row: summary_pb2.SummaryRow, *, wide: bool) -> Iterator[RenderableTyp
     figures = row.figures
     yield count(row.lots)
     yield count(row.bales)
-    yield tonnes(row.conditioned) if row.lots_with_conditioned_weight else UNKNOWN
+    yield tonnes(row.conditioned, 3 if wide else 1) if row.lots_with_conditioned_weight else UNKNOWN
     for measure in (figures.length, figures.micronaire, figures.strength, figures.uniformity):
         has_mean = measure.HasField("mean_to_hundredths")
         yield fixed(measure.mean_to_hundredths, 2) if has_mean else UNKNOWN
@@ -81,7 +82,13 @@ def _cells(row: summary_pb2.SummaryRow, *, wide: bool) -> Iterator[RenderableTyp
 def _largest(classes: Sequence[summary_pb2.ClassShare], number: int) -> str:
     """The classes with the most bales, with their shares."""
     by_bales = sorted(classes, key=lambda each: -each.bales)[:number]
-    return "  ".join(f"{each.name} {share(each.share)}" for each in by_bales) or UNKNOWN
+    return (
+        "  ".join(
+            f"{each.name}{_NO_BREAK}{share(each.share, 2).replace(' ', _NO_BREAK)}"
+            for each in by_bales
+        )
+        or UNKNOWN
+    )
 
 
 def _notes(answer: summary_pb2.SummariseGradesResponse) -> Iterator[RenderableType]:
@@ -93,13 +100,13 @@ def _notes(answer: summary_pb2.SummariseGradesResponse) -> Iterator[RenderableTy
         notes.append(f"{missing} of {count(total.lots)} lots have no conditioned weight yet.")
     if total.bales_unregistered:
         notes.append(
-            f"{count(total.bales_unregistered)} bales belong to"
-            f" {count(total.lots_unregistered)} lots that are not registered."
+            f"{counted(total.bales_unregistered, 'bale')} of"
+            f" {counted(total.lots_unregistered, 'lot')} not registered so far."
         )
     if total.bales_without_standard:
         notes.append(
-            f"{count(total.bales_without_standard)} bales are of cotton for which no standard"
-            " is loaded; they are counted, not graded."
+            f"{counted(total.bales_without_standard, 'bale')} of cotton for which no standard"
+            " is loaded: counted, not graded."
         )
     if notes:
         yield Text("\n" + "\n".join(notes), style="yellow")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
 from typing import Final
 
+_CHINA: Final = timezone(timedelta(hours=8))
 _HUNDREDTH_DIGITS: Final = 2
 _TONNE_DIGITS: Final = 5
 """A tonne is 10**5 hundredths of a kilogram."""
@@ -25,6 +27,18 @@ def fixed(hundredths: int, decimals: int) -> str:
 def count(number: int) -> str:
     """A whole number in groups of three: 42579 is "42 579"."""
     return f"{number:,}".replace(",", " ")
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things: "1 bale", "42 579 bales"."""
+    return f"{count(number)} {noun}" if number == 1 else f"{count(number)} {noun}s"
+
+
+def china_time(seconds: int) -> str:
+    """Seconds since 1970-01-01 UTC as the day and minute in China; "" when not known."""
+    if not seconds:
+        return ""
+    return datetime.fromtimestamp(seconds, _CHINA).strftime("%Y-%m-%d %H:%M +08")
 
 
 def kilograms(hundredths: int, decimals: int = 0) -> str:

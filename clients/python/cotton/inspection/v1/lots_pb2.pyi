@@ -92,6 +92,7 @@ class Lot(_message.Message):
     agency: _builtins.str
     """On-site agency (在库机构)."""
     declared_bales: _builtins.int
+    """Bales that the gin booked in; 0 when not known."""
     gate_in_at_s: _builtins.int
     """Seconds since 1970-01-01 UTC; 0 when not known."""
     standard: _builtins.str

@@ -703,11 +703,13 @@ class BaleOutcome(_message.Message):
     rule: Global___Rule.ValueType
     """REJECTED: which rule."""
     received: _builtins.str
-    """The value received, as text; "" when absent."""
+    """The value received as text in real units ("28.20"), or the identifier or
+    code as it is; "" when absent.
+    """
     stored: _builtins.str
-    """EXISTS_WITH_DIFFERENT_*: the value stored; "" when absent."""
+    """EXISTS_WITH_DIFFERENT_*: the value stored, likewise."""
     limit: _builtins.str
-    """REJECTED: the limit that was passed."""
+    """REJECTED: the limit that was passed, likewise."""
     def __init__(
         self,
         *,

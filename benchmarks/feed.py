@@ -1,0 +1,348 @@
+"""The client of a measurement, in a process of its own: sends, times every answer, checks them.
+
+Run as `python -m benchmarks.feed`, with a Job as JSON on stdin; writes a Fed as JSON to
+stdout. All messages are read into memory before the clock starts; answers are parsed after
+it stopped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+import urllib.request
+from collections import Counter
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import grpc
+from cotton.inspection.v1 import ingest_pb2, lots_pb2
+from prometheus_client.parser import text_string_to_metric_families
+
+from benchmarks.data import StreamData, read_messages
+from benchmarks.errors import BenchmarkError
+from benchmarks.processes import cpu_ms, machine_cpu_ms, memory_kib
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+METRICS_S_MAX: Final = 10
+"""How long the metrics may lag behind the last answer before the run counts as wrong."""
+
+_OUTCOMES: Final = ("created", "existing", "conflicting", "rejected")
+_OPTIONS: Final = (
+    ("grpc.max_send_message_length", -1),
+    ("grpc.max_receive_message_length", -1),
+    # Every producer has a connection of its own, as machines apart from each other do.
+    ("grpc.use_local_subchannel_pool", 1),
+)
+_APPEND: Final = "/cotton.inspection.v1.IngestService/AppendReadings"
+_REGISTER: Final = "/cotton.inspection.v1.LotService/RegisterLots"
+
+Call = grpc.aio.StreamStreamCall[bytes, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What to send where, and what must come of it.
+
+    `expected` is the outcome that every bale must have, "created" or "existing"; empty for a
+    service that does not say. `window`: most unanswered batches of one stream.
+    """
+
+    address: str
+    pid: int
+    metrics: str | None
+    streams: tuple[StreamData, ...]
+    bales: int
+    expected: str
+    window: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fed:
+    """What was measured of one run.
+
+    Times are those between the first batch written and the last answer read. `other_cpu_ms`
+    is what all other processes of the machine took meanwhile, `stolen_cpu_ms` what its host
+    withheld. `metrics` are differences of the server's metrics over that time.
+    """
+
+    elapsed_ns: int
+    ack_p50_us: int
+    ack_p99_us: int
+    ack_max_us: int
+    client_cpu_ms: int
+    server_cpu_ms: int
+    other_cpu_ms: int
+    stolen_cpu_ms: int
+    server_rss_peak_kib: int
+    server_rss_anonymous_kib: int
+    outcomes: dict[str, int]
+    metrics: dict[str, float]
+
+
+@dataclass(slots=True)
+class _Timed:
+    """Batches of one stream: when each was sent and answered, and the answers as received."""
+
+    sent_ns: list[int]
+    answered_ns: list[int]
+    answers: list[bytes]
+
+
+async def feed(job: Job) -> Fed:
+    """Sends a job's messages and measures; raises BenchmarkError for any wrong answer."""
+    before = [
+        [] if stream.before is None else read_messages(Path(stream.before))
+        for stream in job.streams
+    ]
+    timed = [read_messages(Path(stream.timed)) for stream in job.streams]
+    channels = [grpc.aio.insecure_channel(job.address, options=_OPTIONS) for _ in job.streams]
+    try:
+        for channel, stream in zip(channels, job.streams, strict=True):
+            await _register(channel, stream, answers=bool(job.expected))
+        calls = [
+            await _opened(channel, stream)
+            for channel, stream in zip(channels, job.streams, strict=True)
+        ]
+        if any(before):
+            await _send_all(calls, before, job.window)
+        fed = await _measured(job, calls, timed)
+        for call in calls:
+            await call.done_writing()
+            if await call.read() is not grpc.aio.EOF:  # type: ignore[attr-defined]  # not in the stubs
+                raise BenchmarkError("The service sent more answers than there were batches.")
+    finally:
+        for channel in channels:
+            await channel.close(None)
+    return fed
+
+
+async def _register(channel: grpc.aio.Channel, stream: StreamData, *, answers: bool) -> None:
+    register = channel.unary_unary(_REGISTER, None, None)
+    for request in read_messages(Path(stream.registrations)):
+        answer = lots_pb2.RegisterLotsResponse.FromString(
+            await register(request, wait_for_ready=True)
+        )
+        if answers and answer.outcome.created != answer.outcome.received:
+            raise BenchmarkError(f"Lots were not registered: {answer.outcome}")
+
+
+async def _opened(channel: grpc.aio.Channel, stream: StreamData) -> Call:
+    call = cast("Call", channel.stream_stream(_APPEND, None, None)(None))
+    opening = ingest_pb2.OpenStream(producer_id=stream.producer)
+    await call.write(ingest_pb2.AppendReadingsRequest(open=opening).SerializeToString())
+    await _answer(call)
+    return call
+
+
+async def _answer(call: Call) -> bytes:
+    answer = await call.read()
+    if not isinstance(answer, bytes):
+        raise BenchmarkError(
+            f"The stream ended before all batches were answered: {await call.code()}"
+            f" {await call.details()}"
+        )
+    return answer
+
+
+async def _send_all(
+    calls: Sequence[Call], messages: Sequence[list[bytes]], window: int
+) -> list[_Timed]:
+    async with asyncio.TaskGroup() as group:
+        tasks = [
+            group.create_task(_send(call, of_stream, window))
+            for call, of_stream in zip(calls, messages, strict=True)
+        ]
+    return [task.result() for task in tasks]
+
+
+async def _send(call: Call, messages: list[bytes], window: int) -> _Timed:
+    slots = asyncio.Semaphore(window)
+    timed = _Timed([], [], [])
+
+    async def write() -> None:
+        for message in messages:
+            await slots.acquire()
+            timed.sent_ns.append(time.perf_counter_ns())
+            await call.write(message)
+
+    async def read() -> None:
+        for _ in messages:
+            timed.answers.append(await _answer(call))
+            timed.answered_ns.append(time.perf_counter_ns())
+            slots.release()
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(write())
+        group.create_task(read())
+    return timed
+
+
+async def _measured(job: Job, calls: Sequence[Call], messages: Sequence[list[bytes]]) -> Fed:
+    metrics_before = {} if job.metrics is None else _scrape(job.metrics)
+    machine_before, server_before = machine_cpu_ms(), cpu_ms(job.pid)
+    client_before_ns, begun_ns = time.process_time_ns(), time.perf_counter_ns()
+    timed = await _send_all(calls, messages, job.window)
+    ended_ns, client_after_ns = time.perf_counter_ns(), time.process_time_ns()
+    server_after, machine_after = cpu_ms(job.pid), machine_cpu_ms()
+    memory = memory_kib(job.pid)
+
+    outcomes = _outcomes(job, timed) if job.expected else {}
+    metrics: dict[str, float] = {}
+    if job.metrics is not None:
+        metrics_after = _settled_metrics(job.metrics, _last_revision(timed))
+        metrics = {
+            name: value - metrics_before.get(name, 0.0)
+            for name, value in metrics_after.items()
+            if value != metrics_before.get(name, 0.0)
+        }
+        _check_metrics(job, outcomes, metrics, metrics_after)
+    latencies_us = sorted(
+        (answered - sent) // 1000
+        for one in timed
+        for sent, answered in zip(one.sent_ns, one.answered_ns, strict=True)
+    )
+    client_ms = (client_after_ns - client_before_ns) // 1_000_000
+    server_ms = server_after - server_before
+    return Fed(
+        elapsed_ns=ended_ns - begun_ns,
+        ack_p50_us=_percentile(latencies_us, 50),
+        ack_p99_us=_percentile(latencies_us, 99),
+        ack_max_us=latencies_us[-1],
+        client_cpu_ms=client_ms,
+        server_cpu_ms=server_ms,
+        other_cpu_ms=max(machine_after["busy"] - machine_before["busy"] - client_ms - server_ms, 0),
+        stolen_cpu_ms=machine_after["stolen"] - machine_before["stolen"],
+        server_rss_peak_kib=memory["VmHWM"],
+        server_rss_anonymous_kib=memory["RssAnon"],
+        outcomes=outcomes,
+        metrics=metrics,
+    )
+
+
+def _percentile(ascending: Sequence[int], percent: int) -> int:
+    """The nearest-rank percentile."""
+    return ascending[max(-(-len(ascending) * percent // 100) - 1, 0)]
+
+
+def _outcomes(job: Job, timed: Sequence[_Timed]) -> dict[str, int]:
+    """What the answers say became of the bales; BenchmarkError unless it is what must be."""
+    totals: Counter[str] = Counter(dict.fromkeys(("received", *_OUTCOMES), 0))
+    for stream, one in zip(job.streams, timed, strict=True):
+        for sequence, payload in enumerate(one.answers, stream.first_sequence):
+            answer = ingest_pb2.AppendReadingsResponse.FromString(payload)
+            result = answer.result
+            if answer.WhichOneof("response") != "result" or result.sequence != sequence:
+                raise BenchmarkError(f"Batch {sequence} of {stream.producer} got: {answer}")
+            if result.repeated_batch:
+                raise BenchmarkError(f"Batch {sequence} of {stream.producer} was taken as old.")
+            for name in totals:
+                totals[name] += getattr(result.outcome, name)
+    _require_counts("The answers say", dict(totals), job)
+    return dict(totals)
+
+
+def _last_revision(timed: Sequence[_Timed]) -> int:
+    return max(
+        ingest_pb2.AppendReadingsResponse.FromString(one.answers[-1]).result.revision
+        for one in timed
+    )
+
+
+def _require_counts(who: str, counts: dict[str, int], job: Job) -> None:
+    added = sum(counts[name] for name in _OUTCOMES)
+    if not added == counts["received"] == counts[job.expected] == job.bales:
+        raise BenchmarkError(
+            f"Bales were lost, refused or counted twice. {job.bales} were sent and must all be"
+            f" {job.expected}. {who}: {counts}"
+        )
+
+
+def _check_metrics(
+    job: Job, outcomes: dict[str, int], metrics: dict[str, float], now: dict[str, float]
+) -> None:
+    """BenchmarkError unless /metrics says the same as the answers."""
+    counts = {name: round(metrics.get(f"bales_{name}", 0)) for name in ("received", *_OUTCOMES)}
+    _require_counts("/metrics says", counts, job)
+    if counts != outcomes:
+        raise BenchmarkError(f"/metrics says {counts}, the answers say {outcomes}.")
+    if round(now["registry_bales"]) != job.bales:
+        raise BenchmarkError(
+            f"{job.bales} different bales were sent, {now['registry_bales']:.0f} are stored."
+        )
+
+
+def _settled_metrics(url: str, revision: int) -> dict[str, float]:
+    """The metrics once they cover a revision: they follow the answers by a moment."""
+    deadline = time.monotonic() + METRICS_S_MAX
+    while (metrics := _scrape(url))["durable_revision"] < revision:
+        if time.monotonic() > deadline:
+            raise BenchmarkError(
+                f"Revision {revision} was acknowledged; after {METRICS_S_MAX} s /metrics is at"
+                f" {metrics['durable_revision']:.0f}."
+            )
+        time.sleep(0.01)
+    return metrics
+
+
+def _scrape(url: str) -> dict[str, float]:
+    """The figures of /metrics that a measurement needs, by short names."""
+    with urllib.request.urlopen(url, timeout=METRICS_S_MAX) as answer:  # noqa: S310  # our child's
+        text = answer.read().decode()
+    found: dict[str, float] = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            name = _NAMES.get(sample.name)
+            if name is not None:
+                label = sample.labels.get("outcome") or sample.labels.get("le")
+                found[name if label is None else f"{name}_{label}"] = sample.value
+    return found
+
+
+_NAMES: Final = {
+    "cotton_bales_total": "bales",
+    "cotton_bales_received_total": "bales_received",
+    "cotton_bales_warned_total": "bales_warned",
+    "cotton_bales_unregistered_total": "bales_unregistered",
+    "cotton_registry_bales": "registry_bales",
+    "cotton_durable_revision": "durable_revision",
+    "cotton_ledger_commit_seconds_sum": "commit_s",
+    "cotton_decide_seconds_sum": "decide_s",
+    "cotton_group_batches_count": "groups",
+    "cotton_group_batches_sum": "group_batches",
+    "cotton_group_batches_bucket": "groups_up_to",
+}
+
+
+def _job(text: str) -> Job:
+    fields: dict[str, Any] = json.loads(text)
+    fields["streams"] = tuple(StreamData(**stream) for stream in fields["streams"])
+    return Job(**fields)
+
+
+def main() -> int:
+    """Runs the job of stdin; 1, with what went wrong on stderr, when there is no result."""
+    try:
+        fed = asyncio.run(feed(_job(sys.stdin.read())))
+    except (BenchmarkError, grpc.aio.AioRpcError, ExceptionGroup) as error:
+        print(_problem(error), file=sys.stderr)
+        return 1
+    print(json.dumps(asdict(fed)))
+    return 0
+
+
+def _problem(error: Exception) -> str:
+    """What went wrong first, of a group of errors too."""
+    if isinstance(error, ExceptionGroup):
+        return _problem(error.exceptions[0])
+    if isinstance(error, grpc.aio.AioRpcError):
+        return f"The call failed: {error.code().name}: {error.details()}"
+    return str(error) if isinstance(error, BenchmarkError) else repr(error)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,43 @@
+"""What all tests share: common material as `tests.…`, calm property tests, options."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import settings
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from tests.support.server import Servers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# Examples differ in cost and machines in speed: a deadline would fail the slow, not the wrong.
+settings.register_profile("calm", deadline=None, max_examples=60)
+settings.load_profile("calm")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--kill-rounds",
+        type=int,
+        default=10,
+        help="how often the server is killed in the middle of streams (default: 10)",
+    )
+
+
+@pytest.fixture
+def kill_rounds(request: pytest.FixtureRequest) -> int:
+    """How often the server is killed in the middle of streams."""
+    return int(request.config.getoption("--kill-rounds"))
+
+
+@pytest.fixture
+def servers(tmp_path: Path) -> Iterator[Servers]:
+    """Starts real servers, below the test's own directory, and ends what still runs."""
+    with Servers(tmp_path) as started:
+        yield started

@@ -1,0 +1,103 @@
+"""Broken builds of the server: each takes out one safety that a named test must miss."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+from unittest.mock import patch
+
+import apsw
+import numpy as np
+from cotton_server.intake import decide
+from cotton_server.ledger import Ledger, NewEntry
+from cotton_server.ledger import ledger as ledger_module
+from cotton_server.registry.index import NOT_FOUND, BaleIndex
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
+
+
+@contextmanager
+def without_duplicate_check() -> Iterator[None]:
+    """Every bale is new, whatever is stored and whatever stands above it in the batch."""
+
+    def find_nothing(_index: BaleIndex, high: Any, _low: Any, _hashes: Any) -> Any:
+        return np.full(len(high), NOT_FOUND, np.int32)
+
+    with (
+        patch.object(BaleIndex, "find", find_nothing),
+        patch.object(decide, "_pair_twins", lambda *_arguments: None),
+    ):
+        yield
+
+
+@contextmanager
+def without_comparison() -> Iterator[None]:
+    """A repeat is taken for identical, whatever it says."""
+    with patch.object(decide, "_mark", lambda *_arguments: None):
+        yield
+
+
+@contextmanager
+def acknowledging_before_commit() -> Iterator[None]:
+    """A group is written when the next one comes: acknowledged while only in memory."""
+    append = Ledger.append
+    waiting: list[NewEntry] = []
+
+    def append_later(ledger: Ledger, entries: Sequence[NewEntry]) -> int:
+        if waiting:
+            append(ledger, waiting)
+        waiting[:] = entries
+        return ledger.position + 1
+
+    with patch.object(Ledger, "append", append_later):
+        yield
+
+
+@contextmanager
+def without_sync() -> Iterator[None]:
+    """Commits are left to the page cache."""
+    connect = ledger_module._connect
+
+    def connect_without_sync(*arguments: Any, **named: Any) -> apsw.Connection:
+        connection = connect(*arguments, **named)
+        connection.execute("PRAGMA synchronous = OFF")
+        return connection
+
+    with patch.object(ledger_module, "_connect", connect_without_sync):
+        yield
+
+
+@contextmanager
+def without_digest_check() -> Iterator[None]:
+    """Entries are believed as they are found."""
+    with patch.object(ledger_module, "_verify", lambda *_arguments: None):
+        yield
+
+
+@contextmanager
+def going_on_after_failure() -> Iterator[None]:
+    """A failed write is forgotten: the next one is tried as if nothing had happened."""
+    append = Ledger.append
+
+    def append_regardless(ledger: Ledger, entries: Sequence[NewEntry]) -> int:
+        ledger._failed = False
+        return append(ledger, entries)
+
+    with patch.object(Ledger, "append", append_regardless):
+        yield
+
+
+BROKEN: Final[dict[str, Callable[[], AbstractContextManager[None]]]] = {
+    broken.__name__: broken
+    for broken in (
+        without_duplicate_check,
+        without_comparison,
+        acknowledging_before_commit,
+        without_sync,
+        without_digest_check,
+        going_on_after_failure,
+    )
+}
+"""Broken builds by name."""
