@@ -290,6 +290,7 @@ class Committer:
                 revision=first + len(group) - 1,
                 decide_s=decided - begun,
                 commit_s=committed - decided,
+                sync_s=self._ledger.sync_s,
                 apply_s=applied - committed,
                 answered=applied,
             )
@@ -325,6 +326,7 @@ def _record(
     revision: int,
     decide_s: float,
     commit_s: float,
+    sync_s: float,
     apply_s: float,
     answered: float,
 ) -> GroupCommitted:
@@ -342,6 +344,7 @@ def _record(
         unregistered=sum(outcome.unregistered for outcome in readings),
         decide_s=decide_s,
         commit_s=commit_s,
+        sync_s=sync_s,
         apply_s=apply_s,
         ack_latencies_s=tuple(answered - submission.received_s for submission in group),
         revision=revision,

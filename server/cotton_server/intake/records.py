@@ -8,7 +8,11 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class GroupCommitted:
-    """One group commit. Durations in seconds, `ack_latencies_s` from receipt to answer."""
+    """One group commit.
+
+    Durations in seconds: `sync_s` is the part of `commit_s` that wrote and synced the log,
+    `ack_latencies_s` are from receipt to answer.
+    """
 
     kind: str
     batches: int
@@ -22,6 +26,7 @@ class GroupCommitted:
     unregistered: int
     decide_s: float
     commit_s: float
+    sync_s: float
     apply_s: float
     ack_latencies_s: tuple[float, ...]
     revision: int

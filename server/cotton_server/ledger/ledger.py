@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 
@@ -56,6 +57,7 @@ class Ledger:
         _require_sqlite()
         self._path = directory / FILE_NAME
         self._failed = False
+        self._sync_s = 0.0
         self._read_lock = threading.Lock()
         try:
             self._writer = _connect(self._path, page_bytes)
@@ -75,6 +77,11 @@ class Ledger:
     def digest(self) -> bytes:
         """Chained digest of the last durable entry."""
         return self._digest
+
+    @property
+    def sync_s(self) -> float:
+        """Seconds that the last commit took to write its log and sync it."""
+        return self._sync_s
 
     @property
     def size_bytes(self) -> int:
@@ -98,14 +105,17 @@ class Ledger:
             digest = chained_digest(digest, position, entry, of_payload)
             rows.append(_row(position, entry, of_payload, digest))
         try:
-            with self._writer:
-                self._writer.executemany(
-                    f"INSERT INTO entry ({_COLUMNS})"  # noqa: S608 - a constant
-                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    rows,
-                )
+            self._writer.execute("BEGIN IMMEDIATE")
+            self._writer.executemany(
+                f"INSERT INTO entry ({_COLUMNS})"  # noqa: S608 - a constant
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                rows,
+            )
+            begun = time.perf_counter()
+            self._writer.execute("COMMIT")
+            self._sync_s = time.perf_counter() - begun
         except apsw.FullError as error:
-            if not self._writer.in_transaction:
+            if self._rolled_back():
                 raise LedgerFullError(f"The disk of {self._path.parent} is full.") from error
             self._failed = True
             raise LedgerFailedError(
@@ -173,6 +183,15 @@ class Ledger:
                 bindings,
             ).fetchone()
         return None if row is None else _entry(row)
+
+    def _rolled_back(self) -> bool:
+        """Whether nothing of the group is left; SQLite may have rolled back by itself."""
+        try:
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
+        except apsw.Error:
+            return False
+        return not self._writer.in_transaction
 
     def _head(self) -> tuple[int, bytes]:
         row = self._writer.execute(

@@ -113,7 +113,13 @@ class Metrics:
         )
         self._commit = Histogram(
             "cotton_ledger_commit_seconds",
-            "One group commit: digests, write and fsync.",
+            "One group commit: digests, insertion, write and fsync.",
+            registry=registry,
+            buckets=_LATENCY_BUCKETS_S,
+        )
+        self._sync = Histogram(
+            "cotton_ledger_fsync_seconds",
+            "The part of a group commit that writes its log and syncs it to disk.",
             registry=registry,
             buckets=_LATENCY_BUCKETS_S,
         )
@@ -204,6 +210,7 @@ class Metrics:
         for latency in record.ack_latencies_s:
             self._ack.observe(latency)
         self._commit.observe(record.commit_s)
+        self._sync.observe(record.sync_s)
         self._decide.observe(record.decide_s)
         self._group.observe(record.batches)
         self._revision.set(record.revision)
