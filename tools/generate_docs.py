@@ -3,7 +3,8 @@
 Usage: python tools/generate_docs.py [--check]
 
 docs/configuration.md and cotton.example.toml come from the declarations of the fields of
-cotton_server.config.Config. `--check` changes nothing and fails where a file differs.
+cotton_server.config.Config, the help in docs/cli.md from the command `cotton` itself. `--check`
+changes nothing and fails where a file differs.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import textwrap
 from pathlib import Path
 from typing import Final
 
+from cotton_client.cli.document import with_help_texts
 from cotton_server.config import OTHER_VARIABLES, FieldDescription, describe_fields
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -84,7 +86,9 @@ def example_file() -> str:
 
 def documents() -> dict[Path, str]:
     """What each generated file has to hold."""
+    commands = ROOT / "docs" / "cli.md"
     return {
+        commands: with_help_texts(commands.read_text("utf-8")),
         ROOT / "docs" / "configuration.md": configuration_page(),
         ROOT / "cotton.example.toml": example_file(),
     }

@@ -237,7 +237,7 @@ def _server(
             metrics,
             batches_in_flight_max=config.stream_batches_in_flight_max,
         ),
-        lots=LotHandlers(committer, records_max=config.lots_per_request_max),
+        lots=LotHandlers(committer, metrics, records_max=config.lots_per_request_max),
         summary=SummaryHandlers(
             registry,
             LotsAtRevision(registry, standards),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import subprocess
 import sys
+import threading
 from concurrent import futures
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,10 +29,10 @@ from cotton.inspection.v1 import (
     trace_pb2_grpc,
 )
 from cotton_client import errors, samples
-from cotton_client.cli import document, failures, main, options, program
+from cotton_client.cli import document, failures, main, options, output, program, progress
 from cotton_client.cli import summary as summary_command
 from cotton_client.cli.exits import Exit
-from cotton_client.client import RetryPolicy
+from cotton_client.retry import RetryPolicy
 from google.protobuf import json_format
 from google.rpc import error_details_pb2, status_pb2
 
@@ -59,6 +61,9 @@ class Service(
     requests: list[Any] = field(default_factory=list)
     producers: set[str] = field(default_factory=set)
     reject: str = "none"
+    stall_after: int | None = None
+    stalled: threading.Event = field(default_factory=threading.Event)
+    go_on: threading.Event = field(default_factory=threading.Event)
     lot_outcome: lots_pb2.LotOutcome.ValueType = lots_pb2.LOT_OUTCOME_CREATED
 
     def AppendReadings(self, request_iterator: Any, context: Any) -> Any:  # noqa: N802, ARG002
@@ -69,6 +74,9 @@ class Service(
                 self.producers.add(request.open.producer_id)
                 answer.opened.next_sequence = 1
             else:
+                if len(self.requests) == self.stall_after:
+                    self.stalled.set()
+                    self.go_on.wait(20)
                 self.requests.append(request.batch)
                 answer.result.CopyFrom(self.result(request.batch))
             yield answer
@@ -202,9 +210,7 @@ def refused(result: Result, code: Exit) -> dict[str, Any]:
 def test_the_page_of_commands_is_up_to_date() -> None:
     """docs/cli.md holds every command's --help as it is."""
     text = CLI_PAGE.read_text(encoding="utf-8")
-    assert document.with_help_texts(text) == text, (
-        "run: python -m cotton_client.cli.document docs/cli.md"
-    )
+    assert document.with_help_texts(text) == text, "run: make docs"
 
 
 def test_the_page_of_commands_lists_every_exit_code() -> None:
@@ -420,6 +426,16 @@ def test_lots_that_conflict_exit_6(service: Service) -> None:
     assert printed(result)["results"][0]["record"] == 1
 
 
+def test_words_of_the_contract_are_filtered_by_as_they_are_printed() -> None:
+    """Lower case for users, capitals on the wire; names stay as they are."""
+    filters = summary_command.parse_filters(["cotton_type=saw_ginned_upland,gin=Ab,channel="])
+    assert filters == {
+        summary_pb2.SUMMARY_KEY_COTTON_TYPE: ["SAW_GINNED_UPLAND"],
+        summary_pb2.SUMMARY_KEY_GIN: ["Ab"],
+        summary_pb2.SUMMARY_KEY_CHANNEL: [""],
+    }
+
+
 @pytest.mark.usefixtures("target")
 def test_a_summary_asks_for_keys_and_filters(service: Service) -> None:
     """Words become keys; commas part both values and filters."""
@@ -493,6 +509,45 @@ def test_every_error_has_its_exit_code(
     text = capsys.readouterr().err
     assert text
     assert "Traceback" not in text
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_an_interrupted_upload_says_what_is_stored(
+    service: Service, target: str, tmp_path: Path, as_json: bool
+) -> None:
+    """Ctrl-C exits 130 with one message, JSON where JSON was asked for."""
+    service.stall_after = 2
+    path = tmp_path / "readings.csv"
+    path.write_text(READINGS, encoding="utf-8")
+    command = [sys.executable, "-m", "cotton_client.cli", "--server", target, "send", str(path)]
+    with subprocess.Popen(
+        [*command, "--batch-bales", "4", *(["--json"] if as_json else [])],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert service.stalled.wait(20)
+        process.send_signal(signal.SIGINT)
+        printed, said = process.communicate(timeout=20)
+    service.go_on.set()
+    assert (process.returncode, printed) == (Exit.INTERRUPTED, "")
+    if as_json:
+        error = json.loads(said)["error"]
+        assert error["reason"] == "INTERRUPTED"
+        # How many answers were heard before the signal is up to the machine.
+        assert error["metadata"]["bales_acknowledged"] in {"0", "4", "8"}
+    else:
+        assert said.startswith(f"Error: {path}: Interrupted.\nWhat to do: Run it again")
+
+
+def test_an_attempt_that_is_repeated_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """A note an outage, not one for every attempt; another reason is another note."""
+    notes = progress.RetryNotes(output.note_console())
+    for error in ("Nothing answers.", "Nothing answers.", "It is starting."):
+        notes(errors.Unavailable(error), 0.1)
+    assert capsys.readouterr().err == (
+        "Nothing answers. Trying again …\nIt is starting. Trying again …\n"
+    )
 
 
 def test_a_traceback_is_shown_only_when_asked_for(capsys: pytest.CaptureFixture[str]) -> None:

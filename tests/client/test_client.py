@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import cotton_client
 import grpc
 import polars as pl
 import pytest
@@ -22,9 +23,9 @@ from cotton.inspection.v1 import (
     trace_pb2,
     trace_pb2_grpc,
 )
-from cotton_client import client as client_module
-from cotton_client import errors
-from cotton_client.client import CottonClient, RetryPolicy, UploadTotals
+from cotton_client import CottonClient, RetryPolicy, UploadTotals, errors, upload
+from cotton_client import lots as lots_module
+from cotton_client.channel import MESSAGE_BYTES_MAX
 from cotton_client.frames import READINGS_SCHEMA, conform
 from google.rpc import error_details_pb2, status_pb2
 
@@ -91,6 +92,7 @@ class Service(
     received: int = 0
     in_flight_max: int = 0
     streams: int = 0
+    laboratory: str = ""
     requests: list[Any] = field(default_factory=list)
 
     def next_sequence(self, producer: str) -> int:
@@ -225,6 +227,7 @@ class Service(
         """Gives back what was asked for."""
         answer = trace_pb2.GetBaleResponse(revision=request.revision)
         answer.reading.usda_bale.CopyFrom(request.usda_bale)
+        answer.reading.laboratory = self.laboratory
         return answer
 
 
@@ -437,12 +440,65 @@ async def test_answers_out_of_order_are_not_believed() -> None:
 
 async def test_a_batch_too_large_for_a_message_is_halved(monkeypatch: pytest.MonkeyPatch) -> None:
     """The limit of a message holds whatever batch_bales says."""
-    monkeypatch.setattr(client_module, "BATCH_BYTES_MAX", 500)
+    monkeypatch.setattr(upload, "BATCH_BYTES_MAX", 500)
     service = Service()
     async with connected(service) as client:
         totals = await client.send_frames("W01", [bales(0, 100)], batch_bales=100)
     assert totals.created == 100
     assert [result.outcome.received for result in service.batches.values()] == [25] * 4
+
+
+async def test_a_message_too_large_to_be_sent_is_refused_before_it_is_sent() -> None:
+    """On a stream and in a call of its own: a typed error, and the stream lives on."""
+    service = Service()
+    large = readings_pb2.ReadingBatch(batch_id="large")
+    large.rows.readings.add(lot_no="1" * MESSAGE_BYTES_MAX)
+    small = readings_pb2.ReadingBatch(batch_id="small")
+    small.rows.readings.add(bale_code="1" * 32)
+    lot = lots_pb2.Lot(lot_no="1" * MESSAGE_BYTES_MAX)
+    async with connected(service) as client, client.open_stream("W01", window=1) as stream:
+        for sending in (
+            stream.send(large),
+            client.submit_readings("W01", large),
+            client.register_lots([lot], producer_id="W01"),
+        ):
+            with pytest.raises(errors.InputError, match="the largest message is 4194304") as caught:
+                await sending
+            assert caught.value.reason == "MESSAGE_TOO_LARGE"
+        assert (await (await stream.send(small))).outcome.created == 1
+    assert (service.received, service.requests) == (1, [])
+
+
+async def test_an_answer_larger_than_what_is_sent_is_taken() -> None:
+    """A summary of many rows exceeds the largest request, and arrives whole."""
+    name = "1" * 2 * MESSAGE_BYTES_MAX
+    service = Service(laboratory=name)
+    async with connected(service) as client:
+        answer = await client.bale("1" * 32)
+    assert answer.reading.laboratory == name
+
+
+async def test_the_largest_message_is_sent() -> None:
+    """The limit itself is allowed; what refuses there is the service, if it does."""
+    service = Service()
+    batch = readings_pb2.ReadingBatch(batch_id="large")
+    reading = batch.rows.readings.add(bale_code="1" * 32)
+    envelope = ingest_pb2.AppendReadingsRequest(batch=batch).ByteSize()
+    reading.lot_no = "1" * (MESSAGE_BYTES_MAX - envelope - 64)
+    missing = MESSAGE_BYTES_MAX - ingest_pb2.AppendReadingsRequest(batch=batch).ByteSize()
+    reading.lot_no += "1" * missing
+    size = ingest_pb2.AppendReadingsRequest(batch=batch).ByteSize()
+    assert size == MESSAGE_BYTES_MAX
+    async with connected(service) as client, client.open_stream("W01") as stream:
+        assert (await (await stream.send(batch))).outcome.created == 1
+
+
+def test_every_public_name_is_there() -> None:
+    """Names are loaded when they are used; one that is not public is an AttributeError."""
+    for name in cotton_client.__all__:
+        assert getattr(cotton_client, name).__name__ == name
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        cotton_client.Nothing  # noqa: B018 - the access is the point
 
 
 async def test_a_stream_answers_in_order_and_lives_on_after_a_refusal() -> None:
@@ -491,7 +547,7 @@ async def test_lots_travel_in_several_requests_and_come_back_as_one_receipt(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Rows count on over the requests; the same lots again are the same request ids."""
-    monkeypatch.setattr(client_module, "LOTS_PER_REQUEST_MAX", 2)
+    monkeypatch.setattr(lots_module, "LOTS_PER_REQUEST_MAX", 2)
     service = Service()
     lots = [lots_pb2.Lot(lot_no=f"6514016{number:04d}") for number in range(5)]
     async with connected(service) as client:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 from cotton.inspection.v1 import common_pb2, lots_pb2, readings_pb2, summary_pb2, trace_pb2
-from cotton_client.client import BaleIssue, LotsReceipt, UploadTotals
 from cotton_client.errors import CottonError, FieldViolation
+from cotton_client.lots import LotsReceipt
 from cotton_client.render import json_answers, names, receipt, values
 from cotton_client.render.bale import Bale
 from cotton_client.render.certificate import Certificate
 from cotton_client.render.parts import Bar
 from cotton_client.render.summary import Summary
+from cotton_client.upload import BaleIssue, UploadTotals
 from google.protobuf import json_format
 from rich.cells import cell_len
 from rich.console import Console
@@ -209,7 +210,7 @@ def summary(
     return answer
 
 
-@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize("width", [80, 100, 120, 160])
 def test_a_summary_fits_the_terminal_and_names_what_it_rests_on(
     summary: summary_pb2.SummariseGradesResponse, width: int
 ) -> None:
@@ -219,7 +220,7 @@ def test_a_summary_fits_the_terminal_and_names_what_it_rests_on(
         "not given",
         "第八师",
         "Total 合计",
-        "85.158" if width == 120 else "85.2",
+        "85.158" if width >= 120 else "85.2",
         "weighted by bales",
         "revision 版本 9",
         "1 of 3 lots have no conditioned weight",
@@ -227,7 +228,32 @@ def test_a_summary_fits_the_terminal_and_names_what_it_rests_on(
     ):
         assert expected in text
     assert max(cell_len(line) for line in text.splitlines()) <= width
-    assert ("Micronaire" in text) == (width == 120)
+    assert "B 95.20 %" in text
+    assert ("A 3.80 %" in text) == (width >= 120)
+
+
+@pytest.mark.parametrize("width", [80, 100, 120, 160])
+@pytest.mark.parametrize("keys", [1, 2, 4, 14])
+def test_no_key_and_no_figure_of_a_summary_is_ever_cut(
+    summary: summary_pb2.SummariseGradesResponse, width: int, keys: int
+) -> None:
+    """However many keys, and with the figures of a nation: all stands there, on any terminal."""
+    row = summary.rows[1]
+    del row.keys[:]
+    numbers = [number for number in summary_pb2.SummaryKey.values() if number][:keys]
+    values = [f"value-of-a-key-{number:02d}" for number in numbers]
+    for number, value in zip(numbers, values, strict=True):
+        row.keys.add(key=number, value=value)
+    del summary.rows[0]
+    row.lots, row.bales, row.conditioned = 140_000, 26_000_000, 587_654_321_000
+    text = page(Summary(summary), width)
+    words = " ".join(text.split())
+    for expected in (*values, "140 000", "26 000 000", "29.68", "31 73.10 %", "B 95.20 %"):
+        assert expected in words
+    for number in numbers:
+        assert names.SUMMARY_KEYS[number].rpartition(" ")[0] in words
+    assert "…" not in text
+    assert max(cell_len(line) for line in text.splitlines()) <= width
 
 
 def test_a_summary_without_rows_has_its_total() -> None:
@@ -241,6 +267,16 @@ def test_a_summary_as_json_has_keys_by_name(summary: summary_pb2.SummariseGrades
     data = json_answers.summary(summary)
     assert [row["keys"] for row in data["rows"]] == [{"division": None}, {"division": "第八师"}]
     assert data["rows"][1]["conditioned_kg"] == "85158"
+
+
+def test_words_of_the_contract_as_keys_are_in_lower_case(
+    summary: summary_pb2.SummariseGradesResponse,
+) -> None:
+    """On the page and in JSON alike, as everywhere else."""
+    for row in summary.rows:
+        row.keys[0].key, row.keys[0].value = summary_pb2.SUMMARY_KEY_PICKING_MODE, "MACHINE"
+    assert "machine" in page(Summary(summary))
+    assert json_answers.summary(summary)["rows"][0]["keys"] == {"picking_mode": "machine"}
 
 
 def test_a_bale_shows_its_reading_with_its_grade() -> None:
@@ -323,7 +359,7 @@ def test_a_receipt_lists_what_was_not_stored_as_sent() -> None:
     )
     text = "".join(page(part, 100) for part in receipt.upload("a.csv", totals))
     assert "100 bales received · 58 created · 42 rejected" in text
-    assert "received 900 above 800" in text
+    assert "received 900, above 800" in text
     assert "and 32 more" in text
     assert "1 of 2 batches sent before" in " ".join(text.split())
     assert "no readings" in page(next(receipt.upload("b.csv", UploadTotals())))
@@ -346,7 +382,7 @@ def test_a_lots_receipt_names_conflicts_only() -> None:
     )
     answer = LotsReceipt(4, repeated=True, received=2, existing=1, conflicting=1, results=results)
     text = "".join(page(part) for part in receipt.lots("lots.csv", "lot", answer))
-    assert "division: received 2 stored 1" in " ".join(text.split())
+    assert "division: received 2, stored 1" in " ".join(text.split())
     assert "sent before" in text
     assert text.count("conflicts") == 1
     assert [each["outcome"] for each in json_answers.lots_receipt(answer)["results"]] == [

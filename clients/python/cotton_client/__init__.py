@@ -7,19 +7,20 @@ below are loaded when they are first used, so that a command starts quickly.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from cotton_client.client import (
-        CottonClient,
-        LotsReceipt,
-        ReadingStream,
-        RetryPolicy,
-        UploadTotals,
-    )
+    from collections.abc import Mapping
+
+    from cotton_client.client import CottonClient
     from cotton_client.errors import CottonError
+    from cotton_client.lots import LotsReceipt
+    from cotton_client.retry import RetryPolicy
+    from cotton_client.stream import ReadingStream
+    from cotton_client.upload import BaleIssue, UploadTotals
 
 __all__ = [
+    "BaleIssue",
     "CottonClient",
     "CottonError",
     "LotsReceipt",
@@ -28,10 +29,20 @@ __all__ = [
     "UploadTotals",
 ]
 
+_MODULES: Final[Mapping[str, str]] = {
+    "BaleIssue": "upload",
+    "CottonClient": "client",
+    "CottonError": "errors",
+    "LotsReceipt": "lots",
+    "ReadingStream": "stream",
+    "RetryPolicy": "retry",
+    "UploadTotals": "upload",
+}
+"""The module that defines each name."""
+
 
 def __getattr__(name: str) -> Any:
     """The public name, from the module that defines it."""
-    if name not in __all__:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = "cotton_client.errors" if name == "CottonError" else "cotton_client.client"
-    return getattr(import_module(module), name)
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

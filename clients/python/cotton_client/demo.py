@@ -19,12 +19,14 @@ from cotton.inspection.v1 import summary_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from cotton_client import samples
+from cotton_client.channel import TARGET_DEFAULT
 from cotton_client.cli.exits import Exit
 from cotton_client.cli.warehouses import Delivery, send_warehouses
-from cotton_client.client import TARGET_DEFAULT, CottonClient, RetryPolicy
+from cotton_client.client import CottonClient
 from cotton_client.errors import CottonError
 from cotton_client.frames import lot_messages, weight_messages
 from cotton_client.readers import read_lots, read_readings, read_weights
+from cotton_client.retry import RetryPolicy
 from cotton_client.simulate import Simulation
 
 if TYPE_CHECKING:

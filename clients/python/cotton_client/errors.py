@@ -19,6 +19,17 @@ _BROKEN_WHILE_WRITING: Final = "Internal error from Core"
 """What grpc.aio makes of a write to a call whose end it has not heard of yet."""
 
 
+_BROKEN: Final = (
+    "Stream removed",
+    "Socket closed",
+    "Connection reset",
+    "Broken pipe",
+    "GOAWAY",
+    "keepalive",
+)
+"""What gRPC's own texts of a connection that broke hold, beside errno and file."""
+
+
 @dataclass(frozen=True, slots=True)
 class FieldViolation:
     """One field of a request that the server did not take, and why."""
@@ -92,7 +103,10 @@ class Unavailable(CottonError):  # noqa: N818 - named as gRPC's status is
     """The server cannot be reached, is stopping, or the connection broke."""
 
     reason_default = "UNAVAILABLE"
-    remedy_default = "Check the address and that the server runs; then send the same again."
+    remedy_default = (
+        "Check the address and that the server runs (`cotton serve`), then do the same again:"
+        " nothing is counted twice."
+    )
 
     @property
     def transient(self) -> bool:
@@ -256,10 +270,12 @@ def from_rpc_error(error: grpc.aio.AioRpcError, target: str) -> CottonError:
     if code is grpc.StatusCode.UNAVAILABLE:
         if "connect" in details:
             # gRPC's text lists every address with errno and file; this is what it comes to.
-            return Unavailable(f"Nothing answers at {target}.")
-        return Unavailable(
-            f"The server at {target} is not available. {_sentence(details)}".rstrip()
-        )
+            said = f"Nothing answers at {target}."
+        elif any(text in details for text in _BROKEN):
+            said = f"The connection to the server at {target} broke."
+        else:
+            said = f"The server at {target} is not available. {_sentence(details)}".rstrip()
+        return Unavailable(said)
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return DeadlineExceeded(f"The server at {target} did not answer in time.")
     return from_status(status_pb2.Status(code=code.value[0], message=details))

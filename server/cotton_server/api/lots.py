@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -15,27 +16,35 @@ from cotton_server.intake.committer import Stored, Submission
 from cotton_server.intake.content import LOTS, REGISTER, WEIGH, WEIGHTS
 from cotton_server.intake.decode import parse
 from cotton_server.intake.lots import refuse_bad_request
+from cotton_server.intake.records import BatchAnswered
 
 if TYPE_CHECKING:
-    from cotton_server.intake.committer import Committer
+    from collections.abc import Iterator
 
+    from cotton_server.intake.committer import Committer
+    from cotton_server.intake.records import Observer
+
+LotsRequest = lots_pb2.RegisterLotsRequest | lots_pb2.RecordLotWeightsRequest
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class LotHandlers:
     """Handlers of LotService; requests arrive as the bytes that were received."""
 
-    def __init__(self, committer: Committer, *, records_max: int) -> None:
-        """Takes what commits, and how many records a request may hold."""
+    def __init__(self, committer: Committer, observer: Observer, *, records_max: int) -> None:
+        """Takes what commits, who is told of refusals, and how many records a request may hold."""
         self._committer = committer
+        self._observer = observer
         self._records_max = records_max
 
     async def register_lots(
         self, payload: bytes, _context: Context
     ) -> lots_pb2.RegisterLotsResponse:
         """Registers lots; raises ServiceError."""
-        request = parse(lots_pb2.RegisterLotsRequest, payload)
-        refuse_bad_request(len(request.lots), self._records_max, "lots")
+        with self._told_of_refusals(LOTS):
+            request = parse(lots_pb2.RegisterLotsRequest, payload)
+            refuse_bad_request(len(request.lots), self._records_max, "lots")
+            _require_identity(request)
         stored = await self._submit(LOTS, REGISTER, request, payload)
         return lots_pb2.RegisterLotsResponse(
             revision=stored.revision,
@@ -47,8 +56,10 @@ class LotHandlers:
         self, payload: bytes, _context: Context
     ) -> lots_pb2.RecordLotWeightsResponse:
         """Records weights; raises ServiceError."""
-        request = parse(lots_pb2.RecordLotWeightsRequest, payload)
-        refuse_bad_request(len(request.weights), self._records_max, "weights")
+        with self._told_of_refusals(WEIGHTS):
+            request = parse(lots_pb2.RecordLotWeightsRequest, payload)
+            refuse_bad_request(len(request.weights), self._records_max, "weights")
+            _require_identity(request)
         stored = await self._submit(WEIGHTS, WEIGH, request, payload)
         return lots_pb2.RecordLotWeightsResponse(
             revision=stored.revision,
@@ -56,20 +67,21 @@ class LotHandlers:
             outcome=_outcome(stored),
         )
 
+    @contextmanager
+    def _told_of_refusals(self, kind: str) -> Iterator[None]:
+        try:
+            yield
+        except ServiceError as refusal:
+            self._observer.batch_answered(BatchAnswered(kind, refusal.reason.name))
+            raise
+
     async def _submit(
         self,
         kind: str,
         message: str,
-        request: lots_pb2.RegisterLotsRequest | lots_pb2.RecordLotWeightsRequest,
+        request: LotsRequest,
         payload: bytes,
     ) -> Stored:
-        require_producer(request.producer_id)
-        if not is_token(request.request_id):
-            raise ServiceError(
-                Reason.INVALID_FIELD,
-                "The request id is not 1 to 64 printable ASCII characters without spaces.",
-                {"request_id": "missing, or not of its form"},
-            )
         submission = Submission(
             kind=kind,
             producer=request.producer_id,
@@ -83,6 +95,16 @@ class LotHandlers:
         )
         await self._committer.submit(submission)
         return await submission.answer
+
+
+def _require_identity(request: LotsRequest) -> None:
+    require_producer(request.producer_id)
+    if not is_token(request.request_id):
+        raise ServiceError(
+            Reason.INVALID_FIELD,
+            "The request id is not 1 to 64 printable ASCII characters without spaces.",
+            {"request_id": "missing, or not of its form"},
+        )
 
 
 def _outcome(stored: Stored) -> lots_pb2.LotsOutcome:

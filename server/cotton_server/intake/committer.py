@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from cotton.inspection.v1 import lots_pb2, readings_pb2
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from cotton_server.intake.records import Observer
     from cotton_server.ledger import Entry, Ledger
     from cotton_server.registry.registry import Registry
+
+
+_LOG: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +111,7 @@ class Committer:
                 self._queue.append(submission)
                 self._wake.notify()
                 return
+        self._observer.batch_answered(BatchAnswered(submission.kind, Reason.DRAINING.name))
         self._resolve([(submission, ServiceError(Reason.DRAINING, "The server is stopping."))])
 
     async def close(self) -> None:
@@ -173,7 +178,7 @@ class Committer:
 
     def _process(self, group: list[Submission]) -> None:
         if self._failure is not None:
-            self._answer([(submission, _storage_failed()) for submission in group])
+            self._refuse(group, _storage_failed())
             return
         begun = time.perf_counter()
         fresh, answers, deferred = self._sift(group)
@@ -256,7 +261,8 @@ class Committer:
                 [submission.content for submission in group], self._registry, rule_set(CURRENT)
             )
         except Exception as error:  # noqa: BLE001 - nothing was stored: refuse this group and live on
-            self._answer([(submission, _internal(error)) for submission in group])
+            _LOG.exception("a group of batches could not be decided")
+            self._refuse(group, _internal(error))
             return
         decided = time.perf_counter()
         entries = [
@@ -266,8 +272,7 @@ class Committer:
         try:
             first = self._ledger.append(entries)
         except LedgerFullError as error:
-            full = ServiceError(Reason.STORAGE_FULL, str(error))
-            self._answer([(submission, full) for submission in group])
+            self._refuse(group, ServiceError(Reason.STORAGE_FULL, str(error)))
             return
         committed = time.perf_counter()
         apply(verdict, first, self._registry)
@@ -296,10 +301,15 @@ class Committer:
             )
         )
 
+    def _refuse(self, group: Sequence[Submission], error: ServiceError) -> None:
+        self._answer([(submission, error) for submission in group])
+        for submission in group:
+            self._observer.batch_answered(BatchAnswered(submission.kind, error.reason.name))
+
     def _fail(self, error: Exception, group: list[Submission]) -> None:
         """Answers with an error, refuses everything from now on, and has the process stopped."""
         self._failure = error
-        self._answer([(submission, _storage_failed()) for submission in group])
+        self._refuse(group, _storage_failed())
         self._loop.call_soon_threadsafe(self._on_failure, error)
 
 

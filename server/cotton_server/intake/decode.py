@@ -135,6 +135,7 @@ def _keys(
     low: UInt64Array = _sized("bale_code_low", np.asarray(columns.bale_code_low, np.uint64), count)
     wrong = (high >= HALF) | (low >= HALF)
     as_received = high
+    years = np.zeros(count, np.uint64)
     if columns.usda_crop_year:
         years = np.asarray(columns.usda_crop_year, np.uint64)
         years = _sized("usda_crop_year", years, count)
@@ -147,11 +148,18 @@ def _keys(
         return high, low, {}
     rows = np.flatnonzero(wrong)
     malformed = {
-        row: f"{int(as_received[row]):016d}{int(low[row]):016d}"[:TEXT_CHARACTERS_MAX]
+        row: _malformed_text(int(years[row]), int(as_received[row]), int(low[row]))
         for row in rows.tolist()
     }
     zero = np.uint64(0)
     return np.where(wrong, zero, high), np.where(wrong, zero, low), malformed
+
+
+def _malformed_text(crop_year: int, high: int, low: int) -> str:
+    """A bale that has not its form, as a row would have named it."""
+    if crop_year == 0:
+        return f"{high:016d}{low:016d}"
+    return f"{crop_year}/{low:012d}" if high == 0 else f"{crop_year}/{high}{low:016d}"
 
 
 def _sized(name: str, array: Any, count: int) -> Any:
@@ -166,10 +174,9 @@ def _sized(name: str, array: Any, count: int) -> Any:
 
 def _int_column(name: str, column: readings_pb2.IntColumn, count: int) -> Int32Array:
     values: Int32Array = _sized(name, np.asarray(column.values, np.int32), count)
+    values = np.where(values == RAW_ABSENT, np.int32(_PLACEHOLDER), values)
     if name == "preparation":
         values = np.where(values == 0, np.int32(RAW_ABSENT), values)
-    else:
-        values = np.where(values == RAW_ABSENT, np.int32(_PLACEHOLDER), values)
     if not column.absent:
         return values
     bitmap = np.frombuffer(column.absent, np.uint8)
@@ -198,6 +205,13 @@ def _text_column(name: str, column: readings_pb2.TextColumn, count: int) -> Text
             Reason.INVALID_FIELD,
             f"The dictionary of column {name} has {len(dictionary)} texts for {count} bales.",
             {f"{where}.dictionary": "more texts than bales"},
+        )
+    # Readings are compared by their place in the dictionary: one text has one place.
+    if len(set(dictionary)) != len(dictionary):
+        raise ServiceError(
+            Reason.INVALID_FIELD,
+            f"The dictionary of column {name} holds a text twice.",
+            {f"{where}.dictionary": "a text stands in it twice"},
         )
     for text in dictionary:
         _refuse_long_text(name, text)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Protocol
 
+    from cotton_server.intake.verdict import Verdict
     from cotton_server.ledger import Entry
     from cotton_server.registry.registry import Registry
 
@@ -73,9 +74,23 @@ def replay(
                 raise ReplayDiffersError(entry.position, stored, outcome)
             if entry.content.sequence is not None:
                 registry.advance(entry.content.producer, entry.content.sequence)
+        _require_room(verdict, registry)
         apply(verdict, first, registry)
         if progress is not None:
             progress.replay_progress(ReplayProgress(registry.revision, of, registry.bales.count))
+
+
+def _require_room(verdict: Verdict, registry: Registry) -> None:
+    created = sum(
+        outcome.created
+        for outcome in verdict.outcomes
+        if isinstance(outcome, readings_pb2.BatchOutcome)
+    )
+    if registry.bales.count + created > registry.bales.capacity:
+        raise StartError(
+            f"The ledger holds more than {registry.bales.capacity} bales, the most that the"
+            " registry is set to hold. Raise bales_max."
+        )
 
 
 def _groups(entries: Iterable[Entry]) -> Iterator[list[Entry]]:

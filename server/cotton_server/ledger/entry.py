@@ -12,6 +12,9 @@ LEDGER_FORMAT: Final = 1
 GENESIS: Final = bytes(32)
 """The digest before the first entry."""
 
+_NOT_THERE: Final = b"\xff" * 8
+"""The length of a part that is not there: no part is as long."""
+
 
 @dataclass(frozen=True, slots=True)
 class NewEntry:
@@ -55,8 +58,9 @@ def payload_digest(payload: bytes) -> bytes:
 def chained_digest(previous: bytes, position: int, entry: NewEntry, payload: bytes) -> bytes:
     """SHA-256 over the digest before, the whole header, and the digest of the payload.
 
-    Every part is preceded by its length, so no two headers give the same bytes. `payload` is
-    the payload's digest: the chain can be checked where the payload lies elsewhere.
+    Every part is preceded by its length, a part that is not there has the length 2**64 - 1:
+    so no two headers give the same bytes. `payload` is the payload's digest: the chain can be
+    checked where the payload lies elsewhere.
     """
     parts = (
         previous,
@@ -66,8 +70,8 @@ def chained_digest(previous: bytes, position: int, entry: NewEntry, payload: byt
         entry.contract.encode(),
         entry.message.encode(),
         entry.producer.encode(),
-        b"" if entry.sequence is None else str(entry.sequence).encode(),
-        b"" if entry.batch_id is None else entry.batch_id.encode(),
+        None if entry.sequence is None else str(entry.sequence).encode(),
+        None if entry.batch_id is None else entry.batch_id.encode(),
         entry.principal.encode(),
         str(entry.received_at_us).encode(),
         entry.rule_set.encode(),
@@ -76,6 +80,9 @@ def chained_digest(previous: bytes, position: int, entry: NewEntry, payload: byt
     )
     digest = hashlib.sha256()
     for part in parts:
+        if part is None:
+            digest.update(_NOT_THERE)
+            continue
         digest.update(len(part).to_bytes(8, "big"))
         digest.update(part)
     return digest.digest()

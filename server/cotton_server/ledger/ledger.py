@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from importlib import resources
+from types import NoneType
 from typing import TYPE_CHECKING, Any, Final
 
 import apsw
@@ -38,6 +39,11 @@ _COLUMNS: Final = (
     "position, format, kind, contract, message, producer, sequence, batch_id, principal,"
     " received_at_us, rule_set, payload_digest, digest, outcomes, payload"
 )
+_TYPES: Final[tuple[type | tuple[type, ...], ...]] = (
+    *(int, int, str, str, str, str, (int, NoneType), (str, NoneType), str),
+    *(int, str, bytes, bytes, bytes, bytes),
+)
+"""What the columns hold; SQLite enforces it when it writes, not when it reads."""
 _READ_AT_ONCE: Final = 256
 
 
@@ -52,20 +58,29 @@ class Ledger:
         """Opens or creates the ledger; the caller holds the DirectoryLock.
 
         Raises LedgerVersionError when SQLite is too old or the file is not a ledger of this
-        format, LedgerDamagedError when SQLite cannot read it.
+        format (which is left as it was), LedgerDamagedError when SQLite cannot read it,
+        LedgerFailedError when it cannot be opened.
         """
         _require_sqlite()
         self._path = directory / FILE_NAME
         self._failed = False
         self._sync_s = 0.0
         self._read_lock = threading.Lock()
+        self._position, self._digest = 0, GENESIS
         try:
             self._writer = _connect(self._path, page_bytes)
-            _prepare(self._writer, self._path)
             self._reader = apsw.Connection(str(self._path), flags=apsw.SQLITE_OPEN_READONLY)
-            self._position, self._digest = self._head()
         except (apsw.CorruptError, apsw.NotADBError) as error:
             raise LedgerDamagedError(1, f"SQLite says: {error}") from error
+        except apsw.Error as error:
+            raise LedgerFailedError(
+                f"{self._path} cannot be opened: {error}. Correct its owner and mode, or end"
+                " the other program that holds it."
+            ) from error
+        try:
+            self._position, self._digest = self._head()
+        except apsw.Error as error:
+            raise LedgerDamagedError(self._first_unreadable(), f"SQLite says: {error}") from error
         _sync_directory(directory)
 
     @property
@@ -148,15 +163,19 @@ class Ledger:
         Raises LedgerDamagedError at the first that is not what was written.
         """
         position = 0
+        at_once = _READ_AT_ONCE
         while True:
             try:
                 with self._read_lock:
                     rows = self._reader.execute(
                         f"SELECT {_COLUMNS} FROM entry WHERE position > ?"  # noqa: S608 - a constant
                         " ORDER BY position LIMIT ?",
-                        (position, _READ_AT_ONCE),
+                        (position, at_once),
                     ).fetchall()
-            except apsw.Error as error:
+            except (apsw.Error, UnicodeDecodeError) as error:
+                if at_once > 1:  # one by one, to say exactly where
+                    at_once = 1
+                    continue
                 raise LedgerDamagedError(position + 1, f"SQLite says: {error}") from error
             if not rows:
                 break
@@ -193,6 +212,16 @@ class Ledger:
             return False
         return not self._writer.in_transaction
 
+    def _first_unreadable(self) -> int:
+        """The first position that cannot be read; 1 when the file as a whole cannot be."""
+        position = 0
+        try:
+            for entry in self.verified():
+                position = entry.position
+        except LedgerDamagedError as damage:
+            return damage.position
+        return position + 1
+
     def _head(self) -> tuple[int, bytes]:
         row = self._writer.execute(
             "SELECT position, digest FROM entry ORDER BY position DESC LIMIT 1"
@@ -212,6 +241,8 @@ def _require_sqlite() -> None:
 def _connect(path: Path, page_bytes: int) -> apsw.Connection:
     connection = apsw.Connection(str(path))
     connection.set_busy_timeout(10_000)
+    # Before anything is written: a file of somebody else stays as it is.
+    is_new = _require_own(connection, path)
     connection.execute(f"PRAGMA page_size = {page_bytes:d}")
     mode = connection.execute("PRAGMA journal_mode = WAL").get
     if mode != "wal":
@@ -221,20 +252,22 @@ def _connect(path: Path, page_bytes: int) -> apsw.Connection:
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
     path.chmod(0o600)
-    return connection
-
-
-def _prepare(connection: apsw.Connection, path: Path) -> None:
-    application = connection.execute("PRAGMA application_id").get
-    version = connection.execute("PRAGMA user_version").get
-    tables = connection.execute("SELECT count(*) FROM sqlite_schema").get
-    if tables == 0:
+    if is_new:
         schema = resources.files("cotton_server.ledger").joinpath("schema.sql").read_text("utf-8")
         with connection:
             connection.execute(schema)
             connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {LEDGER_FORMAT}")
-        return
+    return connection
+
+
+def _require_own(connection: apsw.Connection, path: Path) -> bool:
+    """Whether the file is still empty; raises LedgerVersionError when it is no ledger of ours."""
+    application = connection.execute("PRAGMA application_id").get
+    version = connection.execute("PRAGMA user_version").get
+    tables = connection.execute("SELECT count(*) FROM sqlite_schema").get
+    if tables == 0:
+        return True
     if application != _APPLICATION_ID:
         raise LedgerVersionError(
             f"{path} is an SQLite file but no ledger. Point --data-dir at another directory."
@@ -244,6 +277,7 @@ def _prepare(connection: apsw.Connection, path: Path) -> None:
             f"{path} has ledger format {version}; this version of the service writes"
             f" {LEDGER_FORMAT}. Start the version that wrote it, or a newer one."
         )
+    return False
 
 
 def _sync_directory(directory: Path) -> None:
@@ -275,6 +309,8 @@ def _row(position: int, entry: NewEntry, of_payload: bytes, digest: bytes) -> tu
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:
+    if not all(isinstance(value, kind) for value, kind in zip(row, _TYPES, strict=True)):
+        raise LedgerDamagedError(row[0], "a column does not hold what it is declared to hold")
     (position, form, kind, contract, message, producer, sequence, batch_id, principal) = row[:9]
     (received_at_us, rule_set, of_payload, digest, outcomes, payload) = row[9:]
     content = NewEntry(
@@ -296,6 +332,8 @@ def _entry(row: tuple[Any, ...]) -> Entry:
 def _verify(entry: Entry, position: int, previous: bytes) -> None:
     if entry.position != position:
         raise LedgerDamagedError(position, f"the next entry stored is {entry.position}")
+    if entry.format != LEDGER_FORMAT:
+        raise LedgerDamagedError(position, f"it says that it has format {entry.format}")
     if payload_digest(entry.content.payload) != entry.payload_digest:
         raise LedgerDamagedError(
             position, "the payload does not have the digest it was stored with"

@@ -15,7 +15,19 @@ from cotton_client import errors
 from cotton_client.cli.exits import Exit
 from cotton_client.render import json_answers
 
+
+class Interrupted(errors.CottonError):
+    """Ctrl-C: the command ended before it was done."""
+
+    reason_default = "INTERRUPTED"
+    remedy_default = "Run it again: nothing is counted twice."
+
+    def __init__(self) -> None:
+        super().__init__("Interrupted.")
+
+
 _EXITS: Final = (
+    (Interrupted, Exit.INTERRUPTED),
     (errors.ConfigurationError, Exit.USAGE),
     (errors.InputError, Exit.BAD_INPUT),
     (errors.NotFound, Exit.NOT_FOUND),
@@ -32,8 +44,7 @@ def report(error: Exception, *, as_json: bool, with_traceback: bool) -> Exit:
         # Uploads that run at once fail together; the first failure says why.
         error = error.exceptions[0]
     if isinstance(error, click.exceptions.Abort):
-        click.echo("Interrupted.", err=True)
-        return Exit.INTERRUPTED
+        error = Interrupted()
     if isinstance(error, click.ClickException) and not as_json:
         error.show()
         return Exit.USAGE
@@ -71,7 +82,9 @@ def _as_cotton_error(error: Exception) -> errors.CottonError:
 
 def _print(error: errors.CottonError) -> None:
     """What happened, the fields at fault, and what to do."""
-    console = Console(file=sys.stderr, highlight=False, soft_wrap=True)
+    console = Console(file=sys.stderr, highlight=False)
+    # Lines are broken between words where a person reads, and left whole for programs.
+    console.soft_wrap = not console.is_terminal
     console.print(Text.assemble(("Error: ", "bold red"), error.message))
     for violation in error.violations:
         console.print(Text(f"  {violation.field}: {violation.description}"))

@@ -12,14 +12,14 @@ from cotton_client.cli.exits import Exit
 from cotton_client.cli.files import reading_file
 from cotton_client.cli.options import SEND_RETRY, Hundredths, talks_to_server
 from cotton_client.cli.output import emit
-from cotton_client.client import check_producer_id
 from cotton_client.frames import lot_messages, weight_messages
+from cotton_client.identity import check_producer_id
 from cotton_client.readers import read_lots, read_weights
 from cotton_client.render import json_answers, receipt
 
 if TYPE_CHECKING:
     from cotton_client.cli.options import Connection
-    from cotton_client.client import LotsReceipt
+    from cotton_client.lots import LotsReceipt
 
 PRODUCER_DEFAULT: Final = "cotton-lots"
 

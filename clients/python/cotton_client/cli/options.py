@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from cotton_client.client import CottonClient, RetryPolicy
+from cotton_client.cli.failures import Interrupted
+from cotton_client.client import CottonClient
+from cotton_client.retry import RetryPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -19,7 +21,7 @@ _T = TypeVar("_T")
 READ_RETRY: Final = RetryPolicy(patience_s=15.0, patience_first_s=2.0)
 """Somebody waits for the answer: a server that is not there is said soon."""
 
-SEND_RETRY: Final = RetryPolicy(patience_s=120.0, patience_first_s=5.0)
+SEND_RETRY: Final = RetryPolicy(patience_s=120.0, patience_first_s=5.0, delay_max_s=2.0)
 """An upload outlives a restart of the server."""
 
 
@@ -33,7 +35,10 @@ class Connection:
     def ask(
         self, call: Callable[[CottonClient], Awaitable[_T]], retry: RetryPolicy = READ_RETRY
     ) -> _T:
-        """What the call answers on a client that is open as long as it runs."""
+        """What the call answers on a client that is open as long as it runs.
+
+        Raises Interrupted for Ctrl-C, after the call has ended in order.
+        """
 
         async def run() -> _T:
             async with CottonClient(
@@ -41,7 +46,10 @@ class Connection:
             ) as client:
                 return await call(client)
 
-        return asyncio.run(run())
+        try:
+            return asyncio.run(run())
+        except KeyboardInterrupt:
+            raise Interrupted from None
 
 
 def talks_to_server(function: Callable[..., Any]) -> Callable[..., Any]:

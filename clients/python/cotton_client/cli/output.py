@@ -14,26 +14,34 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-_WIDTH_WITHOUT_TERMINAL: Final = 100
-_WIDTH_MAX: Final = 120
+PAGE_WIDTH_MAX: Final = 120
 """Wider lines are hard to follow with the eye."""
 
+TABLE_WIDTH_MAX: Final = 240
+"""A table with many keys is as wide as it must be; programs and pagers take it in one piece."""
 
-def emit(page: RenderableType | Iterable[RenderableType], data: Any, *, as_json: bool) -> None:
+
+def emit(
+    page: RenderableType | Iterable[RenderableType],
+    data: Any,
+    *,
+    as_json: bool,
+    width_max: int = PAGE_WIDTH_MAX,
+) -> None:
     """Prints the page, or the data as JSON."""
     if as_json:
         click.echo(json.dumps(data, ensure_ascii=False, indent=2))
         return
-    console = page_console()
+    console = page_console(width_max)
     for part in page if not hasattr(page, "__rich_console__") else (page,):  # type: ignore[union-attr]
         console.print(part)
 
 
-def page_console() -> Console:
-    """The console of pages: as wide as the terminal, within what can be read."""
+def page_console(width_max: int = PAGE_WIDTH_MAX) -> Console:
+    """The console of pages: as wide as the terminal up to `width_max`, which it is elsewhere."""
     console = Console(file=sys.stdout, highlight=False)
-    width = console.width if console.is_terminal else _WIDTH_WITHOUT_TERMINAL
-    return Console(file=sys.stdout, highlight=False, width=min(width, _WIDTH_MAX))
+    width = min(console.width, width_max) if console.is_terminal else width_max
+    return Console(file=sys.stdout, highlight=False, width=width)
 
 
 def note_console() -> Console:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-import click
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -14,6 +14,7 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
 from rich.text import Text
 
 from cotton_client.cli.output import note_console
@@ -22,9 +23,13 @@ from cotton_client.render.values import count
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from rich.console import Console
     from rich.progress import Task
 
     from cotton_client.errors import CottonError
+
+_SAY_AGAIN_S: Final = 15.0
+_NAME_WIDTH_MAX: Final = 26
 
 
 class _Rate(ProgressColumn):
@@ -41,7 +46,11 @@ def bars() -> Iterator[Progress]:
     """Bars for uploads, a task each, in acknowledged bales."""
     console = note_console()
     with Progress(
-        TextColumn("{task.description}"),
+        # A long name must not push the bar and the numbers off the line.
+        TextColumn(
+            "{task.description}",
+            table_column=Column(max_width=_NAME_WIDTH_MAX, no_wrap=True, overflow="ellipsis"),
+        ),
         BarColumn(),
         MofNCompleteColumn(),
         _Rate(),
@@ -52,6 +61,23 @@ def bars() -> Iterator[Progress]:
         yield progress
 
 
-def say_retry(error: CottonError, delay_s: float) -> None:
-    """Says that the server is away and the upload waits for it."""
-    click.echo(f"{error.message} Trying again in {delay_s:.1f} s.", err=True)
+class RetryNotes:
+    """Says, above the bars, that the server is away and the upload waits for it.
+
+    The same is said again only after a while: attempts are many, and uploads may be.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._said = ""
+        self._said_at = 0.0
+
+    def __call__(self, error: CottonError, _delay_s: float) -> None:
+        """Hears of an attempt that failed and will be repeated."""
+        now = time.monotonic()
+        if error.message == self._said and now - self._said_at < _SAY_AGAIN_S:
+            return
+        self._said, self._said_at = error.message, now
+        self._console.print(
+            Text(f"{error.message} Trying again …"), soft_wrap=not self._console.is_terminal
+        )

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
 from cotton_client.cli.exits import Exit
+from cotton_client.cli.failures import Interrupted
 from cotton_client.cli.files import reading_file
 from cotton_client.cli.options import SEND_RETRY, talks_to_server
 from cotton_client.cli.output import emit
-from cotton_client.cli.progress import bars, say_retry
-from cotton_client.client import BATCH_BALES_DEFAULT, UploadTotals, check_producer_id
+from cotton_client.cli.progress import RetryNotes, bars
 from cotton_client.errors import CottonError, InputError
+from cotton_client.identity import check_producer_id
 from cotton_client.readers import FORMATS, read_readings
 from cotton_client.render import json_answers, receipt
 from cotton_client.render.values import count
+from cotton_client.upload import BATCH_BALES_DEFAULT, UploadTotals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,6 +99,7 @@ def command(
 
     async def send(client: CottonClient) -> None:
         with bars() as progress:
+            notes = RetryNotes(progress.console)
             for path in files:
                 lines = None if progress.disable else _lines(path)
                 task = progress.add_task(path.name, total=lines)
@@ -123,8 +127,12 @@ def command(
                             batch_bales=batch_bales,
                             rows=rows,
                             on_progress=advance,
-                            on_retry=say_retry,
+                            on_retry=notes,
                         )
+                except asyncio.CancelledError:
+                    interrupted = Interrupted()
+                    _name_what_is_stored(interrupted, path, totals)
+                    raise interrupted from None
                 except CottonError as error:
                     _name_what_is_stored(error, path, totals)
                     raise

@@ -8,7 +8,7 @@ import click
 from cotton.inspection.v1 import summary_pb2
 
 from cotton_client.cli.options import revision_option, talks_to_server
-from cotton_client.cli.output import emit
+from cotton_client.cli.output import TABLE_WIDTH_MAX, emit
 from cotton_client.render import json_answers, names
 from cotton_client.render.summary import Summary
 
@@ -41,16 +41,17 @@ def parse_filters(
     """
     filters: dict[summary_pb2.SummaryKey.ValueType, list[str]] = {}
     for text in texts:
-        values: list[str] | None = None
+        key: summary_pb2.SummaryKey.ValueType | None = None
         for part in text.split(","):
             word, equals, value = part.partition("=")
             if equals:
-                values = filters.setdefault(_key(word.strip(), "--where"), [])
-                values.append(value.strip())
-            elif values is None:
+                key = _key(word.strip(), "--where")
+            elif key is None:
                 raise click.UsageError(f"--where {text}: give it as KEY=VALUE[,VALUE…].")
             else:
-                values.append(part.strip())
+                value = part
+            value = value.strip()
+            filters.setdefault(key, []).append(value.upper() if key in names.WORD_KEYS else value)
     return filters
 
 
@@ -102,4 +103,9 @@ def command(
             keys, filters, revision=revision, share_decimals=share_decimals
         )
     )
-    emit(Summary(answer), json_answers.summary(answer), as_json=as_json)
+    emit(
+        Summary(answer),
+        json_answers.summary(answer),
+        as_json=as_json,
+        width_max=TABLE_WIDTH_MAX,
+    )

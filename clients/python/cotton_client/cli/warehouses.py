@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cotton_client.cli.progress import say_retry
+from cotton_client.cli.progress import RetryNotes
 from cotton_client.frames import lot_messages, weight_messages
 from cotton_client.render import receipt
 
@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.progress import Progress
 
-    from cotton_client.client import CottonClient, LotsReceipt, UploadTotals
+    from cotton_client.client import CottonClient
+    from cotton_client.lots import LotsReceipt
     from cotton_client.simulate import SimulatedWarehouse
+    from cotton_client.upload import UploadTotals
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +49,16 @@ async def send_warehouses(
     client: CottonClient, warehouses: Iterable[SimulatedWarehouse], progress: Progress
 ) -> list[Delivery]:
     """Lots, weights and readings of every warehouse; what became of each one's."""
+    notes = RetryNotes(progress.console)
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(_send(client, warehouse, progress)) for warehouse in warehouses]
+        tasks = [
+            group.create_task(_send(client, warehouse, progress, notes)) for warehouse in warehouses
+        ]
     return [task.result() for task in tasks]
 
 
 async def _send(
-    client: CottonClient, warehouse: SimulatedWarehouse, progress: Progress
+    client: CottonClient, warehouse: SimulatedWarehouse, progress: Progress, notes: RetryNotes
 ) -> Delivery:
     """One warehouse's lots, then its readings while the scales' records follow."""
     task = progress.add_task(f"warehouse {warehouse.name}", total=warehouse.bales)
@@ -65,7 +70,7 @@ async def _send(
                 producer_id,
                 warehouse.readings(),
                 on_progress=lambda totals: progress.update(task, completed=totals.received),
-                on_retry=say_retry,
+                on_retry=notes,
             )
         )
         weights = group.create_task(

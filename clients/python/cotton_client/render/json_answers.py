@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
     from cotton.inspection.v1 import lots_pb2, readings_pb2, summary_pb2, trace_pb2
 
-    from cotton_client.client import LotsReceipt, UploadTotals
     from cotton_client.errors import CottonError
+    from cotton_client.lots import LotsReceipt
+    from cotton_client.upload import UploadTotals
 
 Json = dict[str, Any]
 
@@ -189,7 +190,10 @@ def summary(answer: summary_pb2.SummariseGradesResponse) -> Json:
 def summary_row(row: summary_pb2.SummaryRow) -> Json:
     """One group of a summary."""
     return {
-        "keys": {str(names.summary_key(each.key)): each.value or None for each in row.keys},
+        "keys": {
+            str(names.summary_key(each.key)): names.key_value(each.key, each.value)
+            for each in row.keys
+        },
         "lots": row.lots,
         "lots_unregistered": row.lots_unregistered,
         "lots_weighed": row.lots_weighed,

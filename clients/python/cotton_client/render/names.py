@@ -55,6 +55,21 @@ SUMMARY_KEYS: Final[Mapping[int, str]] = {
 }
 
 
+WORD_KEYS: Final = frozenset(
+    {
+        summary_pb2.SUMMARY_KEY_COTTON_TYPE,
+        summary_pb2.SUMMARY_KEY_PICKING_MODE,
+        summary_pb2.SUMMARY_KEY_CHANNEL,
+    }
+)
+"""Keys whose values are words of the contract: capitals on the wire, lower case for users."""
+
+
+def key_value(key: int, value: str) -> str | None:
+    """The value of a summary's key as users read it; None for lots that lack it."""
+    return (value.lower() if key in WORD_KEYS else value) or None
+
+
 def symbol(enum: Any, value: int, prefix: str) -> str | None:
     """A value of any enum as a lower-case word without its prefix; None when unspecified.
 

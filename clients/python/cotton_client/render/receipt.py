@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from cotton_client.client import LotsReceipt, UploadTotals
+    from cotton_client.lots import LotsReceipt
+    from cotton_client.upload import UploadTotals
 
 ISSUES_SHOWN: Final = 10
 """Bales or records that a page lists; --json has up to a thousand."""
@@ -124,9 +125,9 @@ def _outcome(word: str | None) -> str:
 
 def _why(field: str | None, rule: str | None, received: str, stored: str, limit: str) -> str:
     """The field at fault, what was received, and what stands against it."""
-    parts = [f"{field}:" if field else "", f"received {received or 'nothing'}"]
-    if not rule:
-        parts.append(f"stored {stored or 'nothing'}")
+    where = f"{field.replace('_', ' ')}: " if field else ""
+    if rule:
+        against = rule.replace("_", " ") + (f" {limit}" if limit else "")
     else:
-        parts.append(rule.replace("_", " ") + (f" {limit}" if limit else ""))
-    return " ".join(filter(None, parts))
+        against = f"stored {stored or 'nothing'}"
+    return f"{where}received {received or 'nothing'}, {against}"

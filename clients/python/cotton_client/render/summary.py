@@ -1,14 +1,15 @@
-"""A grade summary as a table for the terminal."""
+"""A grade summary for the terminal: at any width every figure is there, none is cut."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
-from rich.table import Table
+from rich.cells import cell_len
 from rich.text import Text
 
 from cotton_client.render import names
-from cotton_client.render.parts import UNKNOWN, WIDE
+from cotton_client.render.parts import UNKNOWN
 from cotton_client.render.values import count, counted, fixed, share, tonnes
 
 if TYPE_CHECKING:
@@ -17,78 +18,140 @@ if TYPE_CHECKING:
     from cotton.inspection.v1 import summary_pb2
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
-_CLASSES_WIDE = 2
-_CLASSES_NARROW = 1
-_NO_BREAK = "\N{NO-BREAK SPACE}"
+_TOTAL: Final = "Total 合计"
+_FIGURES: Final = (
+    ("Lots", "批"),
+    ("Bales", "包"),
+    ("Weight t", "公定重量"),
+    ("Length", "长度"),
+    ("Mic", "马值"),
+    ("Str", "强度"),
+    ("Unif", "整齐度"),
+)
+_CLASSES: Final = (("Colour", "颜色级"), ("Mic. grade", "马克隆值级"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """How much of a group is shown, and where its keys stand: before its figures or above."""
+
+    keys_above: bool
+    classes: int
+    weight_decimals: int
+    gap: int
+
+
+_LAYOUTS: Final = (
+    _Layout(keys_above=False, classes=2, weight_decimals=3, gap=2),
+    _Layout(keys_above=False, classes=1, weight_decimals=1, gap=2),
+    _Layout(keys_above=False, classes=1, weight_decimals=1, gap=1),
+    _Layout(keys_above=True, classes=1, weight_decimals=1, gap=2),
+    _Layout(keys_above=True, classes=1, weight_decimals=1, gap=1),
+)
+"""From the roomiest on; the first that fits is taken, and lines of the last one may wrap."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A group or the total: the values of its keys, then its cells."""
+
+    keys: tuple[str, ...]
+    cells: tuple[str, ...]
 
 
 class Summary:
-    """A line a group and the total; it fits terminals from 80 columns on for up to two keys."""
+    """A line a group and the total; keys stand above their figures where it is narrow."""
 
     def __init__(self, answer: summary_pb2.SummariseGradesResponse) -> None:
         self._answer = answer
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """The table, then what it rests on."""
-        yield _table(self._answer, wide=options.max_width >= WIDE)
+        for layout in _LAYOUTS:
+            lines = list(_table(self._answer, layout))
+            if max(line.cell_len for line in lines) <= options.max_width:
+                break
+        yield from lines
         yield from _notes(self._answer)
 
 
-def _table(answer: summary_pb2.SummariseGradesResponse, *, wide: bool) -> Table:
-    """Groups as the service sorted them, and the total below a line."""
-    table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="dim", show_footer=False)
-    keys = [each.key for each in answer.rows[0].keys] if answer.rows else []
-    for key in keys:
-        table.add_column(names.SUMMARY_KEYS[key].replace(" ", "\n"), overflow="fold", min_width=8)
-    if not keys:
-        table.add_column("")
-    for name in ("Lots\n批", "Bales\n包", "Weight t\n公定重量"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for name in ("Length\n长度", "Mic\n马值", "Str\n强度", "Unif\n整齐度"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("Colour\n颜色级", min_width=10)
-    if wide:
-        table.add_column("Micronaire\n马克隆值级", min_width=10)
-    for row in answer.rows:
-        table.add_row(*_labels(row.keys), *_cells(row, wide=wide))
-    if keys:
-        table.add_section()
-        labels = ["Total 合计", *[""] * (len(keys) - 1)]
-        table.add_row(*labels, *_cells(answer.total, wide=wide), style="bold")
-    elif not answer.rows:
-        table.add_row("Total 合计", *_cells(answer.total, wide=wide), style="bold")
-    return table
+def _table(answer: summary_pb2.SummariseGradesResponse, layout: _Layout) -> Iterator[Text]:
+    """Headings, the groups as the service sorted them, and the total."""
+    named = [names.SUMMARY_KEYS[each.key] for each in answer.rows[0].keys] if answer.rows else []
+    groups = [
+        _Line(
+            tuple(names.key_value(each.key, each.value) or "not given" for each in row.keys),
+            _cells(row, layout),
+        )
+        for row in (answer.rows if named else ())
+    ]
+    total = _Line((_TOTAL, *[""] * (len(named) - 1)), _cells(answer.total, layout))
+    headings = [_Line(tuple(words), tuple(cells)) for words, cells in _headings(named)]
+    if layout.keys_above:
+        columns = [(*each.cells,) for each in (*headings, *groups, total)]
+    else:
+        columns = [(*each.keys, *each.cells) for each in (*headings, *groups, total)]
+    widths = [max(map(cell_len, column)) for column in zip(*columns, strict=True)]
+    left = len(widths) - len(_FIGURES) - len(_CLASSES)
+
+    def laid_out(cells: Sequence[str], style: str = "") -> Text:
+        padded = [
+            _pad(cell, width, right=left <= place < left + len(_FIGURES))
+            for place, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        ]
+        return Text((" " * layout.gap).join(padded).rstrip(), style=style)
+
+    lines = iter(columns)
+    for _ in headings:
+        yield laid_out(next(lines), "dim")
+    for group in groups:
+        if layout.keys_above:
+            pairs = zip(named, group.keys, strict=True)
+            yield Text(" · ".join(f"{name} {value}" for name, value in pairs), style="bold")
+        yield laid_out(next(lines))
+    if layout.keys_above:
+        yield Text(_TOTAL, style="bold")
+    yield laid_out(next(lines), "bold")
 
 
-def _labels(keys: Sequence[summary_pb2.KeyValue]) -> list[str]:
-    """The values of a group's keys; a lot that lacks one says so."""
-    return [each.value or "not given" for each in keys] or ["Total 合计"]
+def _headings(named: Sequence[str]) -> Iterator[tuple[list[str], list[str]]]:
+    """The two lines above the columns: English, then Chinese; no keys leave room for the total."""
+    keys = [name.rpartition(" ")[::2] for name in named] or [("", "")]
+    for language in (0, 1):
+        yield (
+            [words[language] for words in keys],
+            [words[language] for words in (*_FIGURES, *_CLASSES)],
+        )
 
 
-def _cells(row: summary_pb2.SummaryRow, *, wide: bool) -> Iterator[RenderableType]:
+def _cells(row: summary_pb2.SummaryRow, layout: _Layout) -> tuple[str, ...]:
     """Counts, weight, means and the largest classes of a group."""
     figures = row.figures
-    yield count(row.lots)
-    yield count(row.bales)
-    yield tonnes(row.conditioned, 3 if wide else 1) if row.lots_with_conditioned_weight else UNKNOWN
-    for measure in (figures.length, figures.micronaire, figures.strength, figures.uniformity):
-        has_mean = measure.HasField("mean_to_hundredths")
-        yield fixed(measure.mean_to_hundredths, 2) if has_mean else UNKNOWN
-    yield _largest(figures.colours, _CLASSES_WIDE if wide else _CLASSES_NARROW)
-    if wide:
-        yield _largest(figures.micronaire_grades, _CLASSES_WIDE)
+    weighed = row.lots_with_conditioned_weight
+    means = (
+        fixed(measure.mean_to_hundredths, 2) if measure.HasField("mean_to_hundredths") else UNKNOWN
+        for measure in (figures.length, figures.micronaire, figures.strength, figures.uniformity)
+    )
+    return (
+        count(row.lots),
+        count(row.bales),
+        tonnes(row.conditioned, layout.weight_decimals) if weighed else UNKNOWN,
+        *means,
+        _largest(figures.colours, layout.classes),
+        _largest(figures.micronaire_grades, layout.classes),
+    )
 
 
 def _largest(classes: Sequence[summary_pb2.ClassShare], number: int) -> str:
     """The classes with the most bales, with their shares."""
     by_bales = sorted(classes, key=lambda each: -each.bales)[:number]
-    return (
-        "  ".join(
-            f"{each.name}{_NO_BREAK}{share(each.share, 2).replace(' ', _NO_BREAK)}"
-            for each in by_bales
-        )
-        or UNKNOWN
-    )
+    return "  ".join(f"{each.name} {share(each.share, 2)}" for each in by_bales) or UNKNOWN
+
+
+def _pad(text: str, width: int, *, right: bool) -> str:
+    """The text as wide as its column; Chinese characters take two cells."""
+    room = " " * (width - cell_len(text))
+    return room + text if right else text + room
 
 
 def _notes(answer: summary_pb2.SummariseGradesResponse) -> Iterator[RenderableType]:

@@ -1,0 +1,83 @@
+"""Lots and weights: cut into requests, and the answers to them as one receipt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from cotton.inspection.v1 import lots_pb2
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+LOTS_REQUEST_BYTES_MAX: Final = 1024 * 1024
+"""Lots and weights are cut into requests of at most this, so that each commits quickly."""
+
+LOTS_PER_REQUEST_MAX: Final = 5000
+"""Most lots or weights in a request, as servers take them unless told otherwise."""
+
+_Record = TypeVar("_Record", lots_pb2.Lot, lots_pb2.LotWeight)
+
+
+@dataclass(frozen=True, slots=True)
+class LotsReceipt:
+    """What became of every lot or weight record that was sent.
+
+    `results` lists those that were not created, `row` counting from 0 over all that was
+    sent. `repeated` is True when every request had been stored before.
+    """
+
+    revision: int
+    repeated: bool
+    received: int = 0
+    created: int = 0
+    existing: int = 0
+    conflicting: int = 0
+    rejected: int = 0
+    results: tuple[lots_pb2.LotResult, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """Whether every record is stored as it was sent."""
+        return not self.conflicting and not self.rejected
+
+
+def chunks(records: Sequence[_Record]) -> Iterator[list[_Record]]:
+    """The records in runs of at most LOTS_PER_REQUEST_MAX and LOTS_REQUEST_BYTES_MAX."""
+    chunk: list[_Record] = []
+    size = 0
+    for record in records:
+        # Each record travels with a tag and its length, at most 6 bytes.
+        record_size = record.ByteSize() + 6
+        full = len(chunk) == LOTS_PER_REQUEST_MAX or size + record_size > LOTS_REQUEST_BYTES_MAX
+        if chunk and full:
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(record)
+        size += record_size
+    if chunk:
+        yield chunk
+
+
+def merged(
+    receipt: LotsReceipt,
+    response: lots_pb2.RegisterLotsResponse | lots_pb2.RecordLotWeightsResponse,
+) -> LotsReceipt:
+    """The receipt with one more answer in it; rows count on over the requests."""
+    outcome = response.outcome
+    results = []
+    for result in outcome.results:
+        shifted = lots_pb2.LotResult()
+        shifted.CopyFrom(result)
+        shifted.row += receipt.received
+        results.append(shifted)
+    return LotsReceipt(
+        revision=max(receipt.revision, response.revision),
+        repeated=receipt.repeated and response.repeated_request,
+        received=receipt.received + outcome.received,
+        created=receipt.created + outcome.created,
+        existing=receipt.existing + outcome.existing,
+        conflicting=receipt.conflicting + outcome.conflicting,
+        rejected=receipt.rejected + outcome.rejected,
+        results=(*receipt.results, *results),
+    )

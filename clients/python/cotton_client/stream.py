@@ -1,0 +1,196 @@
+"""A stream of one producer's batches: they go out without waiting, answers come in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final
+
+import grpc
+from cotton.inspection.v1 import ingest_pb2
+
+from cotton_client import errors
+from cotton_client.channel import check_size
+from cotton_client.identity import batch_identity
+
+if TYPE_CHECKING:
+    from cotton.inspection.v1 import readings_pb2
+
+WINDOW_DEFAULT: Final = 8
+"""Batches in flight on a stream: hides a commit and a round trip; at most 32 MiB."""
+
+_APPEND: Final = ingest_pb2.DESCRIPTOR.services_by_name["IngestService"].methods_by_name[
+    "AppendReadings"
+]
+_METHOD: Final = f"/{_APPEND.containing_service.full_name}/{_APPEND.name}"
+"""Called by name, without an encoder: messages are encoded here, where their size is checked."""
+
+_EOF: Final[object] = grpc.aio.EOF  # type: ignore[attr-defined]  # the stubs lack it
+
+
+class ReadingStream:
+    """An open stream: batches go out without waiting, answers come back in order.
+
+    `next_sequence` is the sequence that the producer's next batch must carry, as the
+    server said when the stream was opened; `revision` the latest durable one heard of.
+    """
+
+    def __init__(
+        self,
+        channel: grpc.aio.Channel,
+        producer_id: str,
+        target: str,
+        window: int,
+    ) -> None:
+        if window < 1:
+            raise errors.ConfigurationError(f"window is {window}; at least 1 batch must fly.")
+        self.producer_id = producer_id
+        self.next_sequence = 0
+        self.revision = 0
+        # Untyped: the stubs of grpc know calls that iterate over requests, not those written to.
+        append: Any = channel.stream_stream(
+            _METHOD,
+            request_serializer=None,
+            response_deserializer=ingest_pb2.AppendReadingsResponse.FromString,
+        )
+        self._call = append()
+        self._target = target
+        self._window = window
+        self._slots = asyncio.Semaphore(window)
+        self._writing = asyncio.Lock()
+        self._waiting: deque[tuple[str | int, asyncio.Future[ingest_pb2.BatchResult]]] = deque()
+        self._reader: asyncio.Task[None] | None = None
+        self._failure: errors.CottonError | None = None
+        self._closing = False
+
+    async def open(self, timeout_s: float) -> None:
+        """Says who sends and hears where the producer stands."""
+        request = ingest_pb2.AppendReadingsRequest(
+            open=ingest_pb2.OpenStream(producer_id=self.producer_id)
+        )
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._write(request.SerializeToString())
+                response = await self._call.read()
+        except TimeoutError:
+            raise errors.DeadlineExceeded(
+                f"The server at {self._target} did not open a stream within {timeout_s:g} s."
+            ) from None
+        except grpc.aio.AioRpcError as failure:
+            raise errors.from_rpc_error(failure, self._target) from None
+        if response is _EOF or response.WhichOneof("response") != "opened":
+            raise errors.ContractViolation("The server did not answer the opening of a stream.")
+        self.revision = response.revision
+        self.next_sequence = response.opened.next_sequence
+        self._reader = asyncio.create_task(self._read())
+
+    async def send(
+        self, batch: readings_pb2.ReadingBatch
+    ) -> asyncio.Future[ingest_pb2.BatchResult]:
+        """Sends a batch once fewer than `window` are unanswered; the future is its answer.
+
+        Futures are done in the order of sending. A refused batch's future raises the
+        error of the refusal and the stream lives on, as it does after the InputError for a
+        batch too large to be sent; when the stream breaks, every unanswered future raises
+        Unavailable, and so does this.
+        """
+        identity = batch_identity(batch)
+        message = ingest_pb2.AppendReadingsRequest(batch=batch).SerializeToString()
+        check_size(len(message), "A batch")
+        await self._slots.acquire()
+        async with self._writing:
+            if self._failure is not None:
+                raise self._failure
+            answer: asyncio.Future[ingest_pb2.BatchResult] = (
+                asyncio.get_running_loop().create_future()
+            )
+            self._waiting.append((identity, answer))
+            await self._write(message)
+        return answer
+
+    async def close(self) -> None:
+        """Waits for the answers to everything sent, then for the server to end the stream."""
+        self._closing = True
+        if self._failure is None:
+            await self._call.done_writing()
+        if self._reader is not None:
+            await self._reader
+        if self._failure is not None:
+            raise self._failure
+
+    async def abandon(self) -> None:
+        """Ends the stream at once; a stream that was closed is left as it is."""
+        self._call.cancel()
+        if self._reader is not None:
+            self._reader.cancel()
+            await asyncio.gather(self._reader, return_exceptions=True)
+        self._fail(errors.Unavailable("The stream was abandoned."))
+
+    async def _write(self, message: bytes) -> None:
+        """Sends an encoded request; a call that is over raises what ended it."""
+        try:
+            await self._call.write(message)
+        except (grpc.aio.AioRpcError, grpc.aio.UsageError, asyncio.InvalidStateError) as failure:
+            # The reader hears why the call ended; the writer only that it did.
+            if self._reader is not None:
+                await self._reader
+            if self._failure is not None:
+                raise self._failure from None
+            if isinstance(failure, grpc.aio.AioRpcError):
+                raise
+            raise errors.Unavailable(
+                f"The connection to the server at {self._target} broke."
+            ) from None
+
+    async def _read(self) -> None:
+        """Settles answers until the stream ends, and keeps why it ended."""
+        failure: errors.CottonError | None = None
+        try:
+            while (response := await self._call.read()) is not _EOF:
+                self._settle(response)
+            if self._waiting or not self._closing:
+                failure = errors.Unavailable(
+                    f"The server at {self._target} ended the stream"
+                    f" with {len(self._waiting)} batches unanswered."
+                )
+        except grpc.aio.AioRpcError as error:
+            failure = errors.from_rpc_error(error, self._target)
+        except errors.ContractViolation as error:
+            failure = error
+            self._call.cancel()
+        if failure is not None:
+            self._fail(failure)
+
+    def _settle(self, response: ingest_pb2.AppendReadingsResponse) -> None:
+        """Gives the oldest unanswered batch its answer."""
+        self.revision = max(self.revision, response.revision)
+        kind = response.WhichOneof("response")
+        if kind not in {"result", "refused"} or not self._waiting:
+            raise errors.ContractViolation("The server sent an answer that no batch asked for.")
+        said = response.result if kind == "result" else response.refused
+        identity, answer = self._waiting[0]
+        # A refusal may lack the identity: it stands there "where it could be read".
+        if batch_identity(said, required=kind == "result") not in {identity, ""}:
+            raise errors.ContractViolation("The server's answers are not in the order of sending.")
+        self._waiting.popleft()
+        self._slots.release()
+        if answer.done():
+            return
+        if kind == "result":
+            answer.set_result(response.result)
+        else:
+            answer.set_exception(errors.from_refusal(response.refused))
+
+    def _fail(self, failure: errors.CottonError) -> None:
+        """Breaks the stream for whoever waits or comes later; the first reason stays."""
+        if self._failure is not None:
+            return
+        self._failure = failure
+        while self._waiting:
+            _, answer = self._waiting.popleft()
+            if not answer.done():
+                answer.set_exception(failure)
+                # Whoever sent learns of it from the stream; the future need not be awaited.
+                answer.exception()
+        for _ in range(self._window):
+            self._slots.release()
