@@ -88,7 +88,7 @@ class SummaryHandlers:
         revision, lot = self._lots.one_lot(request.lot_no, season, request.revision)
         if lot is None:
             raise ServiceError(
-                Reason.NOT_FOUND, f"Nothing is known of lot {request.lot_no} at {revision}."
+                Reason.NOT_FOUND, f"Nothing is known of lot {request.lot_no} at revision {revision}."
             )
         answer = summary_pb2.GetLotCertificateResponse(
             revision=revision,

@@ -77,5 +77,12 @@ VALUE_FIELDS: Final[tuple[ValueField, ...]] = (
 
 VALUE_FIELD_NAMES: Final = tuple(field.name for field in VALUE_FIELDS)
 
+
+def in_units(hundredths: int) -> str:
+    """Hundredths as a person reads them: 2820 is "28.20"."""
+    sign = "-" if hundredths < 0 else ""
+    return f"{sign}{abs(hundredths) // 100}.{abs(hundredths) % 100:02d}"
+
+
 TEXT_FIELD_NAMES: Final = ("lot_no", "standard", "laboratory", "instrument")
 """The text fields of a reading; `lot_no` and `standard` decide whether a repeat is identical."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
 from cotton.inspection.v1 import common_pb2, lots_pb2
 
+from cotton_server.domain.fields import in_units
 from cotton_server.domain.identifiers import crop_year_of_lot, gin_of_lot, is_lot_no
 from cotton_server.errors import Reason, ServiceError
 
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
     from cotton_server.registry.registry import Registry
 
 TEXT_CHARACTERS_MAX: Final = 64
+
+_HUNDREDTHS: Final = frozenset(
+    {"gross", "tare", "regain", "trash", "resolution", "truck_gross", "truck_tare"}
+)
+"""Fields of a weight record in hundredths of a kilogram or of a percent."""
 
 RecordT = TypeVar("RecordT", lots_pb2.Lot, lots_pb2.LotWeight)
 
@@ -153,6 +159,8 @@ def _spelled(record: RecordT, name: str) -> str:
     if descriptor.has_presence and not record.HasField(cast("Any", name)):
         return ""
     value = getattr(record, name)
+    if name in _HUNDREDTHS:
+        return in_units(value)
     enum = descriptor.enum_type
     return str(value) if enum is None else str(enum.values_by_number[value].name)
 
@@ -217,19 +225,19 @@ def _weight_fault(weight: lots_pb2.LotWeight, rules: RuleSet) -> _Fault | None:
         if not limits.reject_below <= value <= limits.reject_above:
             return _Fault(
                 name,
-                str(value),
-                f"Between {limits.reject_below} and {limits.reject_above} (hundredths of"
-                f" {'kg' if name == 'gross' else '%'}) is taken.",
+                in_units(value),
+                f"Between {in_units(limits.reject_below)} and {in_units(limits.reject_above)}"
+                f" {'kg' if name == 'gross' else '%'} is taken.",
             )
     if not 0 <= weight.tare < weight.gross:
-        return _Fault("tare", str(weight.tare), "The tare is at least 0 and below the gross.")
+        return _Fault("tare", in_units(weight.tare), "The tare is at least 0 and below the gross.")
     if weight.resolution not in rules.resolutions:
         return _Fault(
             "resolution",
-            str(weight.resolution),
-            "The conditioned weight is stated to 10 (0.1 kg) or 100 (1 kg) hundredths of a kg.",
+            in_units(weight.resolution),
+            "The conditioned weight is stated to 0.1 kg (10 hundredths) or 1 kg (100).",
         )
     for name in ("truck_gross", "truck_tare", "weighed_at_s"):
         if getattr(weight, name) < 0:
-            return _Fault(name, str(getattr(weight, name)), "A negative value is not taken.")
+            return _Fault(name, _spelled(weight, name), "A negative value is not taken.")
     return None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, cast
 import numpy as np
 from cotton.inspection.v1 import common_pb2, readings_pb2
 
-from cotton_server.domain.fields import ABSENT, VALUE_FIELDS, Kind
+from cotton_server.domain.fields import ABSENT, VALUE_FIELDS, Kind, in_units
 from cotton_server.domain.readings import RAW_ABSENT
 from cotton_server.intake.check import WARNINGS_LISTED_MAX
 from cotton_server.intake.decide import (
@@ -160,7 +160,4 @@ def spelled(field: ValueField, value: int, *, absent: int | None = None) -> str:
     """A value as a person reads it: 2820 of a measure is "28.20"; "" when it is `absent`."""
     if value == absent:
         return ""
-    if field.kind is not Kind.HUNDREDTHS:
-        return str(value)
-    sign = "-" if value < 0 else ""
-    return f"{sign}{abs(value) // 100}.{abs(value) % 100:02d}"
+    return in_units(value) if field.kind is Kind.HUNDREDTHS else str(value)

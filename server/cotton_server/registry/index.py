@@ -15,7 +15,7 @@ RowArray = npt.NDArray[np.int32]
 
 NOT_FOUND: Final = -1
 _EMPTY: Final = -1
-_SLOTS_FIRST: Final = 1 << 16
+_SLOTS_FIRST: Final = 1 << 20
 _BATCH: Final = 1 << 20
 
 

@@ -216,6 +216,7 @@ class LotResult(_message.Message):
     field: _common_pb2.Field.ValueType
     """First field that differs, or the one that was rejected."""
     received: _builtins.str
+    """The value received and the one stored, as text in real units ("42620.00")."""
     stored: _builtins.str
     message: _builtins.str
     """Why it was rejected, and what to do."""
