@@ -67,9 +67,7 @@ def test_rows_and_columns_decode_to_the_same_table(bales: list[Bale]) -> None:
 
 @given(any_bales(), any_bales())
 def test_tables_below_each_other_hold_the_rows_of_both(one: list[Bale], two: list[Bale]) -> None:
-    together = concatenated(
-        [decode(batch(one, shape="rows"), LIMITS), decode(batch(two), LIMITS)]
-    )
+    together = concatenated([decode(batch(one, shape="rows"), LIMITS), decode(batch(two), LIMITS)])
     assert together.same_content(decode(batch([*one, *two]), LIMITS))
 
 
@@ -102,10 +100,22 @@ def test_a_usda_bale_of_no_crop_year_is_named_as_it_was_received(
 
 @pytest.mark.parametrize(
     "code",
-    ["", "1", "3" * 31, "3" * 33, "x" * 32, "３" * 32, " " + "3" * 31, "-" + "3" * 31, "3" * 31 + "\n"],
+    [
+        "",
+        "1",
+        "3" * 31,
+        "3" * 33,
+        "x" * 32,
+        "３" * 32,
+        " " + "3" * 31,
+        "-" + "3" * 31,
+        "3" * 31 + "\n",
+    ],
 )
 def test_a_row_with_a_bad_code_is_kept_as_malformed_and_the_others_are_read(code: str) -> None:
-    table = decode(batch([bale(1), Bale(code, LOT, values={"length": 1}), bale(3)], shape="rows"), LIMITS)
+    table = decode(
+        batch([bale(1), Bale(code, LOT, values={"length": 1}), bale(3)], shape="rows"), LIMITS
+    )
     assert dict(table.malformed) == {1: code}
 
 
@@ -117,13 +127,225 @@ def test_a_column_key_of_more_than_16_digits_is_malformed() -> None:
     assert sorted(table.malformed) == [0, 1]
 
 
-def unequal(change: Callable[[readings_pb2.ReadingColumns], Any]) -> readings_pb2.ReadingBatch:
+NINE = [*(bale(number) for number in range(8)), usda_bale(9, lot_no=LOT)]
+
+
+def changed(change: Callable[[Any], Any]) -> readings_pb2.ReadingBatch:
     """A batch of nine bales whose columns were changed."""
-    made = columns(
-        [usda_bale(n, laboratory="", leaf_grade=1) if n == 0 else bale(n) for n in range(9)]
-        if False  # noqa: SIM210
-        else [*(bale(n) for n in range(8)), usda_bale(9, lot_no=LOT)]
-    )
+    made = columns(NINE)
     made.inspected_at_s[:] = range(9)
+    made.standard.dictionary[:] = ["one", "two"]
+    made.standard.index[:] = [0, 1] * 4 + [0]
+    made.length.absent = b"\x01\x00"
     change(made)
     return readings_pb2.ReadingBatch(sequence=1, columns=made)
+
+
+def test_the_batch_that_the_next_tests_break_is_sound() -> None:
+    assert len(decode(changed(lambda _: None), LIMITS)) == 9
+
+
+@pytest.mark.parametrize(
+    ("field", "change"),
+    [
+        ("bale_code_high", lambda made: made.bale_code_high.pop()),
+        ("bale_code_high", lambda made: made.ClearField("bale_code_high")),
+        ("bale_code_low", lambda made: made.bale_code_low.append(1)),
+        ("usda_crop_year", lambda made: made.usda_crop_year.pop()),
+        ("inspected_at_s", lambda made: made.inspected_at_s.pop()),
+        ("lot_no.index", lambda made: made.lot_no.index.append(0)),
+        ("standard.index", lambda made: made.standard.index.pop()),
+        ("standard.index", lambda made: made.standard.ClearField("index")),
+        ("length.absent", lambda made: setattr(made.length, "absent", b"\x00")),
+        ("length.absent", lambda made: setattr(made.length, "absent", bytes(3))),
+        ("bale_code_high", lambda made: setattr(made, "count", 8)),
+        *(
+            (name, lambda made, name=name: getattr(made, name).values.pop())
+            for name in VALUE_FIELD_NAMES
+        ),
+        *(
+            (name, lambda made, name=name: getattr(made, name).values.append(1))
+            for name in VALUE_FIELD_NAMES
+        ),
+    ],
+)
+def test_columns_that_do_not_fit_together_are_refused_by_name(
+    field: str, change: Callable[[Any], Any]
+) -> None:
+    error = refused(changed(change))
+    assert error.reason is Reason.UNEQUAL_COLUMNS
+    assert list(error.violations) == [f"batch.columns.{field}"]
+    assert error.reason.remedy in str(error)
+
+
+@pytest.mark.parametrize(
+    ("reason", "field", "change"),
+    [
+        (
+            Reason.INVALID_FIELD,
+            "batch.columns.standard.index",
+            lambda made: made.standard.index.__setitem__(3, 2),
+        ),
+        (
+            Reason.INVALID_FIELD,
+            "batch.columns.standard.index",
+            lambda made: made.standard.index.__setitem__(3, 2**32 - 1),
+        ),
+        (
+            Reason.INVALID_FIELD,
+            "batch.columns.standard.dictionary",
+            lambda made: made.standard.dictionary.extend(map(str, range(9))),
+        ),
+        (
+            Reason.INVALID_FIELD,
+            "batch.columns.standard.dictionary",
+            lambda made: made.standard.dictionary.__setitem__(1, "one"),
+        ),
+        (
+            Reason.MISSING_FIELD,
+            "batch.columns.standard.dictionary",
+            lambda made: made.standard.ClearField("dictionary"),
+        ),
+        (
+            Reason.INVALID_FIELD,
+            "standard",
+            lambda made: made.standard.dictionary.__setitem__(1, "x" * 65),
+        ),
+        (
+            Reason.INVALID_FIELD,
+            "standard",
+            lambda made: made.standard.dictionary.__setitem__(1, "\u202e"),
+        ),
+    ],
+)
+def test_bad_text_columns_are_refused_by_name(
+    reason: Reason, field: str, change: Callable[[Any], Any]
+) -> None:
+    error = refused(changed(change))
+    assert (error.reason, list(error.violations)) == (reason, [field])
+
+
+@pytest.mark.parametrize("shape", ["rows", "columns"])
+def test_an_empty_batch_is_refused(shape: str) -> None:
+    assert refused(batch([], shape=shape)).reason is Reason.EMPTY_BATCH
+
+
+def test_a_batch_without_readings_is_refused_by_name() -> None:
+    error = refused(readings_pb2.ReadingBatch(sequence=1))
+    assert (error.reason, list(error.violations)) == (Reason.MISSING_FIELD, ["batch.readings"])
+
+
+@pytest.mark.parametrize("shape", ["rows", "columns"])
+def test_a_batch_may_have_exactly_as_many_bales_as_the_limit(shape: str) -> None:
+    bales = [Bale(f"{number:032d}", LOT) for number in range(101)]
+    assert len(decode(batch(bales[:100], shape=shape), LIMITS)) == 100
+    error = refused(batch(bales, shape=shape))
+    assert (error.reason, list(error.violations)) == (Reason.BATCH_TOO_LARGE, [f"batch.{shape}"])
+
+
+def test_a_count_of_four_thousand_million_takes_no_memory() -> None:
+    error = refused(readings_pb2.ReadingBatch(columns=readings_pb2.ReadingColumns(count=2**32 - 1)))
+    assert error.reason is Reason.BATCH_TOO_LARGE
+
+
+UNKNOWN = b"\xf8\x3f\x01"
+"""Field 1023, which no message of the contract has, as a varint."""
+
+
+def delimited(number: int, content: bytes) -> bytes:
+    """A length-delimited field of the wire format."""
+    size = len(content)
+    varint = bytes([size]) if size < 128 else bytes([size & 0x7F | 0x80, size >> 7])
+    return (
+        bytes([number << 3 & 0x7F | 2 | (0x80 if number > 15 else 0)])
+        + (bytes([number >> 4]) if number > 15 else b"")
+        + varint
+        + content
+    )
+
+
+def field_number(message: Message | type[Message], name: str) -> int:
+    """Number of a field."""
+    return message.DESCRIPTOR.fields_by_name[name].number
+
+
+READING = readings_pb2.Reading(bale_code="3" * 32, lot_no=LOT, length=2820).SerializeToString()
+USDA = readings_pb2.UsdaBale(bale_id="1" * 12, crop_year=2021).SerializeToString()
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        pytest.param(UNKNOWN, id="request"),
+        pytest.param(delimited(1, b"\x0a\x01p" + UNKNOWN), id="open"),
+        pytest.param(delimited(2, b"\x08\x01" + UNKNOWN), id="batch"),
+        pytest.param(delimited(2, delimited(3, UNKNOWN)), id="rows"),
+        pytest.param(delimited(2, delimited(3, delimited(1, READING + UNKNOWN))), id="reading"),
+        pytest.param(
+            delimited(2, delimited(3, delimited(1, delimited(2, USDA + UNKNOWN)))), id="usda bale"
+        ),
+        pytest.param(delimited(2, delimited(4, UNKNOWN)), id="columns"),
+        pytest.param(delimited(2, delimited(4, delimited(6, UNKNOWN))), id="int column"),
+        pytest.param(delimited(2, delimited(4, delimited(5, UNKNOWN))), id="text column"),
+        pytest.param(
+            delimited(2, delimited(4, delimited(28, delimited(1, b"a") + UNKNOWN))),
+            id="last text column",
+        ),
+    ],
+)
+def test_a_field_that_is_not_in_the_contract_is_refused_at_any_depth(payload: bytes) -> None:
+    """What this server cannot read it must not acknowledge."""
+    with pytest.raises(ServiceError) as caught:
+        parse(ingest_pb2.AppendReadingsRequest, payload)
+    assert caught.value.reason is Reason.UNKNOWN_FIELDS
+
+
+@pytest.mark.parametrize("kind", [lots_pb2.RegisterLotsRequest, lots_pb2.RecordLotWeightsRequest])
+def test_unknown_fields_of_lots_and_weights_are_refused(kind: type[Message]) -> None:
+    for payload in (UNKNOWN, delimited(3, UNKNOWN)):
+        with pytest.raises(ServiceError) as caught:
+            parse(kind, payload)
+        assert caught.value.reason is Reason.UNKNOWN_FIELDS
+
+
+WHOLE = [append_request(NINE, shape=shape).SerializeToString() for shape in ("rows", "columns")]
+
+
+def taken_or_refused(payload: bytes) -> bool:
+    """Decodes as a stream does; whether it was taken. Any error but ServiceError comes through."""
+    try:
+        decode(parse(ingest_pb2.AppendReadingsRequest, payload).batch, LIMITS)
+    except ServiceError:
+        return False
+    return True
+
+
+@given(st.binary(max_size=300))
+@example(b"\xff" * 100)
+@example(b"\x12\x04\x0b\x0b\x0b\x0b")
+@example(delimited(2, delimited(3, delimited(1, delimited(1, b"\xff\xfe")))))
+def test_random_bytes_give_nothing_but_a_typed_error(payload: bytes) -> None:
+    taken_or_refused(payload)
+
+
+@pytest.mark.parametrize("whole", WHOLE, ids=["rows", "columns"])
+def test_a_truncated_message_is_refused_wherever_it_was_cut(whole: bytes) -> None:
+    assert taken_or_refused(whole)
+    for stop in range(len(whole)):
+        assert not taken_or_refused(whole[:stop])
+
+
+@given(
+    st.sampled_from(WHOLE),
+    st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), min_size=1, max_size=4),
+    st.integers(0, 10_000),
+    st.binary(max_size=8),
+)
+def test_damaged_messages_give_readings_or_a_typed_error(
+    whole: bytes, bytes_changed: list[tuple[int, int]], at: int, inserted: bytes
+) -> None:
+    damaged = bytearray(whole)
+    for place, value in bytes_changed:
+        damaged[place % len(damaged)] = value
+    place = at % len(damaged)
+    taken_or_refused(bytes(damaged[:place] + inserted + damaged[place:]))

@@ -102,6 +102,14 @@ def rows(bales: Sequence[Bale]) -> readings_pb2.ReadingRows:
     return answer
 
 
+def _bitmap(marked: Sequence[bool]) -> bytes:
+    """One bit a bale, least significant first; empty when none is marked."""
+    bits = bytearray((len(marked) + 7) // 8)
+    for row, mark in enumerate(marked):
+        bits[row // 8] |= mark << row % 8
+    return bytes(bits) if any(marked) else b""
+
+
 def columns(bales: Sequence[Bale]) -> readings_pb2.ReadingColumns:
     """The bales as packed arrays; fields that no bale has are left out."""
     answer = readings_pb2.ReadingColumns(count=len(bales))
@@ -115,20 +123,14 @@ def columns(bales: Sequence[Bale]) -> readings_pb2.ReadingColumns:
         if any(name in each.values for each in bales):
             column = getattr(answer, name)
             column.values.extend(each.values.get(name, 77) for each in bales)
-            bits = bytearray((len(bales) + 7) // 8)
-            for row, each in enumerate(bales):
-                if name not in each.values:
-                    bits[row // 8] |= 1 << row % 8
-            if any(bits):
-                column.absent = bytes(bits)
+            column.absent = _bitmap([name not in each.values for each in bales])
     for name in TEXT_FIELD_NAMES:
         texts = [getattr(each, name) for each in bales]
         if any(texts):
             distinct = list(dict.fromkeys(texts))
-            column = getattr(answer, name)
-            column.dictionary.extend(distinct)
-            if len(distinct) > 1:
-                column.index.extend(distinct.index(text) for text in texts)
+            index = [distinct.index(text) for text in texts] if len(distinct) > 1 else []
+            made = readings_pb2.TextColumn(dictionary=distinct, index=index)
+            getattr(answer, name).CopyFrom(made)
     if any(each.inspected_at_s for each in bales):
         answer.inspected_at_s.extend(each.inspected_at_s for each in bales)
     return answer
@@ -214,9 +216,7 @@ def streams() -> st.SearchStrategy[list[list[Bale]]]:
         "inspected_at_s": (0, 1_480_000_000, 1_480_000_001),
     }
 
-    def changed(
-        known: tuple[Bale, Mapping[str, tuple[int, int]]], chosen: dict[str, int]
-    ) -> Bale:
+    def changed(known: tuple[Bale, Mapping[str, tuple[int, int]]], chosen: dict[str, int]) -> Bale:
         made, likely = known
         for name, choice in chosen.items():
             if name in texts:

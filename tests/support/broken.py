@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
 
-import apsw
 import numpy as np
 from cotton_server.intake import decide
 from cotton_server.ledger import Ledger, NewEntry
@@ -16,6 +15,11 @@ from cotton_server.registry.index import NOT_FOUND, BaleIndex
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
+
+    import apsw
+
+
+_GROUPS_HELD_BACK: Final = 20
 
 
 @contextmanager
@@ -41,15 +45,17 @@ def without_comparison() -> Iterator[None]:
 
 @contextmanager
 def acknowledging_before_commit() -> Iterator[None]:
-    """A group is written when the next one comes: acknowledged while only in memory."""
+    """Groups are written a few at a time: acknowledged while they are only in memory."""
     append = Ledger.append
-    waiting: list[NewEntry] = []
+    waiting: list[Sequence[NewEntry]] = []
 
     def append_later(ledger: Ledger, entries: Sequence[NewEntry]) -> int:
-        if waiting:
-            append(ledger, waiting)
-        waiting[:] = entries
-        return ledger.position + 1
+        if len(waiting) == _GROUPS_HELD_BACK:
+            append(ledger, [entry for group in waiting for entry in group])
+            waiting.clear()
+        first = ledger.position + 1 + sum(map(len, waiting))
+        waiting.append(entries)
+        return first
 
     with patch.object(Ledger, "append", append_later):
         yield

@@ -6,7 +6,7 @@ import json
 import sys
 from contextlib import nullcontext
 
-from cotton_server.config import load_config
+from cotton_server.config import ConfigError, load_config
 from cotton_server.errors import StartError
 from cotton_server.main import serve
 
@@ -17,11 +17,10 @@ EXIT_REFUSED = 2
 
 def main() -> int:
     """Serves until told to stop; says on stderr why it does not start."""
-    config = load_config(file=None, environ={}, flags=json.loads(sys.argv[1]))
     with BROKEN[sys.argv[2]]() if len(sys.argv) > 2 else nullcontext():
         try:
-            return serve(config)
-        except StartError as error:
+            return serve(load_config(file=None, environ={}, flags=json.loads(sys.argv[1])))
+        except (ConfigError, StartError) as error:
             sys.stderr.write(f"{error}\n")
             return EXIT_REFUSED
 

@@ -79,7 +79,7 @@ class Server:
             for sample in family.samples
         }
 
-    def signal(self, number: signal.Signals) -> None:
+    def send_signal(self, number: signal.Signals) -> None:
         """Sends a signal."""
         self._process.send_signal(number)
 

@@ -1,0 +1,81 @@
+"""Errors on the wire, and what a handler makes of a fault in the server itself."""
+
+from __future__ import annotations
+
+import grpc
+import pytest
+from cotton.inspection.v1 import ingest_pb2
+from cotton_server.api.ingest import IngestHandlers
+from cotton_server.api.status import status_of
+from cotton_server.errors import Reason, ServiceError
+from cotton_server.intake.decode import BatchLimits
+from cotton_server.registry.registry import Registry
+
+from tests.support.bales import append_request, bale
+from tests.support.calls import Error
+from tests.support.committing import Notes, committing
+
+RETRIED = {"DRAINING", "STORAGE_FAILED", "STORAGE_FULL", "TOO_MANY_REQUESTS"}
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_every_reason_travels_with_code_remedy_and_details(reason: Reason) -> None:
+    made = ServiceError(reason, "It went wrong.", {"a.b": "c"}, {"next_sequence": "7"})
+    error = Error(status_of(made))
+    assert (error.reason, error.code) == (reason.name, reason.code.value[0])
+    assert error.message == f"It went wrong. {reason.remedy}"
+    assert error.fields == ["a.b"]
+    assert error.metadata["next_sequence"] == "7"
+    assert error.retry == (reason.name in RETRIED)
+    assert reason.code is not grpc.StatusCode.OK
+    assert reason.remedy.endswith(".")
+
+
+class Context:
+    """A call as a handler sees it; keeps the status that it was aborted with."""
+
+    def __init__(self) -> None:
+        """Not aborted."""
+        self.code: grpc.StatusCode | None = None
+
+    async def abort(self, code: grpc.StatusCode, details: str, trailing: object) -> None:
+        """Ends the call as grpc.aio does."""
+        self.code, self.details, self.trailing = code, details, trailing
+        raise grpc.aio.AbortError
+
+    def cancelled(self) -> bool:
+        """The client is still there."""
+        return False
+
+
+async def test_a_fault_of_the_server_in_a_stream_never_ends_it_as_if_all_were_well(
+    tmp_path: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client must not take the end of its stream for the end of its work."""
+
+    def decode(*_arguments: object) -> None:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr("cotton_server.api.ingest.decode", decode)
+    async with committing(tmp_path) as running:  # type: ignore[arg-type]  # a path
+        handlers = IngestHandlers(
+            running.committer,
+            Registry(bales_max=10),
+            BatchLimits(10),
+            Notes(),
+            batches_in_flight_max=4,
+        )
+
+        async def requests() -> object:
+            opening = ingest_pb2.AppendReadingsRequest(open=ingest_pb2.OpenStream(producer_id="p"))
+            yield opening.SerializeToString()
+            yield append_request([bale(1)]).SerializeToString()
+
+        context = Context()
+        answers: list[ingest_pb2.AppendReadingsResponse] = []
+        stream = handlers.append_readings(requests(), context)  # type: ignore[arg-type]  # as gRPC does
+        answers.append(await anext(stream))
+        with pytest.raises(grpc.aio.AbortError):
+            await anext(stream)
+    assert [answer.WhichOneof("response") for answer in answers] == ["opened"]
+    assert context.code is grpc.StatusCode.INTERNAL

@@ -1,0 +1,92 @@
+"""The duplicate index against a plain dictionary, also when every hash is the same."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from cotton_server.registry.index import NOT_FOUND, BaleIndex
+from hypothesis import given
+from hypothesis import strategies as st
+
+CAPACITY = 200_000
+
+Key = tuple[int, int]
+
+
+class Indexed:
+    """An index with its key columns, beside a dictionary."""
+
+    def __init__(self, hash_bits: int = 64) -> None:
+        """With fewer bits, keys collide on purpose."""
+        self.high = np.zeros(CAPACITY, np.uint64)
+        self.low = np.zeros(CAPACITY, np.uint64)
+        self.index = BaleIndex(self.high, self.low)
+        self.rows: dict[Key, int] = {}
+        if hash_bits < 64:
+            hashes, mask = self.index.hashes, np.uint64(2**hash_bits - 1)
+            self.index.hashes = lambda high, low: hashes(high, low) & mask  # type: ignore[method-assign]  # keys that collide
+
+    def find(self, keys: list[Key]) -> list[int]:
+        """Rows that the index gives."""
+        high, low = (np.asarray([key[side] for key in keys], np.uint64) for side in (0, 1))
+        rows: list[int] = self.index.find(high, low, self.index.hashes(high, low)).tolist()
+        return rows
+
+    def add(self, keys: list[Key]) -> None:
+        """Adds those keys that are new, once each."""
+        new = [key for key in dict.fromkeys(keys) if key not in self.rows]
+        first = len(self.rows)
+        for row, key in enumerate(new, first):
+            self.rows[key] = row
+            self.high[row], self.low[row] = key
+        stop = len(self.rows)
+        self.index.add(first, self.index.hashes(self.high[first:stop], self.low[first:stop]))
+
+
+keys = st.tuples(
+    st.sampled_from([0, 1, 10**16 + 2021, 2**64 - 1]) | st.integers(0, 2**64 - 1),
+    st.sampled_from([0, 1, 2**64 - 1]) | st.integers(0, 2**64 - 1),
+)
+
+
+@given(st.lists(st.lists(keys, max_size=20), max_size=8), st.sampled_from([0, 1, 3, 64]))
+def test_the_index_finds_what_a_dictionary_finds(batches: list[list[Key]], bits: int) -> None:
+    """With 0 bits all hashes are the same and every key walks past all others."""
+    indexed = Indexed(bits)
+    for batch in batches:
+        expected = [indexed.rows.get(key, NOT_FOUND) for key in batch]
+        assert indexed.find(batch) == expected
+        indexed.add(batch)
+        assert indexed.find(batch) == [indexed.rows[key] for key in batch]
+        assert len(indexed.index) == len(indexed.rows)
+
+
+@pytest.mark.parametrize("bits", [64, 17])
+def test_the_index_grows_past_its_first_size(bits: int) -> None:
+    """At most half of the slots are taken, whatever the batches were."""
+    indexed = Indexed(bits)
+    size = indexed.index.size_bytes
+    count = 40_000
+    for start in range(0, count, 8_000):
+        indexed.add([(start + number, number * number) for number in range(8_000)])
+    assert indexed.index.size_bytes == 2 * size
+    assert 2 * len(indexed.index) <= indexed.index.size_bytes // 4
+    every = list(indexed.rows)[:: 1 if bits == 64 else 7]
+    assert indexed.find(every) == [indexed.rows[key] for key in every]
+    strange = [(high, low + 1) for high, low in every]
+    assert indexed.find(strange) == [NOT_FOUND] * len(strange)
+
+
+def test_an_index_that_starts_full_keeps_every_row() -> None:
+    indexed = Indexed()
+    indexed.add([(number, 0) for number in range(150_000)])
+    assert indexed.find([(number, 0) for number in range(0, 150_000, 997)]) == list(
+        range(0, 150_000, 997)
+    )
+
+
+def test_hashes_differ_from_start_to_start() -> None:
+    """Nobody can prepare keys that collide."""
+    one, two = np.asarray([1, 2, 3], np.uint64), np.asarray([4, 5, 6], np.uint64)
+    first, second = Indexed().index, Indexed().index
+    assert first.hashes(one, two).tolist() != second.hashes(one, two).tolist()

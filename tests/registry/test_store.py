@@ -1,0 +1,102 @@
+"""The registry's books: lots with their runs, texts, the bale store and its frame."""
+
+from __future__ import annotations
+
+import pytest
+from cotton.inspection.v1 import lots_pb2
+from cotton_server.domain.fields import VALUE_FIELDS
+from cotton_server.intake.decode import BatchLimits, decode
+from cotton_server.intake.rules import CURRENT, rule_set
+from cotton_server.intake.verdict import apply, judge
+from cotton_server.registry.lots import LotBook, LotEntry
+from cotton_server.registry.registry import Registry
+from cotton_server.registry.texts import TextBook
+
+from tests.support.bales import LOT, OTHER_LOT, Bale, bale, batch, usda_bale
+
+
+def store(registry: Registry, *batches: list[Bale]) -> None:
+    """Decides and applies each batch."""
+    for bales in batches:
+        verdict = judge([decode(batch(bales), BatchLimits(1000))], registry, rule_set(CURRENT))
+        apply(verdict, registry.revision + 1, registry)
+
+
+def test_rows_of_a_lot_that_touch_are_one_run() -> None:
+    lot = LotEntry(0, LOT, 2016)
+    for start, stop in ((0, 3), (3, 4), (6, 7), (7, 9)):
+        lot.add_run(start, stop)
+    assert lot.runs == [(0, 4), (6, 9)]
+
+
+@pytest.mark.parametrize(
+    ("revision", "count", "runs", "registered", "weighed"),
+    [
+        (0, 0, [], False, False),
+        (1, 2, [(0, 2)], False, False),
+        (2, 4, [(0, 3)], True, False),
+        (3, 8, [(0, 3), (5, 8)], True, True),
+        (9, 99, [(0, 3), (5, 9)], True, True),
+    ],
+)
+def test_a_lot_is_seen_as_it_was_at_a_revision(
+    revision: int, count: int, runs: list[tuple[int, int]], registered: bool, weighed: bool
+) -> None:
+    lot = LotEntry(0, LOT, 2016, lots_pb2.Lot(), 2, lots_pb2.LotWeight(), 3, 9, [(0, 3), (5, 9)])
+    seen = lot.at(revision, count)
+    assert seen.runs == runs
+    assert seen.bales == sum(stop - start for start, stop in runs)
+    assert (seen.registration is not None, seen.weight is not None) == (registered, weighed)
+    assert seen.exists == (revision > 0)
+
+
+def test_lots_are_numbered_by_first_mention_and_apart_by_season() -> None:
+    book = LotBook()
+    assert [book.enter(LOT, 2016), book.enter("", 2021), book.enter("", 2022)] == [0, 1, 2]
+    assert book.enter(LOT, 2016) == 0
+    assert book.number_of("", 2022) == 2
+    assert book.number_of("", 2023) is None
+    assert (len(book), [lot.lot_no for lot in book]) == (3, [LOT, "", ""])
+
+
+def test_the_empty_text_has_number_zero() -> None:
+    book = TextBook()
+    assert (book.number_of(""), book.enter("a"), book.enter("a"), len(book)) == (0, 1, 1, 2)
+    assert book.number_of("b") is None
+    assert (book[0], book[1]) == ("", "a")
+
+
+def test_the_frame_gives_the_rows_asked_for_with_nulls_where_nothing_was_read() -> None:
+    registry = Registry(bales_max=10)
+    store(registry, [bale(n).but(rd=None if n % 2 else 8000 + n) for n in range(6)])
+    frame = registry.bales.frame([(1, 3), (5, 6)])
+    assert frame["row"].to_list() == [1, 2, 5]
+    assert frame["rd"].to_list() == [None, 8002, None]
+    assert frame["length"].to_list() == [2820] * 3
+    assert registry.bales.frame([]).height == 0
+    assert registry.bales.frame([(0, 2), (2, 6)]).height == 6
+    assert [field.name for field in VALUE_FIELDS] == frame.columns[5:-1]
+
+
+def test_bales_without_a_lot_are_kept_together_by_crop_year() -> None:
+    registry = Registry(bales_max=10)
+    store(registry, [usda_bale(1), usda_bale(2, crop_year=2022), usda_bale(3), bale(4)])
+    lots = {(lot.lot_no, lot.season): lot.runs for lot in registry.lots}
+    assert lots == {("", 2021): [(0, 1), (2, 3)], ("", 2022): [(1, 2)], (LOT, 2016): [(3, 4)]}
+
+
+def test_changed_lots_are_handed_out_once_and_can_be_given_back() -> None:
+    registry = Registry(bales_max=10)
+    store(registry, [bale(1)], [bale(2, OTHER_LOT)], [bale(3)])
+    assert [lot.changed_at for lot in registry.lots] == [3, 2]
+    assert registry.take_changed() == [0, 1]
+    assert registry.take_changed() == []
+    registry.give_back_changed([1])
+    store(registry, [bale(4)])
+    assert registry.take_changed() == [0, 1]
+
+
+def test_the_count_at_a_revision_is_that_of_the_bales_stored_until_then() -> None:
+    registry = Registry(bales_max=10)
+    store(registry, [bale(1), bale(2)], [bale(1)], [bale(3)])
+    assert [registry.bales.count_at(revision, 3) for revision in range(5)] == [0, 2, 2, 3, 3]
