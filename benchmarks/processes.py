@@ -55,7 +55,14 @@ def serving(name: str, arguments: Sequence[str], log: Path) -> Iterator[Serving]
             process_group=0,
         )
     try:
-        yield _started(name, process, log)
+        started = _started(name, process, log)
+        try:
+            yield started
+        except BenchmarkError as error:
+            ended = process.poll()
+            if ended is None:
+                raise
+            raise _failure(f"{error}\n{name} ended with status {ended}", log) from error
         process.terminate()
         try:
             status = process.wait(STOP_S_MAX)

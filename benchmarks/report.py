@@ -34,6 +34,10 @@ _READING_IT: Final = """\
   sink take turns, each repetition in the other order.
 - Ack latency is from the client's write to its read of the answer, with up to {window} batches of
   a stream under way: bulk keeps that queue full, so latency is mostly waiting in it.
+- Ahead of each run 1 GiB of memory is touched and given back: the host of a virtual machine
+  supplies memory when it is first touched, at a fraction of the machine's own speed, and whichever
+  run came first would pay for the next. A server that grows into memory never used before is slower
+  than these figures by what that costs (about 100 bytes a bale).
 - Every run is checked: accepted + existing + conflicting + rejected = received, in the answers and
   in /metrics, both equal to what was sent. A run that is not is an error and has no figures.
 """
@@ -145,6 +149,7 @@ def conditions(results: Results) -> str:
     available_ms = elapsed_ms * machine.cores
     other = sum(run.fed.other_cpu_ms for run in results.runs) / available_ms * 100
     stolen = sum(run.fed.stolen_cpu_ms for run in results.runs) / available_ms * 100
+    touched = [run.memory_mb_a_second for run in results.runs]
     packages = ", ".join(f"{name} {number}" for name, number in machine.packages.items())
     bales = sorted({run.bales for run in results.runs})
     return "\n".join(
@@ -156,12 +161,16 @@ def conditions(results: Results) -> str:
             ),
             f"- Python {machine.python}, SQLite {machine.sqlite}, {packages}",
             (
-                f"- revision {machine.revision or 'unknown'}; {results.repetitions} repetitions, up to"
-                f" {results.window} unanswered batches a stream, {_listed(bales)} bales a run"
+                f"- revision {machine.revision or 'unknown'}; {results.repetitions} repetitions, up"
+                f" to {results.window} unanswered batches a stream, {_listed(bales)} bales a run"
             ),
             (
                 f"- other processes took {other:.1f} % of the processor time while clocks ran, the"
                 f" host withheld {stolen:.1f} %"
+            ),
+            (
+                "- memory touched ahead of each run came at"
+                f" {min(touched)}-{max(touched)} MB/s; low where the host had to supply it"
             ),
         )
     )

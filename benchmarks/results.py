@@ -26,7 +26,7 @@ class Run:
 
     `messages`, `bales` and `bytes` were sent while the clock ran. `disk_bytes` is the data
     directory after the server stopped; `bales_on_disk` the bales in it, those sent before
-    the clock included.
+    the clock included. `memory_mb_a_second`: how fast memory came ahead of the run.
     """
 
     place: int
@@ -38,6 +38,7 @@ class Run:
     bytes: int
     disk_bytes: int
     bales_on_disk: int
+    memory_mb_a_second: int
     fed: Fed
 
     @property

@@ -20,7 +20,7 @@ class Indexed:
         """With fewer bits, keys collide on purpose."""
         self.high = np.zeros(CAPACITY, np.uint64)
         self.low = np.zeros(CAPACITY, np.uint64)
-        self.index = BaleIndex(self.high, self.low)
+        self.index = BaleIndex(self.high, self.low, slots_first=1 << 16)
         self.rows: dict[Key, int] = {}
         if hash_bits < 64:
             hashes, mask = self.index.hashes, np.uint64(2**hash_bits - 1)

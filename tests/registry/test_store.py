@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 from cotton.inspection.v1 import lots_pb2
 from cotton_server.domain.fields import VALUE_FIELDS
@@ -26,11 +28,16 @@ def test_rows_of_a_lot_that_touch_are_one_run() -> None:
     lot = LotEntry(0, LOT, 2016)
     for start, stop in ((0, 3), (3, 4), (6, 7), (7, 9)):
         lot.add_run(start, stop)
-    assert lot.runs == [(0, 4), (6, 9)]
+    assert lot.runs.tolist() == [0, 4, 6, 9]
+
+
+def runs(*ranges: tuple[int, int]) -> npt.NDArray[np.int32]:
+    """Ranges of rows as the store takes them."""
+    return np.asarray(ranges, np.int32).reshape(-1, 2)
 
 
 @pytest.mark.parametrize(
-    ("revision", "count", "runs", "registered", "weighed"),
+    ("revision", "count", "ranges", "registered", "weighed"),
     [
         (0, 0, [], False, False),
         (1, 2, [(0, 2)], False, False),
@@ -40,12 +47,14 @@ def test_rows_of_a_lot_that_touch_are_one_run() -> None:
     ],
 )
 def test_a_lot_is_seen_as_it_was_at_a_revision(
-    revision: int, count: int, runs: list[tuple[int, int]], registered: bool, weighed: bool
+    revision: int, count: int, ranges: list[tuple[int, int]], registered: bool, weighed: bool
 ) -> None:
-    lot = LotEntry(0, LOT, 2016, lots_pb2.Lot(), 2, lots_pb2.LotWeight(), 3, 9, [(0, 3), (5, 9)])
+    lot = LotEntry(0, LOT, 2016, lots_pb2.Lot(), 2, lots_pb2.LotWeight(), 3, 9)
+    lot.add_run(0, 3)
+    lot.add_run(5, 9)
     seen = lot.at(revision, count)
-    assert seen.runs == runs
-    assert seen.bales == sum(stop - start for start, stop in runs)
+    assert seen.runs.tolist() == [list(each) for each in ranges]
+    assert seen.bales == sum(stop - start for start, stop in ranges)
     assert (seen.registration is not None, seen.weight is not None) == (registered, weighed)
     assert seen.exists == (revision > 0)
 
@@ -69,20 +78,23 @@ def test_the_empty_text_has_number_zero() -> None:
 def test_the_frame_gives_the_rows_asked_for_with_nulls_where_nothing_was_read() -> None:
     registry = Registry(bales_max=10)
     store(registry, [bale(n).but(rd=None if n % 2 else 8000 + n) for n in range(6)])
-    frame = registry.bales.frame([(1, 3), (5, 6)])
+    frame = registry.bales.frame(runs((1, 3), (5, 6)))
     assert frame["row"].to_list() == [1, 2, 5]
     assert frame["rd"].to_list() == [None, 8002, None]
     assert frame["length"].to_list() == [2820] * 3
-    assert registry.bales.frame([]).height == 0
-    assert registry.bales.frame([(0, 2), (2, 6)]).height == 6
-    assert [field.name for field in VALUE_FIELDS] == frame.columns[5:-1]
+    assert registry.bales.frame(runs()).height == 0
+    assert registry.bales.frame(runs((0, 2), (2, 6)))["row"].to_list() == [*range(6)]
+    out_of_order = registry.bales.frame(runs((0, 1), (5, 6), (2, 3)))
+    assert out_of_order["row"].to_list() == [0, 5, 2]
+    assert out_of_order["rd"].to_list() == [8000, None, 8002]
+    assert [field.name for field in VALUE_FIELDS] == frame.columns[5:-2]
 
 
 def test_bales_without_a_lot_are_kept_together_by_crop_year() -> None:
     registry = Registry(bales_max=10)
     store(registry, [usda_bale(1), usda_bale(2, crop_year=2022), usda_bale(3), bale(4)])
-    lots = {(lot.lot_no, lot.season): lot.runs for lot in registry.lots}
-    assert lots == {("", 2021): [(0, 1), (2, 3)], ("", 2022): [(1, 2)], (LOT, 2016): [(3, 4)]}
+    lots = {(lot.lot_no, lot.season): lot.runs.tolist() for lot in registry.lots}
+    assert lots == {("", 2021): [0, 1, 2, 3], ("", 2022): [1, 2], (LOT, 2016): [3, 4]}
 
 
 def test_changed_lots_are_handed_out_once_and_can_be_given_back() -> None:

@@ -88,7 +88,8 @@ class SummaryHandlers:
         revision, lot = self._lots.one_lot(request.lot_no, season, request.revision)
         if lot is None:
             raise ServiceError(
-                Reason.NOT_FOUND, f"Nothing is known of lot {request.lot_no} at revision {revision}."
+                Reason.NOT_FOUND,
+                f"Nothing is known of lot {request.lot_no} at revision {revision}.",
             )
         answer = summary_pb2.GetLotCertificateResponse(
             revision=revision,
@@ -179,5 +180,5 @@ def _state(lot: LotAt) -> summary_pb2.LotState.ValueType:
     if lot.registration is None:
         return summary_pb2.LOT_STATE_UNREGISTERED
     if lot.weight is None:
-        return summary_pb2.LOT_STATE_READ if lot.runs else summary_pb2.LOT_STATE_REGISTERED
-    return summary_pb2.LOT_STATE_READ_AND_WEIGHED if lot.runs else summary_pb2.LOT_STATE_WEIGHED
+        return summary_pb2.LOT_STATE_READ if lot.bales else summary_pb2.LOT_STATE_REGISTERED
+    return summary_pb2.LOT_STATE_READ_AND_WEIGHED if lot.bales else summary_pb2.LOT_STATE_WEIGHED

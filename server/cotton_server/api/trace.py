@@ -84,7 +84,8 @@ class TraceHandlers:
         named = answer.reading.standard
         standard = self._standards.get(named) if named else default_standard(lot, self._standards)
         if standard is not None:
-            grade = grade_bales(bales.frame([(row, row + 1)]), standard).row(0, named=True)
+            frame = bales.frame(np.asarray([[row, row + 1]], np.int32))
+            grade = grade_bales(frame, standard).row(0, named=True)
             answer.grade.CopyFrom(bale_grade_message(grade, standard.id))
         if not key.is_usda:
             parts = bale_code_parts(key.code)

@@ -10,13 +10,15 @@ import numpy.typing as npt
 import polars as pl
 
 from cotton_server.domain.fields import ABSENT, VALUE_FIELDS
+from cotton_server.domain.identifiers import USDA_HIGH
 from cotton_server.registry.index import BaleIndex
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from cotton_server.domain.identifiers import UInt64Array
     from cotton_server.registry.index import RowArray
+    from cotton_server.registry.lots import RunArray
 
 ReferenceArray = npt.NDArray[np.int32]
 
@@ -89,25 +91,32 @@ class BaleStore:
 
     def count_at(self, revision: int, count: int) -> int:
         """Bales among the first `count` that were stored at `revision` or before."""
-        return int(np.searchsorted(self.position[:count], revision, side="right"))
+        # Of the column's own type: any other would have the whole column converted.
+        wanted = self.position.dtype.type(revision)
+        return int(np.searchsorted(self.position[:count], wanted, side="right"))
 
-    def frame(self, runs: Sequence[tuple[int, int]]) -> pl.DataFrame:
+    def frame(self, runs: RunArray) -> pl.DataFrame:
         """The bales of row ranges [start, stop), in order.
 
         Columns: row Int32, lot, standard, laboratory, instrument Int32, the value fields
-        (Int8, Int16; null where absent), inspected_at_s UInt32.
+        (Int8, Int16; null where absent), inspected_at_s UInt32, is_usda Boolean.
         """
-        rows: RowArray = (
-            np.concatenate([np.arange(start, stop, dtype=np.int32) for start, stop in runs])
-            if runs
-            else np.zeros(0, np.int32)
-        )
-        contiguous = len(rows) > 0 and int(rows[-1]) - int(rows[0]) + 1 == len(rows)
-        where = slice(int(rows[0]), int(rows[-1]) + 1) if contiguous else rows
+        rows = rows_of(runs)
+        one_run = len(runs) > 0 and bool((runs[1:, 0] == runs[:-1, 1]).all())
+        where = slice(int(runs[0, 0]), int(runs[-1, 1])) if one_run else rows
         columns: dict[str, npt.NDArray[np.generic]] = {"row": rows}
         columns |= {name: column[where] for name, column in self.references.items()}
         columns |= {name: column[where] for name, column in self.values.items()}
         columns["inspected_at_s"] = self.inspected_at_s[where]
+        columns["is_usda"] = self.high[where] >= np.uint64(USDA_HIGH)
         return pl.DataFrame(columns).with_columns(
             pl.when(pl.col(name) != ABSENT).then(pl.col(name)).alias(name) for name in self.values
         )
+
+
+def rows_of(runs: RunArray) -> RowArray:
+    """The rows of ranges [start, stop), in order."""
+    sizes = runs[:, 1] - runs[:, 0]
+    before = np.cumsum(sizes) - sizes
+    steps = np.arange(int(sizes.sum()), dtype=np.int32)
+    return (steps + np.repeat(runs[:, 0] - before, sizes)).astype(np.int32)

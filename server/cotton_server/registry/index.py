@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 RowArray = npt.NDArray[np.int32]
 
 NOT_FOUND: Final = -1
+SLOTS_FIRST: Final = 1 << 20
+"""Slots of a new table: 4 MiB, so that a small ledger never waits for it to grow."""
+
 _EMPTY: Final = -1
-_SLOTS_FIRST: Final = 1 << 20
 _BATCH: Final = 1 << 20
 
 
@@ -28,11 +30,16 @@ class BaleIndex:
     numpy calls over the keys that are still undecided.
     """
 
-    def __init__(self, high: UInt64Array, low: UInt64Array) -> None:
-        """Takes the key columns of the store, of full capacity; rows are added later."""
+    def __init__(
+        self, high: UInt64Array, low: UInt64Array, *, slots_first: int = SLOTS_FIRST
+    ) -> None:
+        """Takes the key columns of the store, of full capacity; rows are added later.
+
+        `slots_first`, a power of two, is the size that the table starts with.
+        """
         self._high = high
         self._low = low
-        self._slots: RowArray = np.full(_SLOTS_FIRST, _EMPTY, np.int32)
+        self._slots: RowArray = np.full(slots_first, _EMPTY, np.int32)
         self._count = 0
         # Drawn at every start, so that nobody can prepare keys that collide.
         self._factors = [np.uint64(secrets.randbits(64) | 1) for _ in range(3)]

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cotton.inspection.v1 import lots_pb2
 
+RunArray = npt.NDArray[np.int32]
+
 
 @dataclass(slots=True)
 class LotEntry:
     """One lot as the registry knows it.
 
-    `runs` are the row ranges [start, stop) of its bales in order of arrival. A position of 0
-    means: not yet. `changed_at` is the last ledger position that touched the lot. Imported
-    bales that came without a lot are kept in one entry a crop year, whose lot_no is "".
+    `runs` are the row ranges [start, stop) of its bales in order of arrival, flat: 8 bytes a
+    range, also where instruments take turns. A position of 0 means: not yet. `changed_at` is
+    the last ledger position that touched the lot. Imported bales that came without a lot are
+    kept in one entry a crop year, whose lot_no is "".
     """
 
     number: int
@@ -28,47 +35,52 @@ class LotEntry:
     weight: lots_pb2.LotWeight | None = None
     weighed_at: int = 0
     changed_at: int = 0
-    runs: list[tuple[int, int]] = field(default_factory=list)
+    runs: array[int] = field(default_factory=lambda: array("i"))
 
     def add_run(self, start: int, stop: int) -> None:
         """Adds rows; runs that touch become one."""
-        if self.runs and self.runs[-1][1] == start:
-            self.runs[-1] = (self.runs[-1][0], stop)
+        if self.runs and self.runs[-1] == start:
+            self.runs[-1] = stop
         else:
-            self.runs.append((start, stop))
+            self.runs.extend((start, stop))
 
     def at(self, revision: int, count: int) -> LotAt:
         """The lot as it was at a revision at which the store had `count` bales."""
+        runs = np.array(self.runs, np.int32).reshape(-1, 2)
+        runs = np.minimum(runs[runs[:, 0] < count], np.int32(count))
         return LotAt(
             number=self.number,
             lot_no=self.lot_no,
             season=self.season,
             registration=self.registration if 0 < self.registered_at <= revision else None,
             weight=self.weight if 0 < self.weighed_at <= revision else None,
-            runs=[(start, min(stop, count)) for start, stop in self.runs if start < count],
+            runs=runs,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class LotAt:
-    """A lot at a revision; safe to keep while the registry goes on."""
+    """A lot at a revision; safe to keep while the registry goes on.
+
+    `runs` has a row [start, stop) for each range of its bales.
+    """
 
     number: int
     lot_no: str
     season: int
     registration: lots_pb2.Lot | None
     weight: lots_pb2.LotWeight | None
-    runs: list[tuple[int, int]]
+    runs: RunArray
 
     @property
     def bales(self) -> int:
         """Bales read."""
-        return sum(stop - start for start, stop in self.runs)
+        return int((self.runs[:, 1] - self.runs[:, 0]).sum())
 
     @property
     def exists(self) -> bool:
         """Whether anything of the lot had arrived."""
-        return bool(self.runs) or self.registration is not None or self.weight is not None
+        return len(self.runs) > 0 or self.registration is not None or self.weight is not None
 
 
 class LotBook:

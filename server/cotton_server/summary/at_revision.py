@@ -43,10 +43,10 @@ class LotsAtRevision:
         with self._lock:
             self._refresh()
             latest, newest = self._latest, self._revision
+            _refuse_future(revision, newest)
             if revision in (0, newest):
                 return newest, latest
             with self._registry.lock:
-                self._refuse_future(revision)
                 count = self._registry.bales.count_at(revision, self._registry.bales.count)
                 later = [
                     lot.at(revision, count)
@@ -59,7 +59,7 @@ class LotsAtRevision:
     def one_lot(self, lot_no: str, season: int, revision: int) -> tuple[int, LotAt | None]:
         """One lot at a revision (0: the latest), None when nothing of it had arrived."""
         with self._registry.lock:
-            self._refuse_future(revision)
+            _refuse_future(revision, self._registry.revision)
             revision = revision or self._registry.revision
             number = self._registry.lots.number_of(lot_no, season)
             if number is None:
@@ -71,14 +71,6 @@ class LotsAtRevision:
     def standing_of(self, lot: LotAt) -> Standing:
         """The standing of one lot."""
         return self._compute([lot])
-
-    def _refuse_future(self, revision: int) -> None:
-        if revision > self._registry.revision:
-            raise ServiceError(
-                Reason.FUTURE_REVISION,
-                f"Revision {revision} was asked for; the latest is {self._registry.revision}.",
-                {"revision": f"at most {self._registry.revision}"},
-            )
 
     def _refresh(self) -> None:
         with self._registry.lock:
@@ -101,6 +93,15 @@ class LotsAtRevision:
     def _compute(self, lots: Sequence[LotAt]) -> Standing:
         return standing(
             lots, self._registry.bales, self._registry.texts["standard"], self._standards
+        )
+
+
+def _refuse_future(revision: int, latest: int) -> None:
+    if revision > latest:
+        raise ServiceError(
+            Reason.FUTURE_REVISION,
+            f"Revision {revision} was asked for; the latest is {latest}.",
+            {"revision": f"at most {latest}"},
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 import polars as pl
 from cotton.inspection.v1 import common_pb2
 
@@ -154,7 +155,7 @@ def _portions(lots: Sequence[LotAt]) -> Iterator[list[LotAt]]:
         if some and size + lot.bales > BALES_AT_ONCE_MAX:
             yield some
             some, size = [], 0
-        if lot.runs:
+        if lot.bales:
             some.append(lot)
             size += lot.bales
     if some:
@@ -169,7 +170,7 @@ def _with_standard(
     defaults: Mapping[int, Standard | None],
 ) -> pl.DataFrame:
     """The bales of lots with `graded_by`: the id of the standard that grades each, or ""."""
-    frame = bales.frame([run for lot in lots for run in lot.runs])
+    frame = bales.frame(np.concatenate([lot.runs for lot in lots]))
     by_lot = pl.DataFrame(
         {
             "lot": [lot.number for lot in lots],
