@@ -42,6 +42,10 @@ class Reason(Enum):
         grpc.StatusCode.INVALID_ARGUMENT,
         "Send at least one reading in a batch.",
     )
+    MESSAGE_TOO_LARGE = (
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        "Split it into smaller messages; 1000 to 8000 bales in one are fastest.",
+    )
     BATCH_TOO_LARGE = (
         grpc.StatusCode.INVALID_ARGUMENT,
         "Split the batch into smaller ones.",
@@ -70,9 +74,9 @@ class Reason(Enum):
         grpc.StatusCode.RESOURCE_EXHAUSTED,
         "Ask for fewer keys, or filter.",
     )
-    TOO_MANY_REQUESTS = (
+    TOO_MANY_CODES = (
         grpc.StatusCode.RESOURCE_EXHAUSTED,
-        "Wait for a moment and try again, with fewer calls at once.",
+        "Name producers, laboratories, instruments and standards by fixed codes, not anew.",
     )
     REGISTRY_FULL = (
         grpc.StatusCode.RESOURCE_EXHAUSTED,

@@ -186,7 +186,8 @@ async def _replay(
     await asyncio.to_thread(
         replay, ledger.verified(), registry, of=ledger.position, progress=Progress()
     )
-    metrics.recovered(registry.revision)
+    last = ledger.at(ledger.position)
+    metrics.recovered(registry.revision, 0.0 if last is None else last.content.received_at_us / 1e6)
     _LOG.info(
         "replayed",
         extra={
@@ -216,6 +217,11 @@ def _observe(metrics: Metrics, registry: Registry, ledger: Ledger) -> None:
         "Size of the ledger and its write-ahead log on disk.",
         lambda: ledger.size_bytes,
     )
+    metrics.observe(
+        "cotton_ledger_log_size_bytes",
+        "Size of the write-ahead log; it grows when checkpoints do not get through.",
+        lambda: ledger.log_size_bytes,
+    )
 
 
 def _server(
@@ -235,9 +241,15 @@ def _server(
             registry,
             BatchLimits(bales_max=config.batch_bales_max),
             metrics,
+            message_bytes_max=config.message_bytes_max,
             batches_in_flight_max=config.stream_batches_in_flight_max,
         ),
-        lots=LotHandlers(committer, metrics, records_max=config.lots_per_request_max),
+        lots=LotHandlers(
+            committer,
+            metrics,
+            records_max=config.lots_per_request_max,
+            message_bytes_max=config.message_bytes_max,
+        ),
         summary=SummaryHandlers(
             registry,
             LotsAtRevision(registry, standards),

@@ -12,10 +12,10 @@ from cotton_server.intake.decode import BatchLimits
 from cotton_server.registry.registry import Registry
 
 from tests.support.bales import append_request, bale
-from tests.support.calls import Error
+from tests.support.calls import Context, Error
 from tests.support.committing import Notes, committing
 
-RETRIED = {"DRAINING", "STORAGE_FAILED", "STORAGE_FULL", "TOO_MANY_REQUESTS"}
+RETRIED = {"DRAINING", "STORAGE_FAILED", "STORAGE_FULL"}
 
 
 @pytest.mark.parametrize("reason", Reason)
@@ -29,23 +29,6 @@ def test_every_reason_travels_with_code_remedy_and_details(reason: Reason) -> No
     assert error.retry == (reason.name in RETRIED)
     assert reason.code is not grpc.StatusCode.OK
     assert reason.remedy.endswith(".")
-
-
-class Context:
-    """A call as a handler sees it; keeps the status that it was aborted with."""
-
-    def __init__(self) -> None:
-        """Not aborted."""
-        self.code: grpc.StatusCode | None = None
-
-    async def abort(self, code: grpc.StatusCode, details: str, trailing: object) -> None:
-        """Ends the call as grpc.aio does."""
-        self.code, self.details, self.trailing = code, details, trailing
-        raise grpc.aio.AbortError
-
-    def cancelled(self) -> bool:
-        """The client is still there."""
-        return False
 
 
 async def test_a_fault_of_the_server_in_a_stream_never_ends_it_as_if_all_were_well(
@@ -63,6 +46,7 @@ async def test_a_fault_of_the_server_in_a_stream_never_ends_it_as_if_all_were_we
             Registry(bales_max=10),
             BatchLimits(10),
             Notes(),
+            message_bytes_max=1 << 20,
             batches_in_flight_max=4,
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ from cotton_client.render.certificate import Certificate
 from cotton_client.render.parts import Bar
 from cotton_client.render.summary import Summary
 from cotton_client.upload import BaleIssue, UploadTotals
+from cotton_server.grading.standard import Confidence, Provenance, unverified_parts
+from cotton_server.grading.standards import load_standards
 from google.protobuf import json_format
 from rich.cells import cell_len
 from rich.console import Console
@@ -23,6 +26,7 @@ from rich.console import Console
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+UNVERIFIED = "GB1103.1-2023: weight.standard_trash"
 REAL_LOT = Path(__file__).with_name("test_render_real_lot.json")
 
 
@@ -146,6 +150,68 @@ def test_a_lot_that_is_only_registered_has_a_page() -> None:
     assert data["figures"]["length"]["mean"] is None
 
 
+def test_a_lot_that_is_not_registered_says_so_and_how_many_bales_were_read() -> None:
+    """Read and weighed, yet neither graded nor conditioned: nothing is graded on a guess."""
+    answer = summary_pb2.GetLotCertificateResponse(
+        revision=3,
+        state=summary_pb2.LOT_STATE_UNREGISTERED,
+        lot=lots_pb2.Lot(lot_no="65140161077"),
+        bales=186,
+        bales_without_standard=186,
+    )
+    answer.weight.record.regain = answer.weight.record.trash = 250
+    text = page(Certificate(answer), 120)
+    assert text.count("186 bales read, none graded: the lot is not registered 未登记") == 2
+    assert "无公定重量: the lot is not registered" in text
+    assert "186 read" in text
+    assert "not inspected yet" not in text
+    answer.state = summary_pb2.LOT_STATE_READ_AND_WEIGHED
+    text = page(Certificate(answer), 120)
+    assert "186 bales read, none graded: no standard that is loaded grades them" in text
+    assert "无公定重量: no standard is loaded for this cotton" in text
+
+
+def test_bales_of_other_standards_and_of_none_are_told_apart(
+    certificate: summary_pb2.GetLotCertificateResponse,
+) -> None:
+    """The bales read are all of them; what is not in the figures is counted and said."""
+    certificate.bales = 200
+    certificate.bales_under_other_standards, certificate.bales_without_standard = 1, 13
+    certificate.unverified.append(UNVERIFIED)
+    text = page(Certificate(certificate), 120)
+    assert "200 read of 186" in text
+    assert "1 bale of this lot graded by another standard" in text
+    assert "13 bales of this lot that no standard grades" in text
+    assert "未核实: standard trash content 标准含杂率 of GB1103.1-2023" in text
+    data = json_answers.certificate(certificate)
+    names_of = ("bales", "bales_under_other_standards", "bales_without_standard", "unverified")
+    assert [data[name] for name in names_of] == [200, 1, 13, [UNVERIFIED]]
+
+
+def test_every_part_that_a_server_may_call_unverified_has_words() -> None:
+    """And one of a newer server stands as it is."""
+    low = Provenance("recalled", Confidence.LOW)
+    standard = load_standards()["GB1103.1-2023"]
+    doubtful = replace(
+        standard,
+        provenance=low,
+        seasons_provenance=low,
+        rounding_provenance=low,
+        measures={name: replace(each, provenance=low) for name, each in standard.measures.items()},
+        colour=replace(
+            standard.colour, provenance=low, neighbours_provenance=low, main_provenance=low
+        ),
+        preparation=replace(standard.preparation, provenance=low),
+        official_regain=replace(standard.official_regain, provenance=low),
+    )
+    parts = unverified_parts([doubtful])
+    assert len(parts) == 16
+    for each, part in zip(parts, doubtful.unverified, strict=True):
+        assert f": {part} of" not in names.unverified([each])
+    assert names.unverified(["X: colour.of.night", "new"]).endswith("colour.of.night of X, new")
+    assert names.unverified([]) == ""
+
+
 def test_a_weight_without_regain_has_no_conditioned_weight(
     certificate: summary_pb2.GetLotCertificateResponse,
 ) -> None:
@@ -207,6 +273,9 @@ def summary(
     answer.total.CopyFrom(answer.rows[1])
     answer.total.lots, answer.total.bales_unregistered = 3, 186
     answer.total.lots_unregistered = 1
+    answer.total.bales_unregistered += 3
+    answer.total.bales_without_lot = 3
+    answer.unverified.append(UNVERIFIED)
     return answer
 
 
@@ -225,8 +294,10 @@ def test_a_summary_fits_the_terminal_and_names_what_it_rests_on(
         "revision 版本 9",
         "1 of 3 lots have no conditioned weight",
         "186 bales of 1 lot not registered so far",
+        "3 bales of imported cotton without a lot",
     ):
         assert expected in text
+    assert "未核实: standard trash content 标准含杂率 of GB1103.1-2023" in " ".join(text.split())
     assert max(cell_len(line) for line in text.splitlines()) <= width
     assert "B 95.20 %" in text
     assert ("A 3.80 %" in text) == (width >= 120)
@@ -267,6 +338,7 @@ def test_a_summary_as_json_has_keys_by_name(summary: summary_pb2.SummariseGrades
     data = json_answers.summary(summary)
     assert [row["keys"] for row in data["rows"]] == [{"division": None}, {"division": "第八师"}]
     assert data["rows"][1]["conditioned_kg"] == "85158"
+    assert (data["total"]["bales_without_lot"], data["unverified"]) == (3, [UNVERIFIED])
 
 
 def test_words_of_the_contract_as_keys_are_in_lower_case(
@@ -389,6 +461,36 @@ def test_a_lots_receipt_names_conflicts_only() -> None:
         "exists",
         "exists_with_different",
     ]
+
+
+def test_a_lots_receipt_shows_its_warnings() -> None:
+    """A regain of 19 % is stored, and said."""
+    warnings = tuple(
+        lots_pb2.LotWarning(
+            row=row,
+            lot_no="65140161077",
+            field=common_pb2.FIELD_REGAIN,
+            rule=readings_pb2.RULE_ABOVE,
+            received="19.00",
+            limit="10.00",
+        )
+        for row in range(12)
+    )
+    answer = LotsReceipt(4, repeated=False, received=12, created=12, warned=12, warnings=warnings)
+    text = "".join(page(part) for part in receipt.lots("w.csv", "weight", answer))
+    assert "12 weights accepted with a warning" in text
+    assert "65140161077 regain: received 19.00, above 10.00" in text
+    assert "and 2 more" in text
+    data = json_answers.lots_receipt(answer)
+    assert data["warned"] == 12
+    assert data["warnings"][11] == {
+        "record": 12,
+        "lot_no": "65140161077",
+        "field": "regain",
+        "rule": "above",
+        "received": "19.00",
+        "limit": "10.00",
+    }
 
 
 def test_an_error_as_json_has_reason_message_and_remedy() -> None:

@@ -61,9 +61,13 @@ def test_a_signal_drains_what_was_received_and_the_process_ends_in_order(
     assert [each.content.sequence for each in stored] == list(range(1, acknowledged + 1))
 
 
-def test_an_idle_stream_does_not_hold_up_the_drain(servers: Servers) -> None:
+def test_idle_streams_and_watchers_of_health_do_not_hold_up_the_drain(servers: Servers) -> None:
     server = servers.start(drain_grace_s=20)
     with server.channel() as channel:
+        watch = health_pb2_grpc.HealthStub(channel).Watch(
+            health_pb2.HealthCheckRequest(service=""), timeout=CALL_S_MAX
+        )
+        assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
         with stream(channel) as readings:
             readings.append([bale(1)], 1)
             begun = time.monotonic()

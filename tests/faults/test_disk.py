@@ -196,3 +196,39 @@ async def test_a_full_disk_below_the_committer_is_waited_out(tmp_path: Path) -> 
                 disk.fail_at = None
             stored = await running.stored(2, [bale(2)])
             assert (stored.revision, stored.outcome.created) == (2, 1)
+
+
+def test_a_checkpoint_that_fails_ends_all_acknowledgement(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its error is heard, though the entries are in the log and will be found there."""
+    monkeypatch.setattr("cotton_server.ledger.ledger._CHECKPOINT_PAGES", 1)
+    with faulty_disk() as disk:
+        ledger = Ledger(tmp_path, page_bytes=512)
+        ledger.append([entry(1, payload(1))])
+        ledger.checkpoint()
+        ledger.append([entry(2, payload(2))])
+        disk.lasting, disk.fail_at = True, disk.calls + 1
+        with pytest.raises(LedgerFailedError):
+            ledger.checkpoint()
+        with pytest.raises(LedgerFailedError):
+            ledger.append([entry(3, payload(3))])
+        disk.fail_at = None
+        ledger.close()
+    assert [each.content.sequence for each in read(tmp_path)] == [1, 2]
+
+
+def test_a_checkpoint_on_a_full_disk_is_left_for_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cotton_server.ledger.ledger._CHECKPOINT_PAGES", 1)
+    with faulty_disk() as disk:
+        ledger = Ledger(tmp_path, page_bytes=512)
+        ledger.append([entry(1, payload(1))])
+        disk.error, disk.fail_at = FAULTS["full"], disk.calls + 1
+        ledger.checkpoint()
+        disk.fail_at = None
+        ledger.append([entry(2, payload(2))])
+        ledger.checkpoint()
+        ledger.close()
+    assert [each.content.sequence for each in read(tmp_path)] == [1, 2]

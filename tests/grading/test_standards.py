@@ -4,7 +4,7 @@ from datetime import date
 from importlib import resources
 
 import pytest
-from cotton_server.grading.standard import Tiering
+from cotton_server.grading.standard import Tiering, Units, unverified_parts
 from cotton_server.grading.standard_file import StandardFileError, parse_standard
 from cotton_server.grading.standards import choose_standard, collect_standards, load_standards
 
@@ -59,6 +59,15 @@ def test_what_is_not_known_is_said() -> None:
     assert load_standards()[NEW].unverified == ("weight.standard_trash",)
     assert load_standards()[OLD].unknown_tierings == ()
     assert load_standards()[OLD].unverified == ()
+    assert unverified_parts(load_standards().values()) == (f"{NEW}: weight.standard_trash",)
+
+
+def test_a_standard_says_which_bales_it_grades() -> None:
+    """GB 1103.1 grades millimetres; a standard of other units says so in its file."""
+    assert {each.units for each in load_standards().values()} == {Units.METRIC}
+    usda = parse_standard(TEXT.replace('units = "metric"', 'units = "usda"'), "n")
+    assert usda.grades_usda_bales
+    assert not load_standards()[NEW].grades_usda_bales
 
 
 @pytest.mark.parametrize(
@@ -126,6 +135,8 @@ def test_choice(named: str, cotton_type: str, season: int, expected: str | None)
         ('tiering = "unknown"', 'tiering = "listed"\ntiers = []\nstandard = "x"',
          "short_fibre.tiers", "none"),
         ('id = "GB1103.1-2023"', "id = ", "TOML", "Invalid"),
+        ('units = "metric"\n', "", "units", "missing"),
+        ('units = "metric"', 'units = "imperial"', "units", "none of metric, usda"),
     ],
 )  # fmt: skip
 def test_a_wrong_file_is_refused_with_its_place(

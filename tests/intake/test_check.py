@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -213,3 +214,31 @@ def test_a_code_whose_date_is_none_and_a_gin_that_is_not_the_lots_are_warned_abo
 def test_a_rule_set_that_is_not_part_of_this_version_is_named() -> None:
     with pytest.raises(UnknownRuleSetError, match=r"'intake-99'.*Start the version"):
         rule_set("intake-99")
+
+
+@pytest.mark.parametrize(
+    ("time_s", "rejected", "warned"),
+    [
+        (-(2**63), True, False),
+        (-1, True, False),
+        (0, False, False),
+        (1, False, True),
+        (946_684_799, False, True),
+        (946_684_800, False, False),
+        (1_700_000_000, False, False),
+        (4_102_444_799, False, False),
+        (4_102_444_800, False, True),
+        (2**32 - 1, False, True),
+        (2**32, True, False),
+        (1_700_000_000_000, True, False),
+    ],
+)
+@pytest.mark.parametrize("shape", ["rows", "columns"])
+def test_a_time_that_cannot_be_held_is_rejected_and_an_unlikely_one_warned_about(
+    time_s: int, rejected: bool, warned: bool, shape: str
+) -> None:
+    """Milliseconds are the usual mistake; 0 means that the time is not known."""
+    made = checked([replace(bale(1), inspected_at_s=time_s)], shape)
+    assert (bool(made.rejected[0]), bool(made.warned[0])) == (rejected, warned)
+    findings = [*made.rejections.values(), *made.warnings]
+    assert all(each.field == common_pb2.FIELD_INSPECTED_AT for each in findings)

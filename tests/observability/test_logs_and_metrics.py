@@ -101,7 +101,7 @@ def test_answers_replay_and_serving_are_shown() -> None:
     metrics.replay_progress(ReplayProgress(3, 9, 100))
     metrics.serving(serving=True)
     metrics.in_flight(2, 30)
-    metrics.recovered(9)
+    metrics.recovered(9, 1795380813.5)
     assert sample(metrics, "cotton_batches_total", kind="lots", result="REGISTRY_FULL") == 1
     assert sample(metrics, "cotton_replay_position") == 3
     assert sample(metrics, "cotton_replay_target_position") == 9
@@ -109,6 +109,7 @@ def test_answers_replay_and_serving_are_shown() -> None:
     assert sample(metrics, "cotton_in_flight_batches") == 2
     assert sample(metrics, "cotton_in_flight_bytes") == 30
     assert sample(metrics, "cotton_durable_revision") == 9
+    assert sample(metrics, "cotton_durable_revision_timestamp_seconds") == 1795380813.5
 
 
 def test_metrics_are_served_with_versions_and_what_is_read_when_scraped() -> None:

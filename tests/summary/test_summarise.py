@@ -42,6 +42,7 @@ LOT_SCHEMA = {
     "lot": pl.Int32, "lot_no": pl.String, "registered": pl.Boolean, "season": pl.Int32,
     "gin": pl.String, **dict.fromkeys(TEXT_KEYS, pl.String),
     **dict.fromkeys(("declared_bales", "bales", "bales_without_standard"), pl.Int64),
+    "standard": pl.String,
     **dict.fromkeys(("gross", "tare", "net", "conditioned"), pl.Int64),
 }  # fmt: skip
 
@@ -63,6 +64,7 @@ def frames(lots: list[Lot], bales: Bales) -> tuple[dict[str, pl.DataFrame], pl.D
     for lot in lots:
         mine_all = [name for ordinal, name, _ in bales if ordinal == lot["lot"]]
         lot |= {"bales": len(mine_all), "bales_without_standard": mine_all.count("")}
+        lot.setdefault("standard", leading(lot, bales))
     return rollups, pl.DataFrame(lots, schema=LOT_SCHEMA)
 
 
@@ -100,9 +102,11 @@ def brute_force(
             row[name] += number or 0
 
     for lot in lots:
-        if (at := place(lot, leading(lot, bales))) is not None:
+        if (at := place(lot, lot["standard"])) is not None:
+            numbered = bool(lot["lot_no"])
             count(
-                rows[at], lots=1, lots_unregistered=not lot["registered"],
+                rows[at], lots=numbered,
+                lots_unregistered=numbered and not lot["registered"],
                 lots_weighed=lot["gross"] is not None, declared_bales=lot["declared_bales"],
                 lots_with_conditioned_weight=lot["conditioned"] is not None,
                 **{name: lot[name] for name in ("gross", "tare", "net", "conditioned")},
@@ -112,7 +116,7 @@ def brute_force(
         if (at := place(lot, standard)) is not None:
             count(
                 rows[at], bales=1, bales_unregistered=not lot["registered"],
-                bales_without_standard=not standard,
+                bales_without_lot=not lot["lot_no"], bales_without_standard=not standard,
             )  # fmt: skip
     return rows
 
@@ -137,7 +141,8 @@ def graded_at(
 
 
 FACTS = ("lots", "lots_unregistered", "lots_weighed", "declared_bales", "bales",
-         "bales_unregistered", "bales_without_standard", "gross", "tare", "net", "conditioned",
+         "bales_unregistered", "bales_without_lot", "bales_without_standard", "gross", "tare",
+         "net", "conditioned",
          "lots_with_conditioned_weight")  # fmt: skip
 
 
@@ -173,17 +178,21 @@ def data(draw: st.DrawFn) -> tuple[list[Lot], Bales]:
     """A few lots of a few organisations, registered or not, weighed or not, and their bales."""
     lots = []
     for ordinal in range(draw(st.integers(0, 6))):
-        registered = draw(st.booleans())
+        has_number = draw(st.integers(0, 4)) > 0
+        registered = has_number and draw(st.booleans())
         text = st.sampled_from(["", "甲", "b"]) if registered else st.just("")
         gross, conditioned = draw(weight), draw(weight)
         lots.append(
             {
-                "lot": ordinal, "lot_no": f"6507916{ordinal:04}", "registered": registered,
+                "lot": ordinal, "lot_no": f"6507916{ordinal:04}" if has_number else "",
+                "registered": registered,
                 "season": draw(st.sampled_from([2016, 2023, 2024, None])), "gin": "65079",
                 **{key: draw(text) for key in TEXT_KEYS},
                 "declared_bales": 186 if registered else 0, "gross": gross,
                 "tare": None if gross is None else 5, "net": None if gross is None else gross - 5,
                 "conditioned": None if gross is None else conditioned,
+                # A lot without graded bales has a standard by its registration, or none.
+                **({"standard": draw(st.sampled_from(IDS))} if draw(st.booleans()) else {}),
             }
         )  # fmt: skip
     if not lots:
@@ -255,6 +264,24 @@ def test_a_lot_under_two_standards_counts_once() -> None:
     assert summary_of(["division"]).rows[0].figures == total.figures
     only_younger = summary_of([], standard=[IDS[1]]).total
     assert (only_younger.lots, only_younger.bales) == (0, 1)
+
+
+def test_unverified_parts_of_the_standards_that_graded_or_weighed() -> None:
+    """Those of a standard that neither graded nor weighed are no matter of the figures."""
+    part = f"{IDS[1]}: weight.standard_trash"
+    assert summary_of([]).unverified == (part,)
+    assert summary_of([], standard=[IDS[0]]).unverified == ()
+    rollups, lots = one_lot()
+    unread = {name: rollup.clear() for name, rollup in rollups.items()}
+    lots = lots.with_columns(bales=pl.lit(0, dtype=pl.Int64), standard=pl.lit(IDS[1]))
+    assert summary_message(
+        summarise(unread, lots, STANDARDS, keys=[], filters={}, share_decimals=1), revision=1
+    ).unverified == [part]
+    unweighed = lots.with_columns(conditioned=pl.lit(None, dtype=pl.Int64))
+    assert (
+        summarise(unread, unweighed, STANDARDS, keys=[], filters={}, share_decimals=1).unverified
+        == ()
+    )
 
 
 def test_leading_standard_of_a_tie_is_the_one_given_last() -> None:
@@ -365,6 +392,7 @@ def test_many_lots_in_any_order() -> None:
         division=(pl.col("lot") % 7).cast(pl.String),
         **{key: pl.lit("") for key in TEXT_KEYS if key != "division"},
         declared_bales=pl.col("bales"), bales_without_standard=pl.lit(0, dtype=pl.Int64),
+        standard=pl.lit(IDS[0]),
         **{name: pl.lit(1, dtype=pl.Int64) for name in ("gross", "tare", "net", "conditioned")},
     )  # fmt: skip
     for frame in (lots, lots.reverse()):

@@ -214,3 +214,20 @@ def stream(channel: grpc.Channel, producer: str | None = "p") -> Iterator[Stream
     finally:
         made.half_close()
         made.call.cancel()
+
+
+class Context:
+    """A call as a handler sees it in process; keeps the status that it was aborted with."""
+
+    def __init__(self) -> None:
+        """Not aborted."""
+        self.code: grpc.StatusCode | None = None
+
+    async def abort(self, code: grpc.StatusCode, details: str, trailing: object) -> None:
+        """Ends the call as grpc.aio does."""
+        self.code, self.details, self.trailing = code, details, trailing
+        raise grpc.aio.AbortError
+
+    def cancelled(self) -> bool:
+        """The client is still there."""
+        return False

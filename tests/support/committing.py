@@ -156,7 +156,8 @@ class Committing:
         return self.notes
 
     async def _submit(self, submission: Submission) -> asyncio.Future[Stored]:
-        await self.committer.submit(submission)
+        await self.committer.reserve(len(submission.payload))
+        self.committer.submit(submission)
         return submission.answer
 
 

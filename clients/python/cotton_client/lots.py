@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from cotton.inspection.v1 import lots_pb2
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 LOTS_REQUEST_BYTES_MAX: Final = 1024 * 1024
 """Lots and weights are cut into requests of at most this, so that each commits quickly."""
@@ -17,14 +17,16 @@ LOTS_PER_REQUEST_MAX: Final = 5000
 """Most lots or weights in a request, as servers take them unless told otherwise."""
 
 _Record = TypeVar("_Record", lots_pb2.Lot, lots_pb2.LotWeight)
+_OfRow = TypeVar("_OfRow", lots_pb2.LotResult, lots_pb2.LotWarning)
 
 
 @dataclass(frozen=True, slots=True)
 class LotsReceipt:
     """What became of every lot or weight record that was sent.
 
-    `results` lists those that were not created, `row` counting from 0 over all that was
-    sent. `repeated` is True when every request had been stored before.
+    `results` lists those that were not created, and `warnings` what is unlikely in those
+    that were; `row` counts from 0 over all that was sent. `warned` are the records created
+    with a warning. `repeated` is True when every request had been stored before.
     """
 
     revision: int
@@ -35,6 +37,8 @@ class LotsReceipt:
     conflicting: int = 0
     rejected: int = 0
     results: tuple[lots_pb2.LotResult, ...] = ()
+    warned: int = 0
+    warnings: tuple[lots_pb2.LotWarning, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -65,12 +69,6 @@ def merged(
 ) -> LotsReceipt:
     """The receipt with one more answer in it; rows count on over the requests."""
     outcome = response.outcome
-    results = []
-    for result in outcome.results:
-        shifted = lots_pb2.LotResult()
-        shifted.CopyFrom(result)
-        shifted.row += receipt.received
-        results.append(shifted)
     return LotsReceipt(
         revision=max(receipt.revision, response.revision),
         repeated=receipt.repeated and response.repeated_request,
@@ -79,5 +77,16 @@ def merged(
         existing=receipt.existing + outcome.existing,
         conflicting=receipt.conflicting + outcome.conflicting,
         rejected=receipt.rejected + outcome.rejected,
-        results=(*receipt.results, *results),
+        results=(*receipt.results, *_shifted(outcome.results, receipt.received)),
+        warned=receipt.warned + outcome.warned,
+        warnings=(*receipt.warnings, *_shifted(outcome.warnings, receipt.received)),
     )
+
+
+def _shifted(records: Iterable[_OfRow], by: int) -> Iterator[_OfRow]:
+    """Copies whose rows count from the first record of all requests."""
+    for record in records:
+        shifted = type(record)()
+        shifted.CopyFrom(record)
+        shifted.row += by
+        yield shifted

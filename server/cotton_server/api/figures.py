@@ -77,6 +77,7 @@ def summary_message(summary: GradeSummary, *, revision: int) -> summary_pb2.Summ
         rows=[_row(row) for row in summary.rows],
         total=_row(summary.total),
         grading_version=GRADING_VERSION,
+        unverified=summary.unverified,
     )
 
 
@@ -105,6 +106,7 @@ def _row(row: SummaryRow) -> summary_pb2.SummaryRow:
         declared_bales=row.declared_bales,
         bales=row.bales,
         bales_unregistered=row.bales_unregistered,
+        bales_without_lot=row.bales_without_lot,
         bales_without_standard=row.bales_without_standard,
         gross=row.gross,
         tare=row.tare,

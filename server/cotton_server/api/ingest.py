@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 import grpc
 from cotton.inspection.v1 import ingest_pb2, readings_pb2
 
-from cotton_server.api.requests import ANONYMOUS, require_producer
-from cotton_server.api.status import abort, status_of
+from cotton_server.api.requests import ANONYMOUS, require_producer, require_size
+from cotton_server.api.status import abort, internal_error, status_of
 from cotton_server.domain.identifiers import is_token
 from cotton_server.errors import Reason, ServiceError
 from cotton_server.intake.committer import Submission
@@ -20,7 +20,7 @@ from cotton_server.intake.decode import BatchLimits, decode, parse
 from cotton_server.intake.records import BatchAnswered
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Coroutine
 
     from cotton_server.intake.committer import Committer, Stored
     from cotton_server.intake.records import Observer
@@ -51,6 +51,7 @@ class IngestHandlers:
         limits: BatchLimits,
         observer: Observer,
         *,
+        message_bytes_max: int,
         batches_in_flight_max: int,
     ) -> None:
         """Takes what commits, what knows where producers stand, limits, and who is told."""
@@ -58,19 +59,20 @@ class IngestHandlers:
         self._committer = committer
         self._registry = registry
         self._limits = limits
+        self._message_bytes_max = message_bytes_max
         self._batches_in_flight_max = batches_in_flight_max
-        self._readers: set[asyncio.Task[None]] = set()
-        self._draining = False
+        self._streams: set[_Stream] = set()
+        self._draining = asyncio.Event()
 
     async def append_readings(
         self, requests: AsyncIterator[bytes], context: Context
     ) -> AsyncIterator[ingest_pb2.AppendReadingsResponse]:
         """One answer a batch, in order; an error in a batch is an answer too."""
+        if self._draining.is_set():
+            await abort(context, _draining())
         stream = _Stream(self._batches_in_flight_max)
-        reader = asyncio.create_task(self._read(requests, stream))
-        self._readers.add(reader)
-        if self._draining:
-            reader.cancel()
+        reader = stream.start(self._read(requests, stream))
+        self._streams.add(stream)
         try:
             while (pending := await stream.answers.get()) is not None:
                 answer = await self._answer(pending, stream)
@@ -78,30 +80,28 @@ class IngestHandlers:
                 yield answer
         finally:
             reader.cancel()
-            self._readers.discard(reader)
+            self._streams.discard(stream)
             (failure,) = await asyncio.gather(reader, return_exceptions=True)
         if isinstance(failure, Exception) and not context.cancelled():
             _LOG.error("a stream failed", exc_info=failure)
-            await abort(
-                context, ServiceError(Reason.INTERNAL, f"{type(failure).__name__} in the server.")
-            )
-        if self._draining:
+            await abort(context, internal_error(failure))
+        if self._draining.is_set():
             await abort(context, _draining())
 
     async def submit_readings(
         self, payload: bytes, _context: Context
     ) -> ingest_pb2.SubmitReadingsResponse:
         """One batch of one producer; raises ServiceError."""
-        if self._draining:
-            raise _draining()
+        await self._committer.reserve(len(payload))
         try:
+            require_size(payload, self._message_bytes_max)
             request = parse(ingest_pb2.SubmitReadingsRequest, payload)
             require_producer(request.producer_id)
             submission = self._submission(request.producer_id, request.batch, payload, SUBMIT)
-        except ServiceError as refusal:
-            self._observer.batch_answered(BatchAnswered(READINGS, refusal.reason.name))
+        except Exception as error:
+            self._give_up(payload, error)
             raise
-        await self._committer.submit(submission)
+        self._committer.submit(submission)
         stored = await submission.answer
         return ingest_pb2.SubmitReadingsResponse(
             revision=self._registry.revision,
@@ -110,39 +110,44 @@ class IngestHandlers:
 
     def drain(self) -> None:
         """Takes no more batches: streams answer what they have received and end."""
-        self._draining = True
-        for reader in self._readers:
-            reader.cancel()
+        self._draining.set()
+        for stream in self._streams:
+            stream.stop_waiting()
 
     async def _read(self, requests: AsyncIterator[bytes], stream: _Stream) -> None:
-        try:
-            while True:
-                # A place among the unanswered first: a stream that does not read its answers
-                # is not read from either.
-                await stream.slots.acquire()
-                payload = await anext(requests, None)
-                if payload is None:
-                    break
-                pending = self._take(payload, stream)
-                if pending.submission is not None:
-                    await self._committer.submit(pending.submission)
-                stream.answers.put_nowait(pending)
-        finally:
-            stream.answers.put_nowait(None)
+        while not self._draining.is_set():
+            # A place among the unanswered first: a stream that does not read its answers is
+            # not read from either. Then room for the message, before it is decoded.
+            payload = await stream.next_of(requests)
+            if payload is None:
+                return
+            await self._committer.reserve(len(payload))
+            stream.answers.put_nowait(self._take(payload, stream))
+
+    def _give_up(self, payload: bytes, error: Exception) -> None:
+        """Gives back the room of a message that cannot be submitted, and counts it."""
+        self._committer.release(len(payload))
+        if isinstance(error, ServiceError):
+            self._observer.batch_answered(BatchAnswered(READINGS, error.reason.name))
 
     def _take(self, payload: bytes, stream: _Stream) -> _Pending:
         identity: Identity = (None, None)
         try:
+            require_size(payload, self._message_bytes_max)
             request = parse(ingest_pb2.AppendReadingsRequest, payload)
             if request.HasField("open"):
                 stream.open(request.open)
+                self._committer.release(len(payload))
                 return _Pending(identity)
             identity = _identity(request.batch)
             stream.require_batch(request)
             submission = self._submission(stream.producer, request.batch, payload, APPEND)
-        except ServiceError as refusal:
-            self._observer.batch_answered(BatchAnswered(READINGS, refusal.reason.name))
-            return _Pending(identity, refusal=refusal)
+        except Exception as error:
+            self._give_up(payload, error)
+            if not isinstance(error, ServiceError):
+                raise
+            return _Pending(identity, refusal=error)
+        self._committer.submit(submission)
         return _Pending(identity, submission)
 
     def _submission(
@@ -213,6 +218,27 @@ class _Stream:
         self.producer = ""
         self.slots = asyncio.Semaphore(in_flight_max)
         self.answers: asyncio.Queue[_Pending | None] = asyncio.Queue()
+        self._reader: asyncio.Task[None] | None = None
+        self._waiting = True
+
+    def start(self, reading: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Starts what reads the stream; however it ends, None ends the answers."""
+        self._reader = asyncio.create_task(reading)
+        self._reader.add_done_callback(lambda _: self.answers.put_nowait(None))
+        return self._reader
+
+    async def next_of(self, requests: AsyncIterator[bytes]) -> bytes | None:
+        """The next message once there is a place for its answer; None at the end."""
+        self._waiting = True
+        await self.slots.acquire()
+        payload = await anext(requests, None)
+        self._waiting = False
+        return payload
+
+    def stop_waiting(self) -> None:
+        """Ends the reader if it waits for a message; one that has one goes on with it."""
+        if self._reader is not None and self._waiting:
+            self._reader.cancel()
 
     def open(self, request: ingest_pb2.OpenStream) -> None:
         """Notes whose stream this is; raises ServiceError."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 from cotton.inspection.v1 import lots_pb2
 
-from cotton_server.api.requests import ANONYMOUS, require_producer
+from cotton_server.api.requests import ANONYMOUS, require_producer, require_size
 from cotton_server.domain.identifiers import is_token
 from cotton_server.errors import Reason, ServiceError
 from cotton_server.intake.committer import Stored, Submission
@@ -31,17 +31,21 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class LotHandlers:
     """Handlers of LotService; requests arrive as the bytes that were received."""
 
-    def __init__(self, committer: Committer, observer: Observer, *, records_max: int) -> None:
-        """Takes what commits, who is told of refusals, and how many records a request may hold."""
+    def __init__(
+        self, committer: Committer, observer: Observer, *, records_max: int, message_bytes_max: int
+    ) -> None:
+        """Takes what commits, who is told of refusals, and how large a request may be."""
         self._committer = committer
         self._observer = observer
         self._records_max = records_max
+        self._message_bytes_max = message_bytes_max
 
     async def register_lots(
         self, payload: bytes, _context: Context
     ) -> lots_pb2.RegisterLotsResponse:
         """Registers lots; raises ServiceError."""
-        with self._told_of_refusals(LOTS):
+        await self._committer.reserve(len(payload))
+        with self._told_of_refusals(LOTS, payload):
             request = parse(lots_pb2.RegisterLotsRequest, payload)
             refuse_bad_request(len(request.lots), self._records_max, "lots")
             _require_identity(request)
@@ -56,7 +60,8 @@ class LotHandlers:
         self, payload: bytes, _context: Context
     ) -> lots_pb2.RecordLotWeightsResponse:
         """Records weights; raises ServiceError."""
-        with self._told_of_refusals(WEIGHTS):
+        await self._committer.reserve(len(payload))
+        with self._told_of_refusals(WEIGHTS, payload):
             request = parse(lots_pb2.RecordLotWeightsRequest, payload)
             refuse_bad_request(len(request.weights), self._records_max, "weights")
             _require_identity(request)
@@ -68,11 +73,14 @@ class LotHandlers:
         )
 
     @contextmanager
-    def _told_of_refusals(self, kind: str) -> Iterator[None]:
+    def _told_of_refusals(self, kind: str, payload: bytes) -> Iterator[None]:
         try:
+            require_size(payload, self._message_bytes_max)
             yield
-        except ServiceError as refusal:
-            self._observer.batch_answered(BatchAnswered(kind, refusal.reason.name))
+        except Exception as error:
+            self._committer.release(len(payload))
+            if isinstance(error, ServiceError):
+                self._observer.batch_answered(BatchAnswered(kind, error.reason.name))
             raise
 
     async def _submit(
@@ -93,7 +101,7 @@ class LotHandlers:
             content=request,
             answer=asyncio.get_running_loop().create_future(),
         )
-        await self._committer.submit(submission)
+        self._committer.submit(submission)
         return await submission.answer
 
 

@@ -11,6 +11,19 @@ ANONYMOUS: Final = "anonymous"
 """The principal of a caller that did not have to say who it is."""
 
 
+def require_size(payload: bytes, bytes_max: int) -> None:
+    """Raises ServiceError when a message is larger than the configured limit.
+
+    gRPC itself takes somewhat more, so that the answer can say what to do.
+    """
+    if len(payload) > bytes_max:
+        raise ServiceError(
+            Reason.MESSAGE_TOO_LARGE,
+            f"The message has {len(payload)} bytes; at most {bytes_max} are taken.",
+            metadata={"bytes_max": str(bytes_max)},
+        )
+
+
 def require_producer(producer: str) -> None:
     """Raises ServiceError when a producer id is missing or not of its form."""
     if not is_producer_id(producer):

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import grpc
 from cotton.inspection.v1 import ingest_pb2, lots_pb2, summary_pb2, trace_pb2
-from grpc_health.v1 import _async as async_health
+from google.protobuf.message import Message
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from cotton_server.api.status import abort
+from cotton_server.api.status import abort, internal_error
 from cotton_server.errors import Reason, ServiceError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from google.protobuf.message import Message
+    from collections.abc import Awaitable, Iterator
 
     from cotton_server.api.ingest import IngestHandlers
     from cotton_server.api.lots import LotHandlers
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 _LOG: Final = logging.getLogger(__name__)
 
 Context = grpc.aio.ServicerContext[Any, Any]
+StreamHandler = Callable[[AsyncIterator[bytes], Context], AsyncIterator[Message]]
+
+_FLUSH_S: Final = 0.25
+"""What answers that were just given have to reach their callers."""
 
 _INGEST: Final = ingest_pb2.DESCRIPTOR.services_by_name["IngestService"].full_name
 _LOTS: Final = lots_pb2.DESCRIPTOR.services_by_name["LotService"].full_name
@@ -52,16 +57,20 @@ class InspectionServer:
     ) -> None:
         """Builds the server; `start` binds it."""
         self._ingest = ingest
+        self._calls = _Calls()
+        unary = self._calls.unary
         self._server = grpc.aio.server(
             options=[
-                ("grpc.max_receive_message_length", message_bytes_max),
+                # Up to twice the limit a handler refuses with what to do; gRPC itself
+                # refuses what is larger still, with its own words.
+                ("grpc.max_receive_message_length", 2 * message_bytes_max),
                 ("grpc.max_send_message_length", -1),
                 ("grpc.so_reuseport", 0),
                 ("grpc.max_metadata_size", 16 << 10),
             ],
             maximum_concurrent_rpcs=concurrent_calls_max,
         )
-        self._health = async_health.HealthServicer()
+        self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]  # chosen at run time by its module
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         self._server.add_generic_rpc_handlers(
             (
@@ -69,26 +78,27 @@ class InspectionServer:
                     _INGEST,
                     {
                         "AppendReadings": grpc.stream_stream_rpc_method_handler(
-                            ingest.append_readings, response_serializer=_serialised
+                            self._calls.counted(ingest.append_readings),
+                            response_serializer=_serialised,
                         ),
-                        "SubmitReadings": _unary(ingest.submit_readings),
+                        "SubmitReadings": unary(ingest.submit_readings),
                     },
                 ),
                 grpc.method_handlers_generic_handler(
                     _LOTS,
                     {
-                        "RegisterLots": _unary(lots.register_lots),
-                        "RecordLotWeights": _unary(lots.record_lot_weights),
+                        "RegisterLots": unary(lots.register_lots),
+                        "RecordLotWeights": unary(lots.record_lot_weights),
                     },
                 ),
                 grpc.method_handlers_generic_handler(
                     _SUMMARY,
                     {
-                        "GetLotCertificate": _unary(summary.get_lot_certificate),
-                        "SummariseGrades": _unary(summary.summarise_grades),
+                        "GetLotCertificate": unary(summary.get_lot_certificate),
+                        "SummariseGrades": unary(summary.summarise_grades),
                     },
                 ),
-                grpc.method_handlers_generic_handler(_TRACE, {"GetBale": _unary(trace.get_bale)}),
+                grpc.method_handlers_generic_handler(_TRACE, {"GetBale": unary(trace.get_bale)}),
             )
         )
         if reflect:
@@ -108,8 +118,12 @@ class InspectionServer:
     async def drain(self, grace_s: float) -> None:
         """Says NOT_SERVING, answers what was received, ends the streams, stops."""
         await self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
+        self._calls.refuse()
         self._ingest.drain()
-        await self._server.stop(grace_s)
+        # Calls of ours are waited for; a watch of the health service would last for ever.
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._calls.none_open(), grace_s)
+        await self._server.stop(_FLUSH_S)
 
     async def stop(self) -> None:
         """Stops at once."""
@@ -126,19 +140,62 @@ def _serialised(message: Message) -> bytes:
     return message.SerializeToString()
 
 
-def _unary(
-    handler: Callable[[bytes, Context], Awaitable[Message]],
-) -> grpc.RpcMethodHandler[Any, Any]:
-    async def call(payload: bytes, context: Context) -> Message:
-        try:
-            return await handler(payload, context)
-        except ServiceError as error:
-            await abort(context, error)
-        except Exception as error:  # noqa: BLE001 - the last resort, logged in full
-            _LOG.exception("a call failed", extra={"handler": handler.__qualname__})
-            await abort(
-                context, ServiceError(Reason.INTERNAL, f"{type(error).__name__} in the server.")
-            )
-        raise AssertionError("abort raises")
+class _Calls:
+    """The calls that are open, and whether further ones are taken."""
 
-    return grpc.unary_unary_rpc_method_handler(call, response_serializer=_serialised)
+    def __init__(self) -> None:
+        self._open = 0
+        self._refusing = False
+        self._none_open = asyncio.Event()
+        self._none_open.set()
+
+    def refuse(self) -> None:
+        """Takes no further calls."""
+        self._refusing = True
+
+    async def none_open(self) -> None:
+        """Waits until every call has ended."""
+        await self._none_open.wait()
+
+    def unary(
+        self, handler: Callable[[bytes, Context], Awaitable[Message]]
+    ) -> grpc.RpcMethodHandler[Any, Any]:
+        """A unary call whose ServiceErrors become its status."""
+
+        async def call(payload: bytes, context: Context) -> Message:
+            with self._one():
+                try:
+                    self._refuse_if_draining()
+                    return await handler(payload, context)
+                except ServiceError as error:
+                    await abort(context, error)
+                except Exception as error:  # noqa: BLE001 - the last resort, logged in full
+                    _LOG.exception("a call failed", extra={"handler": handler.__qualname__})
+                    await abort(context, internal_error(error))
+
+        return grpc.unary_unary_rpc_method_handler(call, response_serializer=_serialised)
+
+    def counted(self, handler: StreamHandler) -> StreamHandler:
+        """A stream that counts as open until it has ended."""
+
+        async def call(requests: AsyncIterator[bytes], context: Context) -> AsyncIterator[Message]:
+            with self._one():
+                async for answer in handler(requests, context):
+                    yield answer
+
+        return call
+
+    @contextmanager
+    def _one(self) -> Iterator[None]:
+        self._open += 1
+        self._none_open.clear()
+        try:
+            yield
+        finally:
+            self._open -= 1
+            if self._open == 0:
+                self._none_open.set()
+
+    def _refuse_if_draining(self) -> None:
+        if self._refusing:
+            raise ServiceError(Reason.DRAINING, "The server takes no more calls.")

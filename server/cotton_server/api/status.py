@@ -17,9 +17,7 @@ RETRY_AFTER_S: Final = 1
 """How long a caller is asked to wait before it tries again what can succeed later."""
 
 _DETAILS_KEY: Final = "grpc-status-details-bin"
-_RETRIED: Final = frozenset(
-    {Reason.DRAINING, Reason.STORAGE_FAILED, Reason.STORAGE_FULL, Reason.TOO_MANY_REQUESTS}
-)
+_RETRIED: Final = frozenset({Reason.DRAINING, Reason.STORAGE_FAILED, Reason.STORAGE_FULL})
 
 
 def status_of(error: ServiceError) -> status_pb2.Status:
@@ -57,6 +55,11 @@ async def abort(context: grpc.aio.ServicerContext[Any, Any], error: ServiceError
         error.reason.code, status.message, ((_DETAILS_KEY, status.SerializeToString()),)
     )
     raise AssertionError("abort raises")
+
+
+def internal_error(error: BaseException) -> ServiceError:
+    """What a caller is told of an error that is ours; the log has the rest."""
+    return ServiceError(Reason.INTERNAL, f"{type(error).__name__} in the server.")
 
 
 def _packed(detail: Message) -> any_pb2.Any:

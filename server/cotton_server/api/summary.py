@@ -17,12 +17,12 @@ from cotton_server.api.figures import (
 )
 from cotton_server.domain.identifiers import crop_year_of_lot, is_lot_no
 from cotton_server.errors import Reason, ServiceError
-from cotton_server.grading.shares import ShareDecimalsError
+from cotton_server.grading.shares import SHARE_DECIMALS, ShareDecimalsError
+from cotton_server.grading.standard import unverified_parts
 from cotton_server.intake.decode import parse
 from cotton_server.summary.certificate import grade_lot
 from cotton_server.summary.dates import china_date
 from cotton_server.summary.errors import SummaryRequestError, TooManyRowsError
-from cotton_server.summary.standing import Standing, default_standard, weigh
 from cotton_server.summary.summarise import summarise
 
 if TYPE_CHECKING:
@@ -84,6 +84,7 @@ class SummaryHandlers:
                 "A lot number has 11 digits: gin 5, crop year 2, production line 1, serial 3.",
                 {"lot_no": "not 11 digits"},
             )
+        decimals = _share_decimals(request.share_decimals, CERTIFICATE_SHARE_DECIMALS)
         season = crop_year_of_lot(request.lot_no)
         revision, lot = self._lots.one_lot(request.lot_no, season, request.revision)
         if lot is None:
@@ -98,37 +99,26 @@ class SummaryHandlers:
             season=lot.season,
         )
         standing = self._lots.standing_of(lot)
-        standard = self._leading_standard(lot, standing)
-        decimals = request.share_decimals or CERTIFICATE_SHARE_DECIMALS
+        facts = standing.lots.row(0, named=True)
+        standard = self._standards.get(facts["standard"])
         if standard is not None:
             answer.standard = standard.id
+            answer.unverified.extend(unverified_parts([standard]))
             rollup = standing.rollups[standard.id]
-            try:
-                set_lot_grade(answer, grade_lot(rollup, standard, share_decimals=decimals))
-            except ShareDecimalsError as error:
-                raise _invalid("share_decimals", error) from error
-        answer.bales_under_other_standards = lot.bales - answer.figures.bales
+            set_lot_grade(answer, grade_lot(rollup, standard, share_decimals=decimals))
+        answer.bales = facts["bales"]
+        answer.bales_without_standard = facts["bales_without_standard"]
+        answer.bales_under_other_standards = (
+            answer.bales - answer.bales_without_standard - answer.figures.bales
+        )
         if lot.weight is not None:
-            figures = weigh(lot.weight, standard)
             answer.weight.CopyFrom(
                 certificate_weight_message(
-                    lot.weight, net=figures.net, conditioned=figures.conditioned
+                    lot.weight, net=facts["net"], conditioned=facts["conditioned"]
                 )
             )
         self._set_inspection(answer, lot)
         return answer
-
-    def _leading_standard(self, lot: LotAt, standing: Standing) -> Standard | None:
-        """The lot's own standard where it graded bales, else the one that graded most."""
-        own = default_standard(lot, self._standards)
-        if own is not None and not standing.rollups[own.id].is_empty():
-            return own
-        counts = {
-            name: int(rollup["bales"].sum())
-            for name, rollup in standing.rollups.items()
-            if not rollup.is_empty()
-        }
-        return self._standards[max(counts, key=counts.__getitem__)] if counts else own
 
     def _set_inspection(self, answer: summary_pb2.GetLotCertificateResponse, lot: LotAt) -> None:
         frame = self._registry.bales.frame(lot.runs)
@@ -143,6 +133,7 @@ class SummaryHandlers:
     def _summary(
         self, request: summary_pb2.SummariseGradesRequest
     ) -> summary_pb2.SummariseGradesResponse:
+        decimals = _share_decimals(request.share_decimals, SUMMARY_SHARE_DECIMALS)
         filters: dict[str, list[str]] = {}
         try:
             keys = [summary_key_name(key) for key in request.keys]
@@ -162,14 +153,23 @@ class SummaryHandlers:
                 self._standards,
                 keys=keys,
                 filters=filters,
-                share_decimals=request.share_decimals or SUMMARY_SHARE_DECIMALS,
+                share_decimals=decimals,
                 rows_max=self._rows_max,
             )
         except TooManyRowsError as error:
             raise ServiceError(Reason.TOO_MANY_ROWS, str(error)) from error
-        except (SummaryRequestError, ShareDecimalsError) as error:
-            raise _invalid("keys, filters or share_decimals", error) from error
+        except SummaryRequestError as error:
+            raise _invalid("keys or filters", error) from error
         return summary_message(summary, revision=revision)
+
+
+def _share_decimals(requested: int, default: int) -> int:
+    """The decimals of printed shares; refused here, whatever there is to print."""
+    decimals = requested or default
+    if decimals not in SHARE_DECIMALS:
+        error = ShareDecimalsError(decimals)
+        raise _invalid("share_decimals", error) from error
+    return decimals
 
 
 def _invalid(field: str, error: Exception) -> ServiceError:

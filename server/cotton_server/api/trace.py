@@ -83,7 +83,7 @@ class TraceHandlers:
         )
         named = answer.reading.standard
         standard = self._standards.get(named) if named else default_standard(lot, self._standards)
-        if standard is not None:
+        if standard is not None and standard.grades_usda_bales == key.is_usda:
             frame = bales.frame(np.asarray([[row, row + 1]], np.int32))
             grade = grade_bales(frame, standard).row(0, named=True)
             answer.grade.CopyFrom(bale_grade_message(grade, standard.id))

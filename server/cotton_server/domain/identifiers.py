@@ -25,6 +25,10 @@ _BALE_CODE: Final = re.compile(r"[0-9]{32}", re.ASCII)
 _USDA_ID: Final = re.compile(r"[0-9]{12}", re.ASCII)
 _LOT_NO: Final = re.compile(r"[0-9]{11}", re.ASCII)
 _PRODUCER_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}", re.ASCII)
+_STANDARD_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ./-]{0,31}", re.ASCII)
+_CONTROL: Final = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufffe\uffff\ud800-\udfff]"
+)
 _TOKEN: Final = re.compile(r"[\x21-\x7e]{1,64}", re.ASCII)
 
 
@@ -102,6 +106,20 @@ def dates_are_plausible(high: UInt64Array) -> npt.NDArray[np.bool_]:
     month = high // np.uint64(10**5) % np.uint64(100)
     day = high // np.uint64(10**3) % np.uint64(100)
     return (month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)  # noqa: PLR2004 - the calendar
+
+
+def is_plain_text(text: str) -> bool:
+    """Whether text has no control, separator or direction characters.
+
+    A fixed list: what Python calls printable changes with its version, and what was accepted
+    once must be accepted when the ledger is replayed.
+    """
+    return _CONTROL.search(text) is None
+
+
+def is_standard_id(text: str) -> bool:
+    """Whether text can be the id of a standard: 1 to 32 ASCII letters, digits and ` ./-`."""
+    return _STANDARD_ID.fullmatch(text) is not None
 
 
 def is_lot_no(text: str) -> bool:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import date
 
 MEASURE_NAMES: Final = (
@@ -41,6 +42,15 @@ class Tiering(StrEnum):
     """It does not."""
     UNKNOWN = "unknown"
     """It does, and the tiers are not public: tiers stay empty, nothing is guessed."""
+
+
+class Units(StrEnum):
+    """The units of the readings that a standard grades; nothing is ever converted."""
+
+    METRIC = "metric"
+    """Millimetres and cN/tex: bales with a 32-digit bar code."""
+    USDA = "usda"
+    """Inches and g/tex: bales with a USDA bale id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +183,8 @@ class Standard:
     in_force_to: date | None
     supersedes: str | None
     cotton_types: tuple[str, ...]
+    units: Units
+    """Only bales that were read in these units are graded."""
     first_season: int | None
     last_season: int | None
     seasons_provenance: Provenance
@@ -193,6 +205,11 @@ class Standard:
             and (self.first_season is None or self.first_season <= season)
             and (self.last_season is None or season <= self.last_season)
         )
+
+    @property
+    def grades_usda_bales(self) -> bool:
+        """Whether it grades bales with a USDA bale id; else those with a 32-digit bar code."""
+        return self.units is Units.USDA
 
     @property
     def unknown_tierings(self) -> tuple[str, ...]:
@@ -219,3 +236,8 @@ class Standard:
         return tuple(
             part for part, provenance in parts.items() if provenance.confidence is Confidence.LOW
         )
+
+
+def unverified_parts(standards: Iterable[Standard]) -> tuple[str, ...]:
+    """The unverified parts of standards, such as "GB1103.1-2023: weight.standard_trash"."""
+    return tuple(f"{each.id}: {part}" for each in standards for part in each.unverified)

@@ -22,6 +22,7 @@ from cotton_server.grading.standard import (
     Standard,
     Tier,
     Tiering,
+    Units,
 )
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ def parse_standard(text: str, file: str) -> Standard:
         in_force_to=root.optional("in_force_to", date),
         supersedes=root.optional("supersedes", str),
         cotton_types=_distinct(root, "cotton_types", root.texts("cotton_types")),
+        units=root.choice("units", Units),
         first_season=seasons.optional("first", int),
         last_season=seasons.optional("last", int),
         seasons_provenance=seasons.provenance(),
@@ -359,4 +361,4 @@ class _Table:
         return f"{self._place}.{key}" if self._place else key
 
 
-Choice = TypeVar("Choice", Confidence, Tiering)
+Choice = TypeVar("Choice", Confidence, Tiering, Units)

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import polars as pl
-
-from cotton_server.grading.rounding import IntOrExpr, half_even
+from cotton_server.grading.rounding import half_even
 
 if TYPE_CHECKING:
     from cotton_server.grading.standard import Standard
@@ -20,7 +18,7 @@ RESOLUTIONS: Final = (10, 100)
 """Resolutions to which a conditioned weight is stated: 0.1 kg and 1 kg."""
 
 NET_MAX: Final = 10_000_000_000
-"""Heaviest net weight, 100 000 t: up to here every intermediate fits 64 bits."""
+"""Heaviest net weight, 100 000 t: what is above it is a mistake."""
 
 _WHOLE: Final = 10_000
 
@@ -29,8 +27,8 @@ class WeightError(ValueError):
     """A conditioned weight was asked for values that no lot can have."""
 
 
-def net_weight(gross: IntOrExpr, tare: IntOrExpr) -> IntOrExpr:
-    """Net = gross - tare, exact; null where either is."""
+def net_weight(gross: int, tare: int) -> int:
+    """Net = gross - tare, exact, in hundredths of a kilogram."""
     return gross - tare
 
 
@@ -58,42 +56,7 @@ def conditioned_weight(
             f"Resolution {resolution} is neither of {RESOLUTIONS} hundredths of a kilogram; "
             "state the weight to 0.1 kg or 1 kg."
         )
-    return _conditioned(net, trash, regain, resolution, standard)
-
-
-def conditioned_weights(
-    *,
-    standard: Standard,
-    net: str = "net",
-    trash: str = "trash",
-    regain: str = "regain",
-    resolution: str = "resolution",
-) -> pl.Expr:
-    """The conditioned weights of many lots, Int64, from the integer columns so named.
-
-    Null where one of the four is null or is what `conditioned_weight` refuses.
-    """
-    columns = {name: pl.col(name).cast(pl.Int64) for name in (net, trash, regain, resolution)}
-    valid = (
-        columns[net].is_between(0, NET_MAX)
-        & columns[trash].is_between(0, _WHOLE, closed="left")
-        & columns[regain].is_between(0, _WHOLE, closed="left")
-        & columns[resolution].is_in(RESOLUTIONS)
-    )
-    weight = _conditioned(
-        columns[net], columns[trash], columns[regain], columns[resolution], standard
-    )
-    return pl.when(valid).then(weight)
-
-
-def _conditioned(
-    net: IntOrExpr,
-    trash: IntOrExpr,
-    regain: IntOrExpr,
-    resolution: IntOrExpr,
-    standard: Standard,
-) -> IntOrExpr:
-    """One fraction and one rounding: rounded factors would be off by kilograms."""
+    # One fraction and one rounding: rounded factors would be off by kilograms.
     numerator = net * (_WHOLE - trash) * (_WHOLE + standard.official_regain.value)
     denominator = (_WHOLE - standard.standard_trash.value) * (_WHOLE + regain) * resolution
     return half_even(numerator, denominator) * resolution

@@ -11,7 +11,13 @@ from cotton.inspection.v1 import common_pb2, readings_pb2
 from cotton_server.domain.fields import VALUE_FIELDS
 from cotton_server.domain.identifiers import USDA_HIGH, dates_are_plausible, gin_of_lot, gins_of
 from cotton_server.domain.identifiers import is_lot_no as lot_no_has_its_form
-from cotton_server.domain.readings import RAW_ABSENT, BoolArray, Int32Array, ReadingTable
+from cotton_server.domain.readings import (
+    RAW_ABSENT,
+    BoolArray,
+    Int32Array,
+    Int64Array,
+    ReadingTable,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,8 +77,11 @@ def check(table: ReadingTable, rules: RuleSet) -> Checked:
             else:
                 limits = family.ranges.get(field.name) or rules.codes[field.name]
                 _check_range(checked, field.number, column, limits, mask)
+    _check_times(checked, table, rules.inspected_at_s)
     _check_not_empty(checked, table)
     for finding in _identity_warnings(table, usda):
+        _warn(checked, finding)
+    for finding in _unknown_standards(table, rules):
         _warn(checked, finding)
     return checked
 
@@ -126,6 +135,20 @@ def _identity_warnings(table: ReadingTable, usda: BoolArray) -> Iterator[Finding
             yield Finding(row, common_pb2.FIELD_LOT_NO, readings_pb2.RULE_DISAGREES, None, None)
 
 
+def _unknown_standards(table: ReadingTable, rules: RuleSet) -> Iterator[Finding]:
+    """Readings that name a standard of which nobody has heard: a slip of the pen, most likely."""
+    column = table.texts["standard"]
+    unknown = [
+        place
+        for place, text in enumerate(column.dictionary)
+        if text and text not in rules.known_standards
+    ]
+    if not unknown:
+        return
+    for row in np.flatnonzero(np.isin(column.index, unknown)).tolist():
+        yield Finding(row, common_pb2.FIELD_STANDARD, readings_pb2.RULE_UNKNOWN_CODE, None, None)
+
+
 def _check_colour(
     checked: Checked,
     field: common_pb2.Field.ValueType,
@@ -153,10 +176,20 @@ def _check_range(
     # Two reductions settle the usual case, in which every value is there and likely.
     if limits.warn_below <= int(column.min()) and int(column.max()) <= limits.warn_above:
         return
-    outside = (column < limits.warn_below) | (column > limits.warn_above)
-    outside &= column != RAW_ABSENT
+    considered = column != RAW_ABSENT
     if mask is not None:
-        outside &= mask
+        considered &= mask
+    _check_limits(checked, field, column, limits, considered)
+
+
+def _check_limits(
+    checked: Checked,
+    field: common_pb2.Field.ValueType,
+    column: Int32Array | Int64Array,
+    limits: Range,
+    considered: BoolArray,
+) -> None:
+    outside = considered & ((column < limits.warn_below) | (column > limits.warn_above))
     for row in np.flatnonzero(outside).tolist():
         received = int(column[row])
         if received < limits.reject_below:
@@ -171,6 +204,13 @@ def _check_range(
         else:
             above = Finding(row, field, readings_pb2.RULE_ABOVE, received, limits.warn_above)
             _warn(checked, above)
+
+
+def _check_times(checked: Checked, table: ReadingTable, limits: Range) -> None:
+    """Rejects times that cannot be held; 0 is not known and never doubtful."""
+    column = table.inspected_at_s
+    known = column != 0
+    _check_limits(checked, common_pb2.FIELD_INSPECTED_AT, column, limits, known)
 
 
 def _check_not_empty(checked: Checked, table: ReadingTable) -> None:

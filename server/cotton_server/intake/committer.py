@@ -18,7 +18,7 @@ from cotton_server.intake.records import BatchAnswered, GroupCommitted
 from cotton_server.intake.room import Bounds, Room
 from cotton_server.intake.rules import CURRENT, rule_set
 from cotton_server.intake.verdict import AnyOutcome, apply, judge
-from cotton_server.ledger import LedgerFullError, NewEntry
+from cotton_server.ledger import LedgerFailedError, LedgerFullError, NewEntry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -95,17 +95,29 @@ class Committer:
         self._thread = threading.Thread(target=self._run, name="committer")
         self._thread.start()
 
-    async def submit(self, submission: Submission) -> None:
-        """Queues a submission, waiting while too many bytes are in flight.
+    async def reserve(self, size_bytes: int) -> None:
+        """Waits for room for a message, before it is decoded, and takes it.
 
-        The answer comes through `submission.answer`: Stored, or a ServiceError.
+        A submission gives the room back when it is answered; what does not become one is
+        given back with `release`.
         """
         while self._in_flight and (
-            self._in_flight_bytes + len(submission.payload) > self._bounds.queued_bytes_max
+            self._in_flight_bytes + size_bytes > self._bounds.queued_bytes_max
         ):
             self._room.clear()
             await self._room.wait()
-        self._count_in_flight(1, len(submission.payload))
+        self._count_in_flight(1, size_bytes)
+
+    def release(self, size_bytes: int) -> None:
+        """Gives back the room of a message that did not become a submission."""
+        self._count_in_flight(-1, -size_bytes)
+        self._room.set()
+
+    def submit(self, submission: Submission) -> None:
+        """Queues a submission for whose payload room was reserved.
+
+        The answer comes through `submission.answer`: Stored, or a ServiceError.
+        """
         with self._wake:
             if not self._closing:
                 self._queue.append(submission)
@@ -141,6 +153,7 @@ class Committer:
                 continue
             if isinstance(answer, ServiceError):
                 submission.answer.set_exception(answer)
+                submission.answer.exception()  # seen, also when nobody waits for it any more
             else:
                 submission.answer.set_result(answer)
         self._count_in_flight(-batches, -size_bytes)
@@ -189,8 +202,17 @@ class Committer:
         if deferred:
             with self._wake:
                 self._queue.extendleft(reversed(deferred))
-        if fresh:
+        if not fresh:
+            return
+        try:
             self._commit(fresh, begun)
+        except Exception as error:  # noqa: BLE001 - as in _run, but the others are answered
+            self._fail(error, fresh)
+            return
+        try:
+            self._ledger.checkpoint()
+        except LedgerFailedError as error:
+            self._fail(error, [])
 
     def _sift(
         self, group: list[Submission]
@@ -223,7 +245,9 @@ class Committer:
                 deferred.append(submission)
             elif repeated:
                 answers.append((submission, self._first_answer(submission)))
-            elif (full := room.take(submission.content)) is not None:
+            elif (
+                full := room.take(submission.content, new_producer=submission.sequence == 1)
+            ) is not None:
                 answers.append((submission, full))
             else:
                 fresh.append(submission)
@@ -350,7 +374,7 @@ def _record(
         existing=sum(outcome.existing for outcome in outcomes),
         conflicting=sum(outcome.conflicting for outcome in outcomes),
         rejected=sum(outcome.rejected for outcome in outcomes),
-        warned=sum(outcome.warned for outcome in readings),
+        warned=sum(outcome.warned for outcome in outcomes),
         unregistered=sum(outcome.unregistered for outcome in readings),
         decide_s=decide_s,
         commit_s=commit_s,

@@ -19,6 +19,8 @@ from cotton_server.domain.identifiers import (
     USDA_HIGH,
     UInt64Array,
     bale_key,
+    is_plain_text,
+    is_standard_id,
     usda_bale_key,
 )
 from cotton_server.domain.readings import RAW_ABSENT, Int32Array, ReadingTable, Texts
@@ -31,6 +33,9 @@ TEXT_CHARACTERS_MAX: Final = 64
 """Longest text of a reading; names of laboratories and instruments are codes, not prose."""
 
 MessageT = TypeVar("MessageT", bound=Message)
+
+BALE_CHARACTERS_MAX: Final = 40
+"""How much of a malformed bale identifier is kept for the answer."""
 
 _CODE_DIGITS: Final = 32
 _POWERS: Final = np.asarray([10**place for place in range(15, -1, -1)], np.uint64)
@@ -90,8 +95,9 @@ def refuse_unknown_fields(message: Message) -> None:
 def decode(batch: readings_pb2.ReadingBatch, limits: BatchLimits) -> ReadingTable:
     """The readings of a batch as a table.
 
-    Raises ServiceError when the batch as a whole cannot be read: no readings, too many, or
-    columns that do not fit together. A single bad bale never raises: it is decided later.
+    Raises ServiceError when the batch as a whole cannot be read: no readings, too many,
+    columns that do not fit together, or texts that are no codes. A bale with a bad identifier
+    or value never raises: it is decided later.
     """
     shape = batch.WhichOneof("readings")
     if shape is None:
@@ -217,7 +223,7 @@ def _text_column(name: str, column: readings_pb2.TextColumn, count: int) -> Text
             {f"{where}.dictionary": "a text stands in it twice"},
         )
     for text in dictionary:
-        _refuse_long_text(name, text)
+        _refuse_strange_text(name, text)
     if len(dictionary) == 1 and not column.index:
         return Texts(dictionary, np.zeros(count, np.int32))
     index = _sized(f"{name}.index", np.asarray(column.index, np.uint32), count)
@@ -231,13 +237,19 @@ def _text_column(name: str, column: readings_pb2.TextColumn, count: int) -> Text
     return Texts(dictionary, index.astype(np.int32))
 
 
-def _refuse_long_text(name: str, text: str) -> None:
-    if len(text) > TEXT_CHARACTERS_MAX or not text.isprintable():
+def _refuse_strange_text(name: str, text: str) -> None:
+    if name == "standard" and text and not is_standard_id(text):
         raise ServiceError(
             Reason.INVALID_FIELD,
-            f"A {name} has {len(text)} characters or unprintable ones; at most"
-            f" {TEXT_CHARACTERS_MAX} printable ones are taken.",
-            {name: f"not 1 to {TEXT_CHARACTERS_MAX} printable characters"},
+            f"A standard is named by a text that is no id of one ({len(text)} characters).",
+            {name: "not 1 to 32 ASCII letters, digits, blanks, dots, slashes or dashes"},
+        )
+    if len(text) > TEXT_CHARACTERS_MAX or not is_plain_text(text):
+        raise ServiceError(
+            Reason.INVALID_FIELD,
+            f"A {name} has {len(text)} characters or control characters; at most"
+            f" {TEXT_CHARACTERS_MAX} without those are taken.",
+            {name: f"not 1 to {TEXT_CHARACTERS_MAX} characters without control characters"},
         )
 
 
@@ -277,7 +289,7 @@ def _row_keys(
         else:
             key, text = bale_key(row.bale_code), row.bale_code
         if key is None:
-            malformed[place] = text[:TEXT_CHARACTERS_MAX]
+            malformed[place] = text[:BALE_CHARACTERS_MAX]
         else:
             high[place], low[place] = key.high, key.low
     return high, low, malformed
@@ -303,5 +315,5 @@ def _row_texts(name: str, rows: Sequence[readings_pb2.Reading]) -> Texts:
     codes: dict[str, int] = {}
     index = [codes.setdefault(text, len(codes)) for text in map(attrgetter(name), rows)]
     for text in codes:
-        _refuse_long_text(name, text)
+        _refuse_strange_text(name, text)
     return Texts(tuple(codes), np.asarray(index, np.int32))

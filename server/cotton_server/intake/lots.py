@@ -5,14 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
-from cotton.inspection.v1 import common_pb2, lots_pb2
+from cotton.inspection.v1 import common_pb2, lots_pb2, readings_pb2
 
 from cotton_server.domain.fields import in_units
-from cotton_server.domain.identifiers import crop_year_of_lot, gin_of_lot, is_lot_no
+from cotton_server.domain.identifiers import (
+    crop_year_of_lot,
+    gin_of_lot,
+    is_lot_no,
+    is_plain_text,
+)
 from cotton_server.errors import Reason, ServiceError
+from cotton_server.intake.check import WARNINGS_LISTED_MAX
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from cotton_server.intake.rules import RuleSet
     from cotton_server.registry.lots import LotEntry
@@ -43,6 +49,14 @@ class _Fault:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Warning:
+    field: str
+    rule: readings_pb2.Rule.ValueType
+    received: str
+    limit: str = ""
+
+
 def decide_lots(
     lots: Iterable[lots_pb2.Lot], registry: Registry, rules: RuleSet
 ) -> LotsDecision[lots_pb2.Lot]:
@@ -51,6 +65,7 @@ def decide_lots(
         map(_completed, lots),
         registry,
         lambda lot: _lot_fault(lot, rules),
+        lambda lot: list(_lot_warnings(lot, rules)),
         lambda entry: entry.registration,
     )
 
@@ -63,6 +78,7 @@ def decide_weights(
         weights,
         registry,
         lambda weight: _weight_fault(weight, rules),
+        lambda weight: list(_weight_warnings(weight, rules)),
         lambda entry: entry.weight,
     )
 
@@ -85,6 +101,7 @@ def _decide(
     records: Iterable[RecordT],
     registry: Registry,
     fault_of: Callable[[RecordT], _Fault | None],
+    warnings_of: Callable[[RecordT], Sequence[_Warning]],
     stored_of: Callable[[LotEntry], RecordT | None],
 ) -> LotsDecision[RecordT]:
     outcome = lots_pb2.LotsOutcome()
@@ -111,6 +128,7 @@ def _decide(
         if stored is None:
             outcome.created += 1
             created[record.lot_no] = record
+            _add_warnings(outcome, row, lot_no, warnings_of(record))
             continue
         differing = _first_difference(stored, record)
         if differing is None:
@@ -128,6 +146,22 @@ def _decide(
                 message="The lot is stored with another value; nothing was changed.",
             )
     return LotsDecision(outcome, list(created.values()))
+
+
+def _add_warnings(
+    outcome: lots_pb2.LotsOutcome, row: int, lot_no: str, warnings: Sequence[_Warning]
+) -> None:
+    """Counts a created record that has warnings, and lists them while there is room."""
+    outcome.warned += bool(warnings)
+    for warning in warnings[: WARNINGS_LISTED_MAX - len(outcome.warnings)]:
+        outcome.warnings.add(
+            row=row,
+            lot_no=lot_no,
+            field=_field(warning.field),
+            rule=warning.rule,
+            received=warning.received,
+            limit=warning.limit,
+        )
 
 
 def _completed(lot: lots_pb2.Lot) -> lots_pb2.Lot:
@@ -167,11 +201,13 @@ def _spelled(record: RecordT, name: str) -> str:
 
 def _text_fault(record: RecordT) -> _Fault | None:
     for descriptor, value in record.ListFields():
-        if isinstance(value, str) and (len(value) > TEXT_CHARACTERS_MAX or not value.isprintable()):
+        if isinstance(value, str) and (
+            len(value) > TEXT_CHARACTERS_MAX or not is_plain_text(value)
+        ):
             return _Fault(
                 descriptor.name,
                 value,
-                f"At most {TEXT_CHARACTERS_MAX} printable characters are taken.",
+                f"At most {TEXT_CHARACTERS_MAX} characters without control characters are taken.",
             )
         enum = descriptor.enum_type
         if enum is not None and value not in enum.values_by_number:
@@ -218,10 +254,8 @@ def _weight_fault(weight: lots_pb2.LotWeight, rules: RuleSet) -> _Fault | None:
     fault = _lot_no_fault(weight.lot_no) or _text_fault(weight)
     if fault is not None:
         return fault
-    for name in ("gross", "regain", "trash"):
-        if name != "gross" and not weight.HasField(cast("Any", name)):
-            continue
-        value, limits = getattr(weight, name), rules.lot_ranges[name]
+    for name, value in _ranged(weight):
+        limits = rules.lot_ranges[name]
         if not limits.reject_below <= value <= limits.reject_above:
             return _Fault(
                 name,
@@ -241,3 +275,29 @@ def _weight_fault(weight: lots_pb2.LotWeight, rules: RuleSet) -> _Fault | None:
         if getattr(weight, name) < 0:
             return _Fault(name, _spelled(weight, name), "A negative value is not taken.")
     return None
+
+
+def _ranged(weight: lots_pb2.LotWeight) -> Iterator[tuple[str, int]]:
+    """The values of a weight record that have ranges and are there."""
+    yield "gross", weight.gross
+    if weight.HasField("regain"):
+        yield "regain", weight.regain
+    if weight.HasField("trash"):
+        yield "trash", weight.trash
+
+
+def _lot_warnings(lot: lots_pb2.Lot, rules: RuleSet) -> Iterator[_Warning]:
+    if lot.standard and lot.standard not in rules.known_standards:
+        yield _Warning("standard", readings_pb2.RULE_UNKNOWN_CODE, lot.standard)
+
+
+def _weight_warnings(weight: lots_pb2.LotWeight, rules: RuleSet) -> Iterator[_Warning]:
+    for name, value in _ranged(weight):
+        limits = rules.lot_ranges[name]
+        if value < limits.warn_below:
+            rule, limit = readings_pb2.RULE_BELOW, limits.warn_below
+        elif value > limits.warn_above:
+            rule, limit = readings_pb2.RULE_ABOVE, limits.warn_above
+        else:
+            continue
+        yield _Warning(name, rule, in_units(value), in_units(limit))

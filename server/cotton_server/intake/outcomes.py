@@ -109,8 +109,8 @@ def _bale_outcome(
     if code == REJECTED:
         finding = checked.rejections[row]
         answer.field, answer.rule = finding.field, finding.rule
-        if finding.field == common_pb2.FIELD_BALE_CODE:
-            answer.received = table.bale_as_received(row)
+        if finding.field == common_pb2.FIELD_INSPECTED_AT:
+            answer.received, answer.limit = str(finding.received), str(finding.limit)
         elif finding.field == common_pb2.FIELD_LOT_NO:
             answer.received = table.texts["lot_no"].at(row)
         elif finding.received is not None:

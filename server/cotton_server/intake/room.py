@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from cotton_server.intake.content import Content
     from cotton_server.registry.registry import Registry
 
-TEXTS_MAX: Final = 1 << 16
-"""Distinct standards, laboratories and instruments, each; no country has as many."""
+CODES_MAX: Final = 1 << 16
+"""Distinct producers, standards, laboratories and instruments, each; no country has as many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +36,15 @@ class Room:
         """Takes the registry as it is before the group."""
         self._registry = registry
         self._bounds = bounds
+        self._producers = CODES_MAX - registry.producers
         self._bales = bounds.bales_max - registry.bales.count
         self._lots = bounds.lots_max - len(registry.lots)
-        self._texts = {name: TEXTS_MAX - len(book) for name, book in registry.texts.items()}
+        self._texts = {name: CODES_MAX - len(book) for name, book in registry.texts.items()}
 
-    def take(self, content: Content) -> ServiceError | None:
+    def take(self, content: Content, *, new_producer: bool) -> ServiceError | None:
         """Takes the room that a content may need, or gives the error that refuses it."""
+        if new_producer and self._producers == 0:
+            return ServiceError(Reason.TOO_MANY_CODES, f"There are {CODES_MAX} producers.")
         bales = len(content) if isinstance(content, ReadingTable) else 0
         lots = sum(self._is_new_lot(lot_no) for lot_no in _lot_nos(content))
         texts = self._new_texts(content) if isinstance(content, ReadingTable) else {}
@@ -51,7 +54,10 @@ class Room:
             return _full(f"{self._bounds.lots_max} lots")
         for name, count in texts.items():
             if count > self._texts[name]:
-                return _full(f"{TEXTS_MAX} different texts of the field {name}")
+                return ServiceError(
+                    Reason.TOO_MANY_CODES, f"There are {CODES_MAX} codes of the field {name}."
+                )
+        self._producers -= new_producer
         self._bales -= bales
         self._lots -= lots
         for name, count in texts.items():

@@ -44,7 +44,11 @@ _TYPES: Final[tuple[type | tuple[type, ...], ...]] = (
     *(int, str, bytes, bytes, bytes, bytes),
 )
 """What the columns hold; SQLite enforces it when it writes, not when it reads."""
-_READ_AT_ONCE: Final = 256
+_READ_ENTRIES_MAX: Final = 256
+_READ_BYTES: Final = 2 << 20
+"""How much is read at once: entries may be megabytes or a few bytes long."""
+_CHECKPOINT_PAGES: Final = 1000
+"""Pages of write-ahead log (16 MiB) after which it is folded into the file."""
 
 
 class Ledger:
@@ -65,6 +69,7 @@ class Ledger:
         self._path = directory / FILE_NAME
         self._failed = False
         self._sync_s = 0.0
+        self._log_pages = 0
         self._read_lock = threading.Lock()
         self._position, self._digest = 0, GENESIS
         try:
@@ -81,6 +86,10 @@ class Ledger:
             self._position, self._digest = self._head()
         except apsw.Error as error:
             raise LedgerDamagedError(self._first_unreadable(), f"SQLite says: {error}") from error
+        # In place of the automatic checkpoint, whose errors nobody would hear.
+        self._writer.set_wal_hook(self._note_log)
+        # What a failed sync left in the page cache alone would count as stored: write it out.
+        self._fold()
         _sync_directory(directory)
 
     @property
@@ -101,8 +110,12 @@ class Ledger:
     @property
     def size_bytes(self) -> int:
         """Size of the file and its write-ahead log."""
-        log = self._path.with_name(FILE_NAME + "-wal")
-        return sum(path.stat().st_size for path in (self._path, log) if path.exists())
+        return _size(self._path) + self.log_size_bytes
+
+    @property
+    def log_size_bytes(self) -> int:
+        """Size of the write-ahead log; it is used again after each checkpoint."""
+        return _size(self._path.with_name(FILE_NAME + "-wal"))
 
     def append(self, entries: Sequence[NewEntry]) -> int:
         """Stores entries in one commit; returns the position of the first of them.
@@ -145,6 +158,30 @@ class Ledger:
         self._position, self._digest = position, digest
         return first
 
+    def checkpoint(self) -> None:
+        """Folds the write-ahead log into the file when it has grown long.
+
+        SQLite would do this inside a commit and keep its errors to itself. Raises
+        LedgerFailedError when the file could not be written or synced; the entries are in the
+        log, but a disk that fails is not trusted with more.
+        """
+        if self._log_pages >= _CHECKPOINT_PAGES:
+            self._fold()
+
+    def _fold(self) -> None:
+        try:
+            self._writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        except (apsw.FullError, apsw.BusyError, apsw.LockedError):
+            return  # the log goes on growing and is folded at the next chance
+        except apsw.Error as error:
+            self._failed = True
+            raise LedgerFailedError(f"Writing {self._path} failed: {error}.") from error
+        self._log_pages = 0
+
+    def _note_log(self, _connection: apsw.Connection, _database: str, pages: int) -> int:
+        self._log_pages = pages
+        return apsw.SQLITE_OK
+
     def by_sequence(self, producer: str, sequence: int) -> Entry | None:
         """The entry that a producer stored under a sequence."""
         return self._one("producer = ? AND sequence = ?", (producer, sequence))
@@ -163,7 +200,25 @@ class Ledger:
         Raises LedgerDamagedError at the first that is not what was written.
         """
         position = 0
-        at_once = _READ_AT_ONCE
+        for row in self._rows():
+            entry = _entry(row)
+            position += 1
+            _verify(entry, position, previous)
+            previous = entry.digest
+            yield entry
+        if position != self._position:
+            raise LedgerDamagedError(
+                position + 1, f"{self._position} entries were counted, {position} were found"
+            )
+
+    def close(self) -> None:
+        """Folds the write-ahead log into the file and closes it."""
+        self._reader.close()
+        self._writer.close()
+
+    def _rows(self) -> Iterator[tuple[Any, ...]]:
+        """All rows in order, a few megabytes at a time; raises LedgerDamagedError."""
+        position, at_once, at_once_max = 0, 1, _READ_ENTRIES_MAX
         while True:
             try:
                 with self._read_lock:
@@ -174,26 +229,15 @@ class Ledger:
                     ).fetchall()
             except (apsw.Error, UnicodeDecodeError) as error:
                 if at_once > 1:  # one by one, to say exactly where
-                    at_once = 1
+                    at_once = at_once_max = 1
                     continue
                 raise LedgerDamagedError(position + 1, f"SQLite says: {error}") from error
             if not rows:
-                break
-            for row in rows:
-                entry = _entry(row)
-                position += 1
-                _verify(entry, position, previous)
-                previous = entry.digest
-                yield entry
-        if position != self._position:
-            raise LedgerDamagedError(
-                position + 1, f"{self._position} entries were counted, {position} were found"
-            )
-
-    def close(self) -> None:
-        """Folds the write-ahead log into the file and closes it."""
-        self._reader.close()
-        self._writer.close()
+                return
+            yield from rows
+            position += len(rows)
+            size = sum(len(row[-1]) for row in rows if isinstance(row[-1], bytes))
+            at_once = min(at_once_max, at_once * 2 if size < _READ_BYTES else at_once // 2 + 1)
 
     def _one(self, condition: str, bindings: tuple[Any, ...]) -> Entry | None:
         with self._read_lock:
@@ -278,6 +322,10 @@ def _require_own(connection: apsw.Connection, path: Path) -> bool:
             f" {LEDGER_FORMAT}. Start the version that wrote it, or a newer one."
         )
     return False
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
 def _sync_directory(directory: Path) -> None:

@@ -92,6 +92,13 @@ class Metrics:
             for kind in (LOTS, WEIGHTS)
             for outcome in _OUTCOMES
         }
+        records_warned = Counter(
+            "cotton_lot_records_warned",
+            "Lot registrations and lot weights created with a warning.",
+            ["kind"],
+            registry=registry,
+        )
+        self._records_warned = {kind: records_warned.labels(kind) for kind in (LOTS, WEIGHTS)}
         batches = Counter(
             "cotton_batches",
             "Batches and requests answered: stored, repeated, or refused with a reason.",
@@ -149,7 +156,7 @@ class Metrics:
         )
         self._revision_time = Gauge(
             "cotton_durable_revision_timestamp_seconds",
-            "When the last durable position was committed; 0 before the first in this process.",
+            "When the last durable position was committed; after a start, when it was received.",
             registry=registry,
         )
         self._replayed = Gauge(
@@ -184,9 +191,10 @@ class Metrics:
         """Notes whether the service takes calls."""
         self._serving.set(1 if serving else 0)
 
-    def recovered(self, revision: int) -> None:
-        """Notes the revision that start-up found."""
+    def recovered(self, revision: int, received_at_s: float) -> None:
+        """Notes the revision that start-up found, and when its entry was received."""
         self._revision.set(revision)
+        self._revision_time.set(received_at_s)
 
     def group_committed(self, record: GroupCommitted) -> None:
         """A group is durable and applied."""
@@ -205,6 +213,8 @@ class Metrics:
             self._received.inc(record.received)
             self._warned.inc(record.warned)
             self._unregistered.inc(record.unregistered)
+        else:
+            self._records_warned[record.kind].inc(record.warned)
         self._batches[record.kind, "stored"].inc(record.batches)
         self._bytes.inc(record.bytes)
         for latency in record.ack_latencies_s:

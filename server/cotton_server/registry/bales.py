@@ -119,4 +119,5 @@ def rows_of(runs: RunArray) -> RowArray:
     sizes = runs[:, 1] - runs[:, 0]
     before = np.cumsum(sizes) - sizes
     steps = np.arange(int(sizes.sum()), dtype=np.int32)
-    return (steps + np.repeat(runs[:, 0] - before, sizes)).astype(np.int32)
+    rows: RowArray = (steps + np.repeat(runs[:, 0] - before, sizes)).astype(np.int32)
+    return rows

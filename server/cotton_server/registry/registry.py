@@ -58,6 +58,11 @@ class Registry:
         self._changed: set[int] = set()
         self._next_sequence: dict[str, int] = {}
 
+    @property
+    def producers(self) -> int:
+        """Producers that have a sequence."""
+        return len(self._next_sequence)
+
     def next_sequence(self, producer: str) -> int:
         """The sequence that the next batch of a producer must carry; the first is 1."""
         return self._next_sequence.get(producer, 1)
@@ -94,7 +99,7 @@ class Registry:
                 references=references,
                 position=created.position,
                 batch_row=created.batch_row,
-                inspected_at_s=np.clip(table.inspected_at_s[rows], 0, 2**32 - 1).astype(np.uint32),
+                inspected_at_s=table.inspected_at_s[rows].astype(np.uint32),
             )
         )
         ends = [*(np.flatnonzero(np.diff(lots)) + 1).tolist(), len(lots)]

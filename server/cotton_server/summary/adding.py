@@ -8,18 +8,24 @@ import polars as pl
 
 from cotton_server.grading.rollup import additions, combine
 from cotton_server.summary.keys import STANDARD_KEY, key_column, lot_key
-from cotton_server.summary.leading import leading_standards
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _GROUP: Final = "group"
 _STANDARD: Final = key_column(STANDARD_KEY)
+_HAS_NUMBER: Final = pl.col("lot_no") != ""
+"""Imported bales that came without a lot are kept in an entry without number: it is no lot."""
 
 
 def bales_under(standard: str) -> str:
     """Name of the column with the bales that a standard graded."""
     return f"bales_under.{standard}"
+
+
+def lots_weighed_by(standard: str) -> str:
+    """Name of the column with the lots whose conditioned weight is by a standard."""
+    return f"lots_weighed_by.{standard}"
 
 
 def add_up(
@@ -33,15 +39,16 @@ def add_up(
 
     Takes what `summarise` takes. The answer has a String column per key (`key_column`) and,
     Int64 or UInt32, the figures of the roll-ups (`bales` are those graded), `bales_under` of
-    each standard, `bales_unregistered`, `bales_without_standard`, and the facts of the lots:
-    `lots`, `lots_unregistered`, `lots_weighed`, `lots_with_conditioned_weight`,
-    `declared_bales`, `bales_read`, `gross`, `tare`, `net`, `conditioned`.
+    each standard, `bales_unregistered`, `bales_without_lot`, `bales_without_standard`, and the
+    facts of the lots: `lots`, `lots_unregistered` (those with a lot number), `lots_weighed`,
+    `lots_with_conditioned_weight`, `lots_weighed_by` each standard, `declared_bales`,
+    `bales_read`, `gross`, `tare`, `net`, `conditioned`.
     """
     chosen, groups = _choose_lots(lots, keys, filters)
     wanted = filters.get(STANDARD_KEY)
     by = [_GROUP, _STANDARD] if STANDARD_KEY in keys else [_GROUP]
 
-    parts = [_facts(chosen, rollups, wanted, by)]
+    parts = [_facts(chosen, list(rollups), wanted, by)]
     if wanted is None or "" in wanted:
         parts.append(_without_standard(chosen, by))
     parts += (
@@ -80,26 +87,28 @@ def _choose_lots(
 
 def _facts(
     chosen: pl.DataFrame,
-    rollups: Mapping[str, pl.DataFrame],
+    standards: Sequence[str],
     wanted: Sequence[str] | None,
     by: Sequence[str],
 ) -> pl.DataFrame:
     """What lots are and weigh; each lot in one place only, also where standards are apart."""
-    lots = chosen.lazy()
-    if wanted is not None or _STANDARD in by:
-        leading = leading_standards(rollups).rename({"standard": _STANDARD})
-        lots = lots.join(leading.lazy(), on="lot", how="left").with_columns(
-            pl.col(_STANDARD).fill_null("")
-        )
+    lots = chosen.lazy().with_columns(pl.col("standard").alias(_STANDARD))
     if wanted is not None:
         lots = lots.filter(pl.col(_STANDARD).is_in(list(wanted)))
     return (
         lots.group_by(by)
         .agg(
-            pl.len().cast(pl.Int64).alias("lots"),
-            (~pl.col("registered")).sum().cast(pl.Int64).alias("lots_unregistered"),
+            _HAS_NUMBER.sum().cast(pl.Int64).alias("lots"),
+            (_HAS_NUMBER & ~pl.col("registered")).sum().cast(pl.Int64).alias("lots_unregistered"),
             pl.col("gross").count().cast(pl.Int64).alias("lots_weighed"),
             pl.col("conditioned").count().cast(pl.Int64).alias("lots_with_conditioned_weight"),
+            *(
+                (pl.col("conditioned").is_not_null() & (pl.col(_STANDARD) == standard))
+                .sum()
+                .cast(pl.Int64)
+                .alias(lots_weighed_by(standard))
+                for standard in standards
+            ),
             pl.col("declared_bales").sum(),
             pl.col("bales").sum().alias("bales_read"),
             pl.col("gross", "tare", "net", "conditioned").sum(),
@@ -110,7 +119,7 @@ def _facts(
 
 
 def _without_standard(chosen: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
-    """Bales for whose cotton no standard is loaded."""
+    """Bales that no standard grades."""
     bales = pl.col("bales_without_standard")
     return (
         chosen.lazy()
@@ -120,6 +129,7 @@ def _without_standard(chosen: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
         .agg(
             bales.sum(),
             bales.filter(~pl.col("registered")).sum().alias("bales_unregistered"),
+            bales.filter(~_HAS_NUMBER).sum().alias("bales_without_lot"),
         )
         .sort(by)
         .collect(engine="in-memory")
@@ -133,7 +143,7 @@ def _graded(
     # Only the narrow columns go through the join; the wide roll-up is added up where it lies,
     # lots that were not chosen under a null group.
     placed = rollup.select("lot").join(
-        chosen.select("lot", _GROUP, "registered"),
+        chosen.select("lot", _GROUP, "registered", _HAS_NUMBER.alias("has_number")),
         on="lot",
         how="left",
         maintain_order="left",
@@ -148,9 +158,13 @@ def _graded(
             .then(pl.col("bales"))
             .otherwise(0)
             .alias("bales_unregistered"),
+            pl.when(~placed["has_number"])
+            .then(pl.col("bales"))
+            .otherwise(0)
+            .alias("bales_without_lot"),
         )
         .group_by(_GROUP)
-        .agg(*additions(figures), pl.col("bales_unregistered").sum())
+        .agg(*additions(figures), pl.col("bales_unregistered", "bales_without_lot").sum())
         .filter(pl.col(_GROUP).is_not_null())
         .with_columns(
             pl.col("bales").alias(bales_under(standard)),

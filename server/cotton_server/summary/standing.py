@@ -12,6 +12,7 @@ from cotton.inspection.v1 import common_pb2
 from cotton_server.grading.rollup import figure_columns, roll_up
 from cotton_server.grading.standards import choose_standard
 from cotton_server.grading.weight import conditioned_weight, net_weight
+from cotton_server.summary.leading import leading_standards
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -45,12 +46,16 @@ LOT_SCHEMA: Final = {
     "declared_bales": pl.Int64(),
     "bales": pl.Int64(),
     "bales_without_standard": pl.Int64(),
+    "standard": pl.String(),
     "gross": pl.Int64(),
     "tare": pl.Int64(),
     "net": pl.Int64(),
     "conditioned": pl.Int64(),
 }
-"""Columns of the facts of lots: what a summary groups, filters and adds up beside grades."""
+"""Columns of the facts of lots: what a summary groups, filters and adds up beside grades.
+
+`standard` is the id of the lot's standard (`lot_standards`), "" when there is none.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +90,26 @@ def default_standard(lot: LotAt, standards: Mapping[str, Standard]) -> Standard 
     )
 
 
+def lot_standards(
+    lots: Sequence[LotAt],
+    rollups: Mapping[str, pl.DataFrame],
+    standards: Mapping[str, Standard],
+) -> dict[int, Standard | None]:
+    """The standard of each lot as a whole, by number: of its certificate and of its weight.
+
+    The one that graded most of its bales (`leading_standards`); where none graded any, the
+    lot's own by registration (`default_standard`); else None. `rollups` are by id of
+    `standards`, in the same order, and hold the lots' bales.
+    """
+    leading = dict(leading_standards(rollups).iter_rows())
+    return {
+        lot.number: standards[leading[lot.number]]
+        if lot.number in leading
+        else default_standard(lot, standards)
+        for lot in lots
+    }
+
+
 def weigh(weight: lots_pb2.LotWeight, standard: Standard | None) -> WeightFigures:
     """The weights that a record comes to under a standard.
 
@@ -109,26 +134,32 @@ def standing(
     standard_names: TextBook,
     standards: Mapping[str, Standard],
 ) -> Standing:
-    """The standing of lots in ascending order of number."""
+    """The standing of lots in ascending order of number.
+
+    A bale counts as without standard where its standard is not loaded, or grades readings of
+    other units: inches are never graded as millimetres.
+    """
     defaults = {lot.number: default_standard(lot, standards) for lot in lots}
     parts: dict[str, list[pl.DataFrame]] = {}
     without: dict[int, int] = {}
     for some in _portions(lots):
         frame = _with_standard(some, bales, standard_names, standards, defaults)
         for name, standard in standards.items():
-            own = frame.filter(pl.col("graded_by") == name)
-            if not own.is_empty():
-                parts.setdefault(name, []).append(roll_up(own, standard))
+            graded = frame.filter(pl.col("graded_by") == name)
+            if not graded.is_empty():
+                parts.setdefault(name, []).append(roll_up(graded, standard))
         ungraded = frame.filter(pl.col("graded_by") == "")
         counts = ungraded.group_by("lot").len().sort("lot")
         without |= dict(zip(counts["lot"].to_list(), counts["len"].to_list(), strict=True))
+    rollups = {
+        name: pl.concat(parts[name]) if name in parts else no_rollup(standard)
+        for name, standard in standards.items()
+    }
+    own = lot_standards(lots, rollups, standards)
     return Standing(
-        rollups={
-            name: pl.concat(parts[name]) if name in parts else no_rollup(standard)
-            for name, standard in standards.items()
-        },
+        rollups=rollups,
         lots=pl.DataFrame(
-            [_facts(lot, defaults[lot.number], without.get(lot.number, 0)) for lot in lots],
+            [_facts(lot, own[lot.number], without.get(lot.number, 0)) for lot in lots],
             schema=LOT_SCHEMA,
             orient="row",
         ),
@@ -184,10 +215,20 @@ def _with_standard(
         for number in joined["standard"].unique().to_list()
         if number
     }
-    return joined.with_columns(
+    meant = (
         pl.when(pl.col("standard") == 0)
         .then(pl.col("default"))
         .otherwise(pl.col("standard").replace_strict(named, default="", return_dtype=pl.String))
+    )
+    grades_usda = meant.replace_strict(
+        {name: standard.grades_usda_bales for name, standard in standards.items()},
+        default=None,
+        return_dtype=pl.Boolean,
+    )
+    return joined.with_columns(
+        pl.when(grades_usda == pl.col("is_usda"))
+        .then(meant)
+        .otherwise(pl.lit(""))
         .alias("graded_by")
     )
 
@@ -225,6 +266,7 @@ def _facts(lot: LotAt, standard: Standard | None, without_standard: int) -> tupl
         0 if registration is None else registration.declared_bales,
         lot.bales,
         without_standard,
+        _id(standard),
         None if weight is None else weight.gross,
         None if weight is None else weight.tare,
         None if figures is None else figures.net,

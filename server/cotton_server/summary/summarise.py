@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cotton_server.grading.rollup import combine
 from cotton_server.grading.shares import SHARE_DECIMALS, ShareDecimalsError, ShareRule
-from cotton_server.summary.adding import add_up, bales_under
+from cotton_server.grading.standard import unverified_parts
+from cotton_server.summary.adding import add_up, bales_under, lots_weighed_by
 from cotton_server.summary.errors import FiguresDisagreeError, TooManyRowsError
 from cotton_server.summary.figures import FigureReader, GradeFigures
 from cotton_server.summary.keys import STANDARD_KEY, check_request, key_column
@@ -30,12 +31,15 @@ class SummaryRow:
     keys: tuple[tuple[str, str], ...]
     """Key and value, in the order asked for; "" for lots that lack the key."""
     lots: int
+    """Lots with a lot number."""
     lots_unregistered: int
     lots_weighed: int
     declared_bales: int
     bales: int
     """All bales read, graded or not."""
     bales_unregistered: int
+    """Those of lots that are not registered, with those that came without a lot."""
+    bales_without_lot: int
     bales_without_standard: int
     gross: int
     tare: int
@@ -51,6 +55,8 @@ class GradeSummary:
 
     standards: tuple[str, ...]
     """Ids of the standards that graded the bales, oldest first."""
+    unverified: tuple[str, ...]
+    """Unverified parts of the standards that graded bales or conditioned weights."""
     weighting: str
     rows: tuple[SummaryRow, ...]
     total: SummaryRow
@@ -71,13 +77,14 @@ def summarise(
     `rollups` has a roll-up by `lot` per id of `standards`. `lots` has one row per lot ever
     seen: `lot` (Int32, joins the roll-ups), `lot_no` (String), `registered` (Boolean),
     `season` (Int32), the other keys (String, "" where lacking), `declared_bales`, `bales`
-    (all readings of the lot) and `bales_without_standard` (Int64), `gross`, `tare`, `net` and
-    `conditioned` (Int64, hundredths of a kilogram, null where not known).
+    (all readings of the lot) and `bales_without_standard` (Int64), `standard` (String: the
+    id of the lot's standard, "" without), `gross`, `tare`, `net` and `conditioned` (Int64,
+    hundredths of a kilogram, null where not known). The entry that keeps bales without a lot
+    has the lot_no ""; it is not counted as a lot.
 
     A lot whose bales were graded by several standards counts once, with what it declared and
-    weighs: where `standard` is a key or a filter, under the standard that graded most of its
-    bales (`leading_standards`), and under "" when none graded any. Its bales count under the
-    standard that graded them, and bales without a standard under "".
+    weighs: where `standard` is a key or a filter, under the lot's standard. Its bales count
+    under the standard that graded them, and bales without a standard under "".
 
     Without keys there is one row, the total. Values sort by code point. Shares are printed
     by largest remainder with 1 or 2 decimals.
@@ -107,6 +114,11 @@ def summarise(
     rows = tuple(reader.read(row, keys) for row in _rows(sums)) if keys else (total_row,)
     return GradeSummary(
         standards=reader.standards_of(total),
+        unverified=unverified_parts(
+            standards[name]
+            for name in oldest_first
+            if total.get(bales_under(name)) or total.get(lots_weighed_by(name))
+        ),
         weighting=WEIGHTING,
         rows=rows,
         total=total_row,
@@ -150,6 +162,7 @@ class _RowReader:
             declared_bales=row["declared_bales"],
             bales=(row.get("bales") or 0) + without_standard,
             bales_unregistered=row.get("bales_unregistered") or 0,
+            bales_without_lot=row.get("bales_without_lot") or 0,
             bales_without_standard=without_standard,
             gross=row["gross"],
             tare=row["tare"],

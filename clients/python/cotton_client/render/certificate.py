@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from cotton.inspection.v1 import summary_pb2
 from rich.console import Group
 from rich.panel import Panel
 from rich.table import Table
@@ -11,12 +12,11 @@ from rich.text import Text
 
 from cotton_client.render import names
 from cotton_client.render.parts import UNKNOWN, Bar, fields, heading, or_unknown
-from cotton_client.render.values import china_time, count, fixed, kilograms, share
+from cotton_client.render.values import china_time, count, counted, fixed, kilograms, share
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from cotton.inspection.v1 import summary_pb2
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
 _OUTSTANDING: Final = "bold yellow"
@@ -63,7 +63,7 @@ def _mark(answer: summary_pb2.GetLotCertificateResponse) -> Text:
     if answer.mark:
         return Text(answer.mark, style=_OFFICIAL)
     if not answer.figures.bales:
-        reason = "no bale of the lot has been graded 尚未检验"
+        reason = _why_ungraded(answer)
     elif not answer.main_colour:
         by_bales = sorted(answer.figures.colours, key=lambda each: -each.bales)
         shares = ", ".join(f"{each.name} {share(each.share)}" for each in by_bales)
@@ -73,6 +73,16 @@ def _mark(answer: summary_pb2.GetLotCertificateResponse) -> Text:
     else:
         reason = "main micronaire grade undefined 无主体马克隆值级"
     return Text(f"none: {reason}", style=_OUTSTANDING)
+
+
+def _why_ungraded(answer: summary_pb2.GetLotCertificateResponse) -> str:
+    """Why no bale has a grade."""
+    if not answer.bales:
+        return "no bale of the lot has been read 尚未检验"
+    read = f"{counted(answer.bales, 'bale')} read, none graded"
+    if answer.state == summary_pb2.LOT_STATE_UNREGISTERED:
+        return f"{read}: the lot is not registered 未登记"
+    return f"{read}: no standard that is loaded grades them 无适用标准"
 
 
 def _lot(answer: summary_pb2.GetLotCertificateResponse) -> Iterator[tuple[str, str]]:
@@ -101,7 +111,7 @@ def _lot(answer: summary_pb2.GetLotCertificateResponse) -> Iterator[tuple[str, s
 
 def _bales(answer: summary_pb2.GetLotCertificateResponse) -> str:
     """Bales read, and of how many declared."""
-    read = count(answer.figures.bales + answer.bales_under_other_standards)
+    read = count(answer.bales)
     declared = answer.lot.declared_bales
     return f"{read} read of {count(declared)} declared" if declared else f"{read} read"
 
@@ -140,17 +150,24 @@ def _weight(answer: summary_pb2.GetLotCertificateResponse, width: int) -> Iterat
     if weight.HasField("conditioned"):
         line = Text("Conditioned weight 公定重量  ", style="bold")
         line.append(f"{kilograms(weight.conditioned)} kg", style=_OFFICIAL)
-        bales = answer.figures.bales + answer.bales_under_other_standards
-        if bales:
-            line.append(
-                f"  ({kilograms(_per_bale(weight.conditioned, bales), 1)} kg a bale)", "dim"
-            )
+        if answer.bales:
+            per_bale = _per_bale(weight.conditioned, answer.bales)
+            line.append(f"  ({kilograms(per_bale, 1)} kg a bale)", "dim")
         yield line
     else:
         yield Text(
-            "No conditioned weight 无公定重量: regain and trash are not both known",
-            style=_OUTSTANDING,
+            f"No conditioned weight 无公定重量: {_why_not_conditioned(answer)}", style=_OUTSTANDING
         )
+
+
+def _why_not_conditioned(answer: summary_pb2.GetLotCertificateResponse) -> str:
+    """What the conditioned weight lacks."""
+    record = answer.weight.record
+    if not (record.HasField("regain") and record.HasField("trash")):
+        return "regain and trash are not both known"
+    if answer.state == summary_pb2.LOT_STATE_UNREGISTERED:
+        return "the lot is not registered"
+    return "no standard is loaded for this cotton"
 
 
 def _per_bale(hundredths: int, bales: int) -> int:
@@ -165,7 +182,8 @@ def _quality(answer: summary_pb2.GetLotCertificateResponse, width: int) -> Itera
     """Main grades, means, and every class with a bar."""
     figures = answer.figures
     if not figures.bales:
-        yield Text("not inspected yet 尚未检验质量", style=_OUTSTANDING)
+        why = _why_ungraded(answer) if answer.bales else "not inspected yet 尚未检验质量"
+        yield Text(why, style=_OUTSTANDING)
         return
     yield fields(_main(answer), width)
     yield Text()
@@ -262,11 +280,14 @@ def _notes(answer: summary_pb2.GetLotCertificateResponse) -> Iterator[Renderable
     """What the figures rest on, and what a reader must know of them."""
     notes = []
     if answer.bales_under_other_standards:
-        bales = count(answer.bales_under_other_standards)
-        notes.append(f"{bales} bales of this lot were graded by another standard and are left out.")
-    if not answer.standard and answer.figures.bales:
-        notes.append("No standard is loaded for this cotton: readings are stored, not graded.")
+        bales = counted(answer.bales_under_other_standards, "bale")
+        notes.append(f"{bales} of this lot graded by another standard: left out.")
+    if answer.bales_without_standard and answer.figures.bales:
+        bales = counted(answer.bales_without_standard, "bale")
+        notes.append(f"{bales} of this lot that no standard grades: stored, not graded.")
     if notes:
         yield Group(Text(), *[Text(note, style=_OUTSTANDING) for note in notes])
+    if unverified := names.unverified(answer.unverified):
+        yield Text(f"\n{unverified}", style="dim")
     rules = f" · rules 规则 {answer.grading_version}" if answer.grading_version else ""
     yield Text(f"\nRevision 版本 {answer.revision}{rules}", style="dim")

@@ -77,7 +77,10 @@ def certificate(answer: summary_pb2.GetLotCertificateResponse) -> Json:
         "first_inspected_on": answer.first_inspected_on or None,
         "last_inspected_on": answer.last_inspected_on or None,
         "laboratories": list(answer.laboratories),
+        "bales": answer.bales,
         "bales_under_other_standards": answer.bales_under_other_standards,
+        "bales_without_standard": answer.bales_without_standard,
+        "unverified": list(answer.unverified),
         "lot": lot(answer.lot),
         "weight": None if weight is None else certificate_weight(weight),
         "figures": figures(answer.figures),
@@ -180,6 +183,7 @@ def summary(answer: summary_pb2.SummariseGradesResponse) -> Json:
     return {
         "revision": answer.revision,
         "standards": list(answer.standards),
+        "unverified": list(answer.unverified),
         "weighting": answer.weighting,
         "grading_version": answer.grading_version or None,
         "rows": [summary_row(row) for row in answer.rows],
@@ -201,6 +205,7 @@ def summary_row(row: summary_pb2.SummaryRow) -> Json:
         "declared_bales": row.declared_bales,
         "bales": row.bales,
         "bales_unregistered": row.bales_unregistered,
+        "bales_without_lot": row.bales_without_lot,
         "bales_without_standard": row.bales_without_standard,
         "gross_kg": shortest(row.gross),
         "tare_kg": shortest(row.tare),
@@ -281,6 +286,7 @@ def lots_receipt(receipt: LotsReceipt) -> Json:
         "existing": receipt.existing,
         "conflicting": receipt.conflicting,
         "rejected": receipt.rejected,
+        "warned": receipt.warned,
         "results": [
             {
                 "record": each.row + 1,
@@ -292,6 +298,17 @@ def lots_receipt(receipt: LotsReceipt) -> Json:
                 "message": each.message or None,
             }
             for each in receipt.results
+        ],
+        "warnings": [
+            {
+                "record": each.row + 1,
+                "lot_no": each.lot_no,
+                "field": names.field(each.field),
+                "rule": names.rule(each.rule),
+                "received": each.received or None,
+                "limit": each.limit or None,
+            }
+            for each in receipt.warnings
         ],
     }
 

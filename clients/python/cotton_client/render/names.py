@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cotton.inspection.v1 import common_pb2, lots_pb2, readings_pb2, summary_pb2
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 COTTON_TYPES: Final[Mapping[int, str]] = {
     common_pb2.COTTON_TYPE_SAW_GINNED_UPLAND: "saw-ginned upland 锯齿细绒棉",
@@ -30,7 +30,7 @@ CHANNELS: Final[Mapping[int, str]] = {
 }
 
 LOT_STATES: Final[Mapping[int, str]] = {
-    summary_pb2.LOT_STATE_UNREGISTERED: "read, but not registered 未登记",
+    summary_pb2.LOT_STATE_UNREGISTERED: "not registered; read or weighed 未登记",
     summary_pb2.LOT_STATE_REGISTERED: "registered; neither read nor weighed 已登记",
     summary_pb2.LOT_STATE_WEIGHED: "weighed, not read 已检重量",
     summary_pb2.LOT_STATE_READ: "read, not weighed 已检质量",
@@ -54,6 +54,25 @@ SUMMARY_KEYS: Final[Mapping[int, str]] = {
     summary_pb2.SUMMARY_KEY_STANDARD: "Standard 标准",
 }
 
+_PARTS: Final[Mapping[str, str]] = {
+    "standard": "the edition itself",
+    "seasons": "the seasons it holds for",
+    "measures.length": "tiers of length",
+    "measures.micronaire": "tiers of micronaire",
+    "measures.strength": "tiers of strength",
+    "measures.uniformity": "tiers of uniformity",
+    "measures.rd": "rounding of Rd",
+    "measures.plus_b": "rounding of +b",
+    "measures.short_fibre": "tiers of short fibre",
+    "colour": "colour grades",
+    "colour.neighbours": "neighbours of colour grades",
+    "colour.main": "share of the main colour grade",
+    "preparation": "classes of preparation",
+    "weight.standard_trash": "standard trash content 标准含杂率",
+    "weight.official_regain": "official regain 公定回潮率",
+    "rounding": "rule of rounding",
+}
+
 
 WORD_KEYS: Final = frozenset(
     {
@@ -63,6 +82,19 @@ WORD_KEYS: Final = frozenset(
     }
 )
 """Keys whose values are words of the contract: capitals on the wire, lower case for users."""
+
+
+def unverified(parts: Iterable[str]) -> str:
+    """Unverified parts of standards in words; "" when there are none.
+
+    A part is such as "GB1103.1-2023: weight.standard_trash"; one that this client does not
+    know stands as it is.
+    """
+    named = []
+    for each in parts:
+        standard, _, part = each.rpartition(": ")
+        named.append(f"{_PARTS.get(part, part)} of {standard}" if standard else part)
+    return f"Not verified against the standard's text 未核实: {', '.join(named)}" if named else ""
 
 
 def key_value(key: int, value: str) -> str | None:

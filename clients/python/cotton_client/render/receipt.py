@@ -86,7 +86,23 @@ def lots(name: str, noun: str, receipt: LotsReceipt) -> Iterator[RenderableType]
     ]
     if listed:
         yield _issues(listed[:ISSUES_SHOWN], receipt.conflicting + receipt.rejected)
+    yield from _warnings(noun, receipt)
     yield Text(f"  revision {receipt.revision}", style="dim")
+
+
+def _warnings(noun: str, receipt: LotsReceipt) -> Iterator[Text]:
+    """Records that were stored though something in them is unlikely."""
+    if not receipt.warned:
+        return
+    yield Text(
+        f"  {counted(receipt.warned, noun)} accepted with a warning: check what was sent",
+        style="yellow",
+    )
+    for each in receipt.warnings[:ISSUES_SHOWN]:
+        why = _why(names.field(each.field), names.rule(each.rule), each.received, "", each.limit)
+        yield Text(f"    {each.lot_no} {why}", style="yellow")
+    if (more := len(receipt.warnings) - ISSUES_SHOWN) > 0:
+        yield Text(f"    … and {count(more)} more", style="yellow")
 
 
 def _counts(name: str, noun: str, totals: UploadTotals | LotsReceipt) -> Text:

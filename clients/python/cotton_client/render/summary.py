@@ -161,18 +161,22 @@ def _notes(answer: summary_pb2.SummariseGradesResponse) -> Iterator[RenderableTy
     if total.lots_with_conditioned_weight < total.lots:
         missing = count(total.lots - total.lots_with_conditioned_weight)
         notes.append(f"{missing} of {count(total.lots)} lots have no conditioned weight yet.")
-    if total.bales_unregistered:
+    if total.lots_unregistered:
+        bales = counted(total.bales_unregistered - total.bales_without_lot, "bale")
+        notes.append(f"{bales} of {counted(total.lots_unregistered, 'lot')} not registered so far.")
+    if total.bales_without_lot:
         notes.append(
-            f"{counted(total.bales_unregistered, 'bale')} of"
-            f" {counted(total.lots_unregistered, 'lot')} not registered so far."
+            f"{counted(total.bales_without_lot, 'bale')} of imported cotton without a lot."
         )
     if total.bales_without_standard:
         notes.append(
-            f"{counted(total.bales_without_standard, 'bale')} of cotton for which no standard"
-            " is loaded: counted, not graded."
+            f"{counted(total.bales_without_standard, 'bale')} that no standard grades:"
+            " counted, not graded."
         )
     if notes:
         yield Text("\n" + "\n".join(notes), style="yellow")
+    if unverified := names.unverified(answer.unverified):
+        yield Text(f"\n{unverified}", style="dim")
     standards = ", ".join(answer.standards) or UNKNOWN
     yield Text(
         f"\nMeans are weighted by {answer.weighting or 'bales'} · standard {standards}"

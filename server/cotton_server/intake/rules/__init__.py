@@ -50,12 +50,18 @@ class FamilyRules:
 
 @dataclass(frozen=True, slots=True)
 class RuleSet:
-    """One version of what intake accepts."""
+    """One version of what intake accepts.
+
+    `known_standards` are the ids that may be named without a warning; `lot_ranges` by field of
+    a weight record, in hundredths; `resolutions` in hundredths of a kilogram.
+    """
 
     id: str
+    known_standards: frozenset[str]
     gb: FamilyRules
     usda: FamilyRules
     codes: Mapping[str, Range]
+    inspected_at_s: Range
     lot_ranges: Mapping[str, Range]
     declared_bales_max: int
     resolutions: frozenset[int]
@@ -75,12 +81,14 @@ def rule_set(name: str) -> RuleSet:
     scale = {field.name: 100 if field.name in hundredths else 1 for field in VALUE_FIELDS}
     return RuleSet(
         id=data["id"],
+        known_standards=frozenset(data["known_standards"]),
         gb=_family(data["gb"], scale),
         usda=_family(data["usda"], scale),
         codes={
             field: Range(row["first"], row["last"], row["first"], row["last"])
             for field, row in data["codes"].items()
         },
+        inspected_at_s=Range(*data["inspected_at_s"]["reject"], *data["inspected_at_s"]["warn"]),
         lot_ranges={field: _range(row, 100) for field, row in data["lot"]["ranges"].items()},
         declared_bales_max=data["lot"]["declared_bales_max"],
         resolutions=frozenset(_scaled(text, 100) for text in data["lot"]["resolutions_kg"]),

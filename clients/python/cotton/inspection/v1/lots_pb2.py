@@ -23,33 +23,36 @@ _sym_db = _symbol_database.Default()
 
 
 from cotton.inspection.v1 import common_pb2 as cotton_dot_inspection_dot_v1_dot_common__pb2
+from cotton.inspection.v1 import readings_pb2 as cotton_dot_inspection_dot_v1_dot_readings__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x63otton/inspection/v1/lots.proto\x12\x14\x63otton.inspection.v1\x1a!cotton/inspection/v1/common.proto\"\xcb\x03\n\x03Lot\x12\x0e\n\x06lot_no\x18\x01 \x01(\t\x12\x10\n\x08gin_code\x18\x02 \x01(\t\x12\x10\n\x08gin_name\x18\x03 \x01(\t\x12\x11\n\twarehouse\x18\x04 \x01(\t\x12\x0e\n\x06region\x18\x05 \x01(\t\x12\x10\n\x08\x64ivision\x18\x06 \x01(\t\x12\x10\n\x08regiment\x18\x07 \x01(\t\x12\x0e\n\x06\x63ounty\x18\x08 \x01(\t\x12\x35\n\x0b\x63otton_type\x18\t \x01(\x0e\x32 .cotton.inspection.v1.CottonType\x12\x37\n\x0cpicking_mode\x18\n \x01(\x0e\x32!.cotton.inspection.v1.PickingMode\x12.\n\x07\x63hannel\x18\x0b \x01(\x0e\x32\x1d.cotton.inspection.v1.Channel\x12\x19\n\x11traceability_unit\x18\x0c \x01(\t\x12\x0e\n\x06origin\x18\r \x01(\t\x12\x0e\n\x06\x61gency\x18\x0e \x01(\t\x12\x16\n\x0e\x64\x65\x63lared_bales\x18\x0f \x01(\r\x12\x14\n\x0cgate_in_at_s\x18\x10 \x01(\x03\x12\x10\n\x08standard\x18\x11 \x01(\t\x12\x1e\n\x16quality_certificate_no\x18\x12 \x01(\t\"\x89\x02\n\tLotWeight\x12\x0e\n\x06lot_no\x18\x01 \x01(\t\x12\r\n\x05gross\x18\x02 \x01(\x03\x12\x0c\n\x04tare\x18\x03 \x01(\x03\x12\x13\n\x06regain\x18\x04 \x01(\x05H\x00\x88\x01\x01\x12\x12\n\x05trash\x18\x05 \x01(\x05H\x01\x88\x01\x01\x12\x12\n\nresolution\x18\x06 \x01(\x05\x12\x13\n\x0btruck_gross\x18\x07 \x01(\x03\x12\x12\n\ntruck_tare\x18\x08 \x01(\x03\x12\r\n\x05scale\x18\t \x01(\t\x12\x10\n\x08operator\x18\n \x01(\t\x12\x14\n\x0cweighed_at_s\x18\x0b \x01(\x03\x12\x1d\n\x15weight_certificate_no\x18\x0c \x01(\tB\t\n\x07_regainB\x08\n\x06_trash\"\xba\x01\n\tLotResult\x12\x0b\n\x03row\x18\x01 \x01(\r\x12\x0e\n\x06lot_no\x18\x02 \x01(\t\x12\x31\n\x07outcome\x18\x03 \x01(\x0e\x32 .cotton.inspection.v1.LotOutcome\x12*\n\x05\x66ield\x18\x04 \x01(\x0e\x32\x1b.cotton.inspection.v1.Field\x12\x10\n\x08received\x18\x05 \x01(\t\x12\x0e\n\x06stored\x18\x06 \x01(\t\x12\x0f\n\x07message\x18\x07 \x01(\t\"\x9b\x01\n\x0bLotsOutcome\x12\x10\n\x08received\x18\x01 \x01(\r\x12\x0f\n\x07\x63reated\x18\x02 \x01(\r\x12\x10\n\x08\x65xisting\x18\x03 \x01(\r\x12\x13\n\x0b\x63onflicting\x18\x04 \x01(\r\x12\x10\n\x08rejected\x18\x05 \x01(\r\x12\x30\n\x07results\x18\x06 \x03(\x0b\x32\x1f.cotton.inspection.v1.LotResult\"g\n\x13RegisterLotsRequest\x12\x13\n\x0bproducer_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\'\n\x04lots\x18\x03 \x03(\x0b\x32\x19.cotton.inspection.v1.Lot\"v\n\x14RegisterLotsResponse\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12\x18\n\x10repeated_request\x18\x02 \x01(\x08\x12\x32\n\x07outcome\x18\x03 \x01(\x0b\x32!.cotton.inspection.v1.LotsOutcome\"t\n\x17RecordLotWeightsRequest\x12\x13\n\x0bproducer_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x30\n\x07weights\x18\x03 \x03(\x0b\x32\x1f.cotton.inspection.v1.LotWeight\"z\n\x18RecordLotWeightsResponse\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12\x18\n\x10repeated_request\x18\x02 \x01(\x08\x12\x32\n\x07outcome\x18\x03 \x01(\x0b\x32!.cotton.inspection.v1.LotsOutcome*\x9b\x01\n\nLotOutcome\x12\x1b\n\x17LOT_OUTCOME_UNSPECIFIED\x10\x00\x12\x17\n\x13LOT_OUTCOME_CREATED\x10\x01\x12\x16\n\x12LOT_OUTCOME_EXISTS\x10\x02\x12%\n!LOT_OUTCOME_EXISTS_WITH_DIFFERENT\x10\x03\x12\x18\n\x14LOT_OUTCOME_REJECTED\x10\x04\x32\xe6\x01\n\nLotService\x12\x65\n\x0cRegisterLots\x12).cotton.inspection.v1.RegisterLotsRequest\x1a*.cotton.inspection.v1.RegisterLotsResponse\x12q\n\x10RecordLotWeights\x12-.cotton.inspection.v1.RecordLotWeightsRequest\x1a..cotton.inspection.v1.RecordLotWeightsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x63otton/inspection/v1/lots.proto\x12\x14\x63otton.inspection.v1\x1a!cotton/inspection/v1/common.proto\x1a#cotton/inspection/v1/readings.proto\"\xcb\x03\n\x03Lot\x12\x0e\n\x06lot_no\x18\x01 \x01(\t\x12\x10\n\x08gin_code\x18\x02 \x01(\t\x12\x10\n\x08gin_name\x18\x03 \x01(\t\x12\x11\n\twarehouse\x18\x04 \x01(\t\x12\x0e\n\x06region\x18\x05 \x01(\t\x12\x10\n\x08\x64ivision\x18\x06 \x01(\t\x12\x10\n\x08regiment\x18\x07 \x01(\t\x12\x0e\n\x06\x63ounty\x18\x08 \x01(\t\x12\x35\n\x0b\x63otton_type\x18\t \x01(\x0e\x32 .cotton.inspection.v1.CottonType\x12\x37\n\x0cpicking_mode\x18\n \x01(\x0e\x32!.cotton.inspection.v1.PickingMode\x12.\n\x07\x63hannel\x18\x0b \x01(\x0e\x32\x1d.cotton.inspection.v1.Channel\x12\x19\n\x11traceability_unit\x18\x0c \x01(\t\x12\x0e\n\x06origin\x18\r \x01(\t\x12\x0e\n\x06\x61gency\x18\x0e \x01(\t\x12\x16\n\x0e\x64\x65\x63lared_bales\x18\x0f \x01(\r\x12\x14\n\x0cgate_in_at_s\x18\x10 \x01(\x03\x12\x10\n\x08standard\x18\x11 \x01(\t\x12\x1e\n\x16quality_certificate_no\x18\x12 \x01(\t\"\x89\x02\n\tLotWeight\x12\x0e\n\x06lot_no\x18\x01 \x01(\t\x12\r\n\x05gross\x18\x02 \x01(\x03\x12\x0c\n\x04tare\x18\x03 \x01(\x03\x12\x13\n\x06regain\x18\x04 \x01(\x05H\x00\x88\x01\x01\x12\x12\n\x05trash\x18\x05 \x01(\x05H\x01\x88\x01\x01\x12\x12\n\nresolution\x18\x06 \x01(\x05\x12\x13\n\x0btruck_gross\x18\x07 \x01(\x03\x12\x12\n\ntruck_tare\x18\x08 \x01(\x03\x12\r\n\x05scale\x18\t \x01(\t\x12\x10\n\x08operator\x18\n \x01(\t\x12\x14\n\x0cweighed_at_s\x18\x0b \x01(\x03\x12\x1d\n\x15weight_certificate_no\x18\x0c \x01(\tB\t\n\x07_regainB\x08\n\x06_trash\"\xba\x01\n\tLotResult\x12\x0b\n\x03row\x18\x01 \x01(\r\x12\x0e\n\x06lot_no\x18\x02 \x01(\t\x12\x31\n\x07outcome\x18\x03 \x01(\x0e\x32 .cotton.inspection.v1.LotOutcome\x12*\n\x05\x66ield\x18\x04 \x01(\x0e\x32\x1b.cotton.inspection.v1.Field\x12\x10\n\x08received\x18\x05 \x01(\t\x12\x0e\n\x06stored\x18\x06 \x01(\t\x12\x0f\n\x07message\x18\x07 \x01(\t\"\xa0\x01\n\nLotWarning\x12\x0b\n\x03row\x18\x01 \x01(\r\x12\x0e\n\x06lot_no\x18\x02 \x01(\t\x12*\n\x05\x66ield\x18\x03 \x01(\x0e\x32\x1b.cotton.inspection.v1.Field\x12(\n\x04rule\x18\x04 \x01(\x0e\x32\x1a.cotton.inspection.v1.Rule\x12\x10\n\x08received\x18\x05 \x01(\t\x12\r\n\x05limit\x18\x06 \x01(\t\"\xdf\x01\n\x0bLotsOutcome\x12\x10\n\x08received\x18\x01 \x01(\r\x12\x0f\n\x07\x63reated\x18\x02 \x01(\r\x12\x10\n\x08\x65xisting\x18\x03 \x01(\r\x12\x13\n\x0b\x63onflicting\x18\x04 \x01(\r\x12\x10\n\x08rejected\x18\x05 \x01(\r\x12\x30\n\x07results\x18\x06 \x03(\x0b\x32\x1f.cotton.inspection.v1.LotResult\x12\x0e\n\x06warned\x18\x07 \x01(\r\x12\x32\n\x08warnings\x18\x08 \x03(\x0b\x32 .cotton.inspection.v1.LotWarning\"g\n\x13RegisterLotsRequest\x12\x13\n\x0bproducer_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\'\n\x04lots\x18\x03 \x03(\x0b\x32\x19.cotton.inspection.v1.Lot\"v\n\x14RegisterLotsResponse\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12\x18\n\x10repeated_request\x18\x02 \x01(\x08\x12\x32\n\x07outcome\x18\x03 \x01(\x0b\x32!.cotton.inspection.v1.LotsOutcome\"t\n\x17RecordLotWeightsRequest\x12\x13\n\x0bproducer_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x30\n\x07weights\x18\x03 \x03(\x0b\x32\x1f.cotton.inspection.v1.LotWeight\"z\n\x18RecordLotWeightsResponse\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12\x18\n\x10repeated_request\x18\x02 \x01(\x08\x12\x32\n\x07outcome\x18\x03 \x01(\x0b\x32!.cotton.inspection.v1.LotsOutcome*\x9b\x01\n\nLotOutcome\x12\x1b\n\x17LOT_OUTCOME_UNSPECIFIED\x10\x00\x12\x17\n\x13LOT_OUTCOME_CREATED\x10\x01\x12\x16\n\x12LOT_OUTCOME_EXISTS\x10\x02\x12%\n!LOT_OUTCOME_EXISTS_WITH_DIFFERENT\x10\x03\x12\x18\n\x14LOT_OUTCOME_REJECTED\x10\x04\x32\xe6\x01\n\nLotService\x12\x65\n\x0cRegisterLots\x12).cotton.inspection.v1.RegisterLotsRequest\x1a*.cotton.inspection.v1.RegisterLotsResponse\x12q\n\x10RecordLotWeights\x12-.cotton.inspection.v1.RecordLotWeightsRequest\x1a..cotton.inspection.v1.RecordLotWeightsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'cotton.inspection.v1.lots_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_LOTOUTCOME']._serialized_start=1637
-  _globals['_LOTOUTCOME']._serialized_end=1792
-  _globals['_LOT']._serialized_start=93
-  _globals['_LOT']._serialized_end=552
-  _globals['_LOTWEIGHT']._serialized_start=555
-  _globals['_LOTWEIGHT']._serialized_end=820
-  _globals['_LOTRESULT']._serialized_start=823
-  _globals['_LOTRESULT']._serialized_end=1009
-  _globals['_LOTSOUTCOME']._serialized_start=1012
-  _globals['_LOTSOUTCOME']._serialized_end=1167
-  _globals['_REGISTERLOTSREQUEST']._serialized_start=1169
-  _globals['_REGISTERLOTSREQUEST']._serialized_end=1272
-  _globals['_REGISTERLOTSRESPONSE']._serialized_start=1274
-  _globals['_REGISTERLOTSRESPONSE']._serialized_end=1392
-  _globals['_RECORDLOTWEIGHTSREQUEST']._serialized_start=1394
-  _globals['_RECORDLOTWEIGHTSREQUEST']._serialized_end=1510
-  _globals['_RECORDLOTWEIGHTSRESPONSE']._serialized_start=1512
-  _globals['_RECORDLOTWEIGHTSRESPONSE']._serialized_end=1634
-  _globals['_LOTSERVICE']._serialized_start=1795
-  _globals['_LOTSERVICE']._serialized_end=2025
+  _globals['_LOTOUTCOME']._serialized_start=1905
+  _globals['_LOTOUTCOME']._serialized_end=2060
+  _globals['_LOT']._serialized_start=130
+  _globals['_LOT']._serialized_end=589
+  _globals['_LOTWEIGHT']._serialized_start=592
+  _globals['_LOTWEIGHT']._serialized_end=857
+  _globals['_LOTRESULT']._serialized_start=860
+  _globals['_LOTRESULT']._serialized_end=1046
+  _globals['_LOTWARNING']._serialized_start=1049
+  _globals['_LOTWARNING']._serialized_end=1209
+  _globals['_LOTSOUTCOME']._serialized_start=1212
+  _globals['_LOTSOUTCOME']._serialized_end=1435
+  _globals['_REGISTERLOTSREQUEST']._serialized_start=1437
+  _globals['_REGISTERLOTSREQUEST']._serialized_end=1540
+  _globals['_REGISTERLOTSRESPONSE']._serialized_start=1542
+  _globals['_REGISTERLOTSRESPONSE']._serialized_end=1660
+  _globals['_RECORDLOTWEIGHTSREQUEST']._serialized_start=1662
+  _globals['_RECORDLOTWEIGHTSREQUEST']._serialized_end=1778
+  _globals['_RECORDLOTWEIGHTSRESPONSE']._serialized_start=1780
+  _globals['_RECORDLOTWEIGHTSRESPONSE']._serialized_end=1902
+  _globals['_LOTSERVICE']._serialized_start=2063
+  _globals['_LOTSERVICE']._serialized_end=2293
 # @@protoc_insertion_point(module_scope)

@@ -5,6 +5,7 @@ isort:skip_file
 
 from collections import abc as _abc
 from cotton.inspection.v1 import common_pb2 as _common_pb2
+from cotton.inspection.v1 import readings_pb2 as _readings_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
@@ -240,6 +241,46 @@ class LotResult(_message.Message):
 Global___LotResult: _TypeAlias = LotResult  # noqa: Y015
 
 @_typing.final
+class LotWarning(_message.Message):
+    """A value that was accepted though it is unlikely."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROW_FIELD_NUMBER: _builtins.int
+    LOT_NO_FIELD_NUMBER: _builtins.int
+    FIELD_FIELD_NUMBER: _builtins.int
+    RULE_FIELD_NUMBER: _builtins.int
+    RECEIVED_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    row: _builtins.int
+    """Place in the request, from 0."""
+    lot_no: _builtins.str
+    field: _common_pb2.Field.ValueType
+    rule: _readings_pb2.Rule.ValueType
+    received: _builtins.str
+    """The value received and the limit that was passed, as text in real units
+    ("19.00"); no limit where the rule has none.
+    """
+    limit: _builtins.str
+    def __init__(
+        self,
+        *,
+        row: _builtins.int = ...,
+        lot_no: _builtins.str = ...,
+        field: _common_pb2.Field.ValueType = ...,
+        rule: _readings_pb2.Rule.ValueType = ...,
+        received: _builtins.str = ...,
+        limit: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["field", b"field", "limit", b"limit", "lot_no", b"lot_no", "received", b"received", "row", b"row", "rule", b"rule"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LotWarning: _TypeAlias = LotWarning  # noqa: Y015
+
+@_typing.final
 class LotsOutcome(_message.Message):
     """What became of every lot of a request; sparse, CREATED is not listed."""
 
@@ -251,13 +292,21 @@ class LotsOutcome(_message.Message):
     CONFLICTING_FIELD_NUMBER: _builtins.int
     REJECTED_FIELD_NUMBER: _builtins.int
     RESULTS_FIELD_NUMBER: _builtins.int
+    WARNED_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
     received: _builtins.int
     created: _builtins.int
     existing: _builtins.int
     conflicting: _builtins.int
     rejected: _builtins.int
+    warned: _builtins.int
+    """Records created with at least one warning."""
     @_builtins.property
     def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___LotResult]: ...
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedCompositeFieldContainer[Global___LotWarning]:
+        """The first 1000 warnings of created records."""
+
     def __init__(
         self,
         *,
@@ -267,10 +316,12 @@ class LotsOutcome(_message.Message):
         conflicting: _builtins.int = ...,
         rejected: _builtins.int = ...,
         results: _abc.Iterable[Global___LotResult] | None = ...,
+        warned: _builtins.int = ...,
+        warnings: _abc.Iterable[Global___LotWarning] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["conflicting", b"conflicting", "created", b"created", "existing", b"existing", "received", b"received", "rejected", b"rejected", "results", b"results"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conflicting", b"conflicting", "created", b"created", "existing", b"existing", "received", b"received", "rejected", b"rejected", "results", b"results", "warned", b"warned", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

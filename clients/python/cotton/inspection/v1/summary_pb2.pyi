@@ -28,7 +28,7 @@ class _LotStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LotState.Val
     DESCRIPTOR: _descriptor.EnumDescriptor
     LOT_STATE_UNSPECIFIED: _LotState.ValueType  # 0
     LOT_STATE_UNREGISTERED: _LotState.ValueType  # 1
-    """Readings but no registration."""
+    """Not registered; readings or a weight have arrived."""
     LOT_STATE_REGISTERED: _LotState.ValueType  # 2
     """Registered; no reading, no weight."""
     LOT_STATE_WEIGHED: _LotState.ValueType  # 3
@@ -43,7 +43,7 @@ class LotState(_LotState, metaclass=_LotStateEnumTypeWrapper):
 
 LOT_STATE_UNSPECIFIED: LotState.ValueType  # 0
 LOT_STATE_UNREGISTERED: LotState.ValueType  # 1
-"""Readings but no registration."""
+"""Not registered; readings or a weight have arrived."""
 LOT_STATE_REGISTERED: LotState.ValueType  # 2
 """Registered; no reading, no weight."""
 LOT_STATE_WEIGHED: LotState.ValueType  # 3
@@ -323,14 +323,18 @@ class GetLotCertificateResponse(_message.Message):
     LABORATORIES_FIELD_NUMBER: _builtins.int
     GRADING_VERSION_FIELD_NUMBER: _builtins.int
     BALES_UNDER_OTHER_STANDARDS_FIELD_NUMBER: _builtins.int
+    BALES_FIELD_NUMBER: _builtins.int
+    BALES_WITHOUT_STANDARD_FIELD_NUMBER: _builtins.int
+    UNVERIFIED_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
     """The revision at which this was computed."""
     state: Global___LotState.ValueType
     season: _builtins.int
     """Crop year of the lot number: 2016 for the season 2016/17."""
     standard: _builtins.str
-    """Id of the standard that graded the bales; "" when none is loaded for
-    this cotton.
+    """Id of the lot's standard: the one that graded most of its bales, else its
+    own by registration; "" when there is neither. Figures and conditioned
+    weight are by this standard.
     """
     main_colour: _builtins.str
     """Main colour grade (主体颜色级); "" when there is none."""
@@ -347,18 +351,34 @@ class GetLotCertificateResponse(_message.Message):
     """Version of the grading rules."""
     bales_under_other_standards: _builtins.int
     """Bales of this lot graded by another standard than `standard`."""
+    bales: _builtins.int
+    """All bales read: figures.bales, bales_under_other_standards and
+    bales_without_standard together.
+    """
+    bales_without_standard: _builtins.int
+    """Bales read and not graded: the lot is not registered, or no loaded standard
+    covers the cotton or grades in the units of the reading.
+    """
     @_builtins.property
     def lot(self) -> _lots_pb2.Lot:
         """Only lot_no is set when the lot is not registered."""
 
     @_builtins.property
-    def figures(self) -> Global___GradeFigures: ...
+    def figures(self) -> Global___GradeFigures:
+        """Of the bales that `standard` graded."""
+
     @_builtins.property
     def weight(self) -> Global___CertificateWeight:
         """Absent while the lot is not weighed."""
 
     @_builtins.property
     def laboratories(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def unverified(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Parts of `standard` that are not verified against its text, such as
+        "GB1103.1-2023: weight.standard_trash".
+        """
+
     def __init__(
         self,
         *,
@@ -378,10 +398,13 @@ class GetLotCertificateResponse(_message.Message):
         laboratories: _abc.Iterable[_builtins.str] | None = ...,
         grading_version: _builtins.str = ...,
         bales_under_other_standards: _builtins.int = ...,
+        bales: _builtins.int = ...,
+        bales_without_standard: _builtins.int = ...,
+        unverified: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_weight", b"_weight", "figures", b"figures", "lot", b"lot", "weight", b"weight"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_weight", b"_weight", "bales_under_other_standards", b"bales_under_other_standards", "figures", b"figures", "first_inspected_on", b"first_inspected_on", "grading_version", b"grading_version", "laboratories", b"laboratories", "last_inspected_on", b"last_inspected_on", "length_level", b"length_level", "lot", b"lot", "main_colour", b"main_colour", "main_micronaire", b"main_micronaire", "mark", b"mark", "revision", b"revision", "season", b"season", "standard", b"standard", "state", b"state", "weight", b"weight"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_weight", b"_weight", "bales", b"bales", "bales_under_other_standards", b"bales_under_other_standards", "bales_without_standard", b"bales_without_standard", "figures", b"figures", "first_inspected_on", b"first_inspected_on", "grading_version", b"grading_version", "laboratories", b"laboratories", "last_inspected_on", b"last_inspected_on", "length_level", b"length_level", "lot", b"lot", "main_colour", b"main_colour", "main_micronaire", b"main_micronaire", "mark", b"mark", "revision", b"revision", "season", b"season", "standard", b"standard", "state", b"state", "unverified", b"unverified", "weight", b"weight"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__weight: _TypeAlias = _typing.Literal["weight"]  # noqa: Y015
     _WhichOneofArgType__weight: _TypeAlias = _typing.Literal["_weight", b"_weight"]  # noqa: Y015
@@ -400,7 +423,7 @@ class CertificateWeight(_message.Message):
     CONDITIONED_FIELD_NUMBER: _builtins.int
     net: _builtins.int
     conditioned: _builtins.int
-    """Absent while regain or trash is not known."""
+    """Absent while regain, trash or the lot's standard is not known."""
     @_builtins.property
     def record(self) -> _lots_pb2.LotWeight: ...
     def __init__(
@@ -524,13 +547,15 @@ class SummaryRow(_message.Message):
     CONDITIONED_FIELD_NUMBER: _builtins.int
     LOTS_WITH_CONDITIONED_WEIGHT_FIELD_NUMBER: _builtins.int
     FIGURES_FIELD_NUMBER: _builtins.int
+    BALES_WITHOUT_LOT_FIELD_NUMBER: _builtins.int
     lots: _builtins.int
+    """Lots with a lot number; imported bales that came without one are no lot."""
     lots_unregistered: _builtins.int
     lots_weighed: _builtins.int
     declared_bales: _builtins.int
     bales: _builtins.int
-    """Bales read; of these, bales of lots that are not registered, and bales
-    for whose cotton no standard is loaded.
+    """Bales read; of these, bales of lots that are not registered (with those
+    that came without a lot), and bales that no standard grades.
     """
     bales_unregistered: _builtins.int
     bales_without_standard: _builtins.int
@@ -541,6 +566,8 @@ class SummaryRow(_message.Message):
     conditioned: _builtins.int
     lots_with_conditioned_weight: _builtins.int
     """Lots whose conditioned weight is in the sum."""
+    bales_without_lot: _builtins.int
+    """Imported bales that came without a lot."""
     @_builtins.property
     def keys(self) -> _containers.RepeatedCompositeFieldContainer[Global___KeyValue]: ...
     @_builtins.property
@@ -562,10 +589,11 @@ class SummaryRow(_message.Message):
         conditioned: _builtins.int = ...,
         lots_with_conditioned_weight: _builtins.int = ...,
         figures: Global___GradeFigures | None = ...,
+        bales_without_lot: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["figures", b"figures"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bales", b"bales", "bales_unregistered", b"bales_unregistered", "bales_without_standard", b"bales_without_standard", "conditioned", b"conditioned", "declared_bales", b"declared_bales", "figures", b"figures", "gross", b"gross", "keys", b"keys", "lots", b"lots", "lots_unregistered", b"lots_unregistered", "lots_weighed", b"lots_weighed", "lots_with_conditioned_weight", b"lots_with_conditioned_weight", "net", b"net", "tare", b"tare"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bales", b"bales", "bales_unregistered", b"bales_unregistered", "bales_without_lot", b"bales_without_lot", "bales_without_standard", b"bales_without_standard", "conditioned", b"conditioned", "declared_bales", b"declared_bales", "figures", b"figures", "gross", b"gross", "keys", b"keys", "lots", b"lots", "lots_unregistered", b"lots_unregistered", "lots_weighed", b"lots_weighed", "lots_with_conditioned_weight", b"lots_with_conditioned_weight", "net", b"net", "tare", b"tare"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -581,6 +609,7 @@ class SummariseGradesResponse(_message.Message):
     ROWS_FIELD_NUMBER: _builtins.int
     TOTAL_FIELD_NUMBER: _builtins.int
     GRADING_VERSION_FIELD_NUMBER: _builtins.int
+    UNVERIFIED_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
     """The revision at which this was computed."""
     weighting: _builtins.str
@@ -599,6 +628,12 @@ class SummariseGradesResponse(_message.Message):
     def total(self) -> Global___SummaryRow:
         """Over all rows."""
 
+    @_builtins.property
+    def unverified(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Parts of the standards by which bales were graded or weights conditioned
+        that are not verified, as in GetLotCertificateResponse.
+        """
+
     def __init__(
         self,
         *,
@@ -608,10 +643,11 @@ class SummariseGradesResponse(_message.Message):
         rows: _abc.Iterable[Global___SummaryRow] | None = ...,
         total: Global___SummaryRow | None = ...,
         grading_version: _builtins.str = ...,
+        unverified: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["total", b"total"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["grading_version", b"grading_version", "revision", b"revision", "rows", b"rows", "standards", b"standards", "total", b"total", "weighting", b"weighting"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["grading_version", b"grading_version", "revision", b"revision", "rows", b"rows", "standards", b"standards", "total", b"total", "unverified", b"unverified", "weighting", b"weighting"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -62,6 +62,10 @@ class BaleGrade(_message.Message):
     UNIFORMITY_TIER_FIELD_NUMBER: _builtins.int
     PREPARATION_FIELD_NUMBER: _builtins.int
     standard: _builtins.str
+    """Id of the standard that graded the bale; "" when none did: the lot is not
+    registered, or no loaded standard covers the cotton or grades in the units
+    of the reading.
+    """
     colour_grade: _builtins.str
     length_level: _builtins.str
     micronaire_tier: _builtins.str
