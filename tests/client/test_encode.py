@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 import pytest
-from cotton_client import encode, frames
+from cotton_client import encode, fields, frames
 from cotton_client.frames import FrameError
 from google.protobuf.internal import encoder
 from hypothesis import given, settings
@@ -33,7 +33,7 @@ def bales(draw: st.DrawFn) -> dict[str, Any]:
     else:
         row["usda_bale_id"] = draw(digits(12))
         row["crop_year"] = draw(st.integers(1901, 2999))
-    for name in frames.VALUE_FIELDS:
+    for name in fields.VALUE_FIELDS:
         row[name] = draw(st.none() | INT32 | st.integers(0, 200))
     row["preparation"] = draw(st.none() | st.integers(1, 3))
     row["foreign_fibre"] = draw(st.none() | st.integers(0, 1))
@@ -57,7 +57,7 @@ def content_of_rows(rows: readings_pb2.ReadingRows) -> list[dict[str, Any]]:
             if reading.WhichOneof("bale") == "bale_code"
             else (reading.usda_bale.bale_id, reading.usda_bale.crop_year)
         }
-        for name in frames.VALUE_FIELDS:
+        for name in fields.VALUE_FIELDS:
             if name == "preparation":
                 bale[name] = reading.preparation or None
             else:
@@ -76,7 +76,7 @@ def content_of_columns(columns: readings_pb2.ReadingColumns) -> list[dict[str, A
         year = columns.usda_crop_year[row] if columns.usda_crop_year else 0
         high, low = columns.bale_code_high[row], columns.bale_code_low[row]
         bale: dict[str, Any] = {"bale": (f"{low:012d}", year) if year else f"{high:016d}{low:016d}"}
-        for name in frames.VALUE_FIELDS:
+        for name in fields.VALUE_FIELDS:
             if not has(columns, name):
                 bale[name] = None
                 continue
@@ -104,7 +104,7 @@ def test_rows_and_columns_of_one_frame_carry_the_same(rows: list[dict[str, Any]]
     expected = [
         {
             "bale": row["bale_code"] or (row["usda_bale_id"], row["crop_year"]),
-            **{name: row[name] for name in frames.VALUE_FIELDS},
+            **{name: row[name] for name in fields.VALUE_FIELDS},
             **{name: row[name] or "" for name in ("lot_no", *frames.TEXT_FIELDS)},
             "inspected_at_s": row["inspected_at_s"] or 0,
         }

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import pytest
 from cotton.inspection.v1 import common_pb2, lots_pb2, readings_pb2
-from cotton_client import frames
+from cotton_client import fields, frames
 from cotton_client.frames import FrameError
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,9 +23,9 @@ def readings(**columns: list[Any]) -> pl.DataFrame:
 def test_the_value_fields_are_those_of_the_message_reading_in_its_order() -> None:
     names = [field.name for field in readings_pb2.Reading.DESCRIPTOR.fields]
     others = {"bale_code", "usda_bale", "lot_no", *frames.TEXT_FIELDS, "inspected_at_s"}
-    assert [name for name in names if name not in others] == list(frames.VALUE_FIELDS)
-    kinds = frames.HUNDREDTHS_FIELDS + frames.COUNT_FIELDS + frames.CODE_FIELDS
-    assert sorted(kinds) == sorted(frames.VALUE_FIELDS)
+    assert [name for name in names if name not in others] == list(fields.VALUE_FIELDS)
+    kinds = fields.HUNDREDTHS_FIELDS + fields.COUNT_FIELDS + fields.CODE_FIELDS
+    assert sorted(kinds) == sorted(fields.VALUE_FIELDS)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
-from cotton_client import frames, readers, samples
+from cotton_client import fields, frames, readers, samples
 from cotton_client.identifiers import IdentifierError
 from cotton_client.readers import errors, text, values
 from cotton_client.readers.errors import (
@@ -495,7 +495,7 @@ def altered(first: int, last: int, value: str) -> str:
 
 def test_blank_columns_are_absent(tmp_path: Path) -> None:
     frame = read(usda(tmp_path, USDA_LINE[:20] + " " * 47))
-    assert frame.select(frames.VALUE_FIELDS).null_count().sum_horizontal()[0] == 20
+    assert frame.select(fields.VALUE_FIELDS).null_count().sum_horizontal()[0] == 20
     assert frame["crop_year"].to_list() == [2006]
 
 

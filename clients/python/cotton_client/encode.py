@@ -12,13 +12,8 @@ import numpy as np
 import polars as pl
 from cotton.inspection.v1 import readings_pb2
 
-from cotton_client.frames import (
-    TEXT_FIELDS,
-    VALUE_FIELDS,
-    bale_keys,
-    require_readings,
-    validate,
-)
+from cotton_client.fields import VALUE_FIELDS
+from cotton_client.frames import TEXT_FIELDS, bale_keys, require_readings, validate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,62 +13,10 @@ import polars as pl
 from cotton.inspection.v1 import common_pb2, lots_pb2
 
 from cotton_client import identifiers
+from cotton_client.fields import VALUE_FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-
-HUNDREDTHS_FIELDS: Final = (
-    "length",
-    "uniformity",
-    "short_fibre",
-    "strength",
-    "elongation",
-    "micronaire",
-    "maturity",
-    "rd",
-    "plus_b",
-    "trash_area",
-    "moisture",
-)
-"""Measures, in hundredths of the unit of the standard that grades the bale."""
-
-COUNT_FIELDS: Final = ("trash_count", "spinning_consistency")
-"""Whole numbers."""
-
-CODE_FIELDS: Final = (
-    "colour_grade",
-    "instrument_colour_grade",
-    "colour_quadrant",
-    "leaf_grade",
-    "extraneous_matter",
-    "preparation",
-    "foreign_fibre",
-)
-"""Codes of the field; preparation is 1-3 for P1-P3, foreign_fibre 0 or 1."""
-
-VALUE_FIELDS: Final = (
-    "length",
-    "uniformity",
-    "short_fibre",
-    "strength",
-    "elongation",
-    "micronaire",
-    "maturity",
-    "rd",
-    "plus_b",
-    "trash_area",
-    "trash_count",
-    "moisture",
-    "spinning_consistency",
-    "colour_grade",
-    "instrument_colour_grade",
-    "colour_quadrant",
-    "leaf_grade",
-    "extraneous_matter",
-    "preparation",
-    "foreign_fibre",
-)
-"""The twenty integer fields of the message Reading, in its order."""
 
 TEXT_FIELDS: Final = ("standard", "laboratory", "instrument")
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from cotton_client import frames
+from cotton_client import fields, frames
 from cotton_client.identifiers import BALE_CODE_DIGITS, LOT_NO_DIGITS, USDA_BALE_ID_DIGITS
 from cotton_client.readers import values
 from cotton_client.readers.errors import HeaderError
@@ -40,16 +40,16 @@ COLUMNS: Final = (
     "usda_bale_id",
     "crop_year",
     "lot_no",
-    *frames.VALUE_FIELDS,
+    *fields.VALUE_FIELDS,
     *frames.TEXT_FIELDS,
     "inspected_at",
 )
 """Every column that a CSV of readings may have."""
 
 PARSERS: Final[Mapping[str, Callable[[str], int]]] = {
-    **dict.fromkeys(frames.HUNDREDTHS_FIELDS, values.parse_hundredths),
-    **dict.fromkeys(frames.COUNT_FIELDS, values.parse_whole),
-    **dict.fromkeys(frames.CODE_FIELDS, values.parse_whole),
+    **dict.fromkeys(fields.HUNDREDTHS_FIELDS, values.parse_hundredths),
+    **dict.fromkeys(fields.COUNT_FIELDS, values.parse_whole),
+    **dict.fromkeys(fields.CODE_FIELDS, values.parse_whole),
     "preparation": values.parse_preparation,
     "foreign_fibre": values.parse_foreign_fibre,
 }
@@ -79,7 +79,7 @@ def _require_columns(table: Table, options: FileOptions) -> None:
         raise _missing(table, "crop_year", "add it, or state the crop year for the whole file")
     if "bale_code" in table and "lot_no" not in table and options.lot_no is None:
         raise _missing(table, "lot_no", "add it, or state the lot number for the whole file")
-    if not any(field in table for field in frames.VALUE_FIELDS):
+    if not any(field in table for field in fields.VALUE_FIELDS):
         raise _missing(table, "micronaire", "add at least one measure or grade")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from cotton_client.fields import CODE_FIELDS, COUNT_FIELDS, HUNDREDTHS_FIELDS
 from cotton_client.render import names
 from cotton_client.render.values import shortest
 
@@ -23,27 +24,8 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-_MEASURES = (
-    "length",
-    "uniformity",
-    "short_fibre",
-    "strength",
-    "elongation",
-    "micronaire",
-    "maturity",
-    "rd",
-    "plus_b",
-    "trash_area",
-    "moisture",
-)
-_NUMBERS = (
-    "trash_count",
-    "spinning_consistency",
-    "colour_grade",
-    "instrument_colour_grade",
-    "colour_quadrant",
-    "leaf_grade",
-    "extraneous_matter",
+_NUMBERS = tuple(
+    name for name in (*COUNT_FIELDS, *CODE_FIELDS) if name not in ("preparation", "foreign_fibre")
 )
 
 _UPLOAD_COUNTS = (
@@ -356,7 +338,7 @@ def _reading(reading: readings_pb2.Reading) -> Json:
     """A reading, its measures in the units of its standard."""
     return {
         "lot_no": reading.lot_no or None,
-        **{name: _present(reading, name) for name in _MEASURES},
+        **{name: _present(reading, name) for name in HUNDREDTHS_FIELDS},
         **{
             name: getattr(reading, name) if reading.HasField(name) else None  # type: ignore[arg-type]  # names of fields
             for name in _NUMBERS

@@ -6,12 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from cotton_client.frames import (
-    HUNDREDTHS_FIELDS,
-    LOTS_SCHEMA,
-    READINGS_SCHEMA,
-    WEIGHTS_SCHEMA,
-)
+from cotton_client.fields import HUNDREDTHS_FIELDS
+from cotton_client.frames import LOTS_SCHEMA, READINGS_SCHEMA, WEIGHTS_SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
