@@ -1,0 +1,62 @@
+"""The demo as a person runs it: real server, real client, and the figures of the real lot."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.server import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DEMO_S_MAX = 90
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What the demo prints, with runs of blanks folded; it must end with 0."""
+    directory: Path = tmp_path_factory.mktemp("demo")
+    ended = subprocess.run(
+        [sys.executable, "-m", "cotton_client.cli", "demo", "--data-dir", str(directory / "data")],
+        capture_output=True,
+        text=True,
+        timeout=DEMO_S_MAX,
+        check=False,
+        cwd=ROOT,
+    )
+    assert ended.returncode == 0, ended.stderr
+    return re.sub(r"[ \t]+", " ", ended.stdout)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        r"Conditioned weight 公定重量 42 579 kg",
+        r"Strength 断裂比强度 cN/tex 29\.68 27\.6 31\.5 186",
+        r"Strength 断裂比强度 S2 ",
+        r"S1 8 4\.3 %",
+        r"S2 143 76\.9 %",
+        r"S3 35 18\.8 %",
+        r"A 7 3\.8 %",
+        r"B2 177 95\.2 %",
+        r"C2 2 1\.0 %",
+        r"31 136 73\.1 %",
+        r"21 50 26\.9 %",
+        r"no main colour grade 无主体颜色级",
+        r"Rd % 80\.55 ",
+    ],
+)
+def test_the_certificate_of_the_real_lot_has_the_published_figures(page: str, pattern: str) -> None:
+    assert re.search(pattern, page), page
+
+
+def test_a_summary_by_division_and_the_addresses_are_shown(page: str) -> None:
+    assert "Grades by division" in page
+    assert re.search(r"第八师 \d+ ", page)
+    assert re.search(r"Service 127\.0\.0\.1:\d+", page)
+    assert re.search(r"Metrics http://127\.0\.0\.1:\d+/metrics", page)
