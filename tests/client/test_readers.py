@@ -515,6 +515,20 @@ def test_classing_until_july_belongs_to_the_crop_of_the_year_before(
     assert read(usda(tmp_path, altered(13, 20, date)))["crop_year"].to_list() == [crop_year]
 
 
+@pytest.mark.parametrize(
+    ("stated", "taken"), [(2004, False), (2005, True), (2006, True), (2007, False)]
+)
+def test_a_stated_crop_year_that_the_date_contradicts_is_refused(
+    tmp_path: Path, stated: int, taken: bool
+) -> None:
+    """Under another crop year the same id would be another bale, and be stored a second time."""
+    path = usda(tmp_path, USDA_LINE)
+    if taken:
+        assert read(path, crop_year=stated)["crop_year"].to_list() == [stated]
+    else:
+        assert refused(path, crop_year=stated).column == "13-20 (date classed)"
+
+
 def test_a_stated_crop_year_and_lot_hold_for_every_usda_line(tmp_path: Path) -> None:
     path = write(tmp_path, f"{USDA_LINE}\r\n\r\n{altered(13, 20, ' ' * 8)}\r\n", "classing.txt")
     frame = read(path, crop_year=2005, lot_no=LOT, laboratory="LAB")

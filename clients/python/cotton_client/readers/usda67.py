@@ -196,6 +196,19 @@ def _dates(records: _Records) -> pl.Series:
 
 def _crop_years(records: _Records, dates: pl.Series, stated: int | None) -> pl.Series:
     if stated is not None:
+        # A crop is classed in its own year or the next; the id of another year is another bale.
+        years = dates.dt.year().cast(pl.Int32)
+        wrong = (years.is_not_null() & (years != stated) & (years != stated + 1)).fill_null(
+            value=False
+        )
+        if wrong.any():
+            raise records.refusal(
+                int(wrong.arg_max() or 0),
+                *_DATE,
+                "date classed",
+                f"is not of the crop year {stated} that was stated",
+                "leave the crop year out, so that it follows from the date, or correct it",
+            )
         return pl.repeat(stated, len(dates), dtype=pl.Int32, eager=True)
     if dates.null_count():
         raise records.refusal(
