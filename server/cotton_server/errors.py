@@ -74,6 +74,10 @@ class Reason(Enum):
         grpc.StatusCode.RESOURCE_EXHAUSTED,
         "Ask for fewer keys, or filter.",
     )
+    TOO_MANY_CALLS = (
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        "Try again in a moment; the operator can raise concurrent_calls_max.",
+    )
     TOO_MANY_CODES = (
         grpc.StatusCode.RESOURCE_EXHAUSTED,
         "Name producers, laboratories, instruments and standards by fixed codes, not anew.",

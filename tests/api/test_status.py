@@ -15,7 +15,7 @@ from tests.support.bales import append_request, bale
 from tests.support.calls import Context, Error
 from tests.support.committing import Notes, committing
 
-RETRIED = {"DRAINING", "STORAGE_FAILED", "STORAGE_FULL"}
+RETRIED = {"DRAINING", "STORAGE_FAILED", "STORAGE_FULL", "TOO_MANY_CALLS"}
 
 
 @pytest.mark.parametrize("reason", Reason)

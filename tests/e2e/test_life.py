@@ -5,15 +5,18 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
+from cotton.inspection.v1 import ingest_pb2
 from cotton_server.ledger.ledger import FILE_NAME
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from tests.support.bales import bale
+from tests.support.bales import bale, batch
 from tests.support.calls import CALL_S_MAX, Calls, Stream, error_of, stream
 from tests.support.entries import edit, read
 from tests.support.server import ROOT, NotServingError, Servers
@@ -59,6 +62,45 @@ def test_a_signal_drains_what_was_received_and_the_process_ends_in_order(
     assert server.events["drained"]["revision"] == acknowledged
     stored = read(servers.data_dir)
     assert [each.content.sequence for each in stored] == list(range(1, acknowledged + 1))
+
+
+def test_a_drain_waits_for_every_answer_that_is_due(servers: Servers) -> None:
+    """What is durable was acknowledged, on streams and in calls, however slow the disk is."""
+    server = servers.start(broken="with_slow_disk", drain_grace_s=20)
+    acknowledged: set[tuple[str, int]] = set()
+
+    def submit(number: int) -> None:
+        with server.channel() as channel, suppress(grpc.RpcError):
+            made = ingest_pb2.SubmitReadingsRequest(
+                producer_id=f"unary-{number}", batch=batch([bale(100 + number)], identity=1)
+            )
+            Calls(channel).ingest.SubmitReadings(made, timeout=CALL_S_MAX)
+            acknowledged.add((f"unary-{number}", 1))
+
+    threads = [threading.Thread(target=submit, args=(number,)) for number in range(4)]
+    with server.channel() as channel:
+        readings = Stream(channel)
+        readings.open("stream")
+        for thread in threads:
+            thread.start()
+        for sequence in range(1, 9):
+            readings.send_batch([bale(sequence)], sequence)
+        readings.receive()
+        acknowledged.add(("stream", 1))
+        server.send_signal(signal.SIGTERM)
+        reason = None
+        while reason is None:
+            try:
+                acknowledged.add(("stream", readings.receive().result.sequence))
+            except grpc.RpcError as ended:
+                reason = error_of(ended).reason
+        assert reason == "DRAINING"
+    for thread in threads:
+        thread.join(CALL_S_MAX)
+    assert server.wait() == 0
+    durable = {(each.content.producer, each.content.sequence) for each in read(servers.data_dir)}
+    assert durable == acknowledged
+    assert len(acknowledged) > 2
 
 
 def test_idle_streams_and_watchers_of_health_do_not_hold_up_the_drain(servers: Servers) -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from cotton_server.errors import Reason, ServiceError
 from cotton_server.ledger import LedgerFailedError, LedgerFullError
+from cotton_server.ledger.ledger import FILE_NAME
 
 from tests.support.bales import LOT, OTHER_LOT, Bale, append_request, bale, usda_bale
-from tests.support.committing import BOUNDS, answer, committing
+from tests.support.committing import ANSWER_S_MAX, BOUNDS, answer, committing
 from tests.support.entries import read
 
 if TYPE_CHECKING:
@@ -353,3 +355,42 @@ async def test_groups_are_reported_with_sums_that_equal_the_answers(tmp_path: Pa
             assert told == sum(getattr(each.outcome, name) for each in answers)
         assert [group.revision for group in notes.groups] == [1, 2]
         assert all(len(group.ack_latencies_s) == group.batches for group in notes.groups)
+
+
+async def test_a_large_message_has_its_turn_among_small_ones(tmp_path: Path) -> None:
+    """Otherwise small ones that still fit would keep it waiting for ever."""
+    bounds = replace(BOUNDS, queued_bytes_max=1000)
+    async with committing(tmp_path, bounds=bounds) as running:
+        committer = running.committer
+        await committer.reserve(600)
+        order: list[str] = []
+
+        async def wait_for_room(name: str, size_bytes: int) -> None:
+            await committer.reserve(size_bytes)
+            order.append(name)
+
+        large = asyncio.create_task(wait_for_room("large", 1000))
+        await asyncio.sleep(0)
+        small = [asyncio.create_task(wait_for_room(f"small-{n}", 100)) for n in range(3)]
+        await asyncio.sleep(0)
+        assert order == []
+        committer.release(600)
+        await asyncio.wait_for(large, ANSWER_S_MAX)
+        committer.release(1000)
+        await asyncio.wait_for(asyncio.gather(*small), ANSWER_S_MAX)
+        assert order == ["large", "small-0", "small-1", "small-2"]
+        for _ in small:
+            committer.release(100)
+
+
+async def test_the_log_is_folded_into_the_file_as_groups_go_by(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cotton_server.ledger.ledger._CHECKPOINT_PAGES", 1)
+    (tmp_path / "live").mkdir()
+    (tmp_path / "file").mkdir()
+    async with committing(tmp_path / "live") as running:
+        await running.stored(1, [bale(1)])
+        await running.stored(2, [bale(2)])
+        shutil.copy(tmp_path / "live" / FILE_NAME, tmp_path / "file")
+    assert [each.content.sequence for each in read(tmp_path / "file")][:1] == [1]

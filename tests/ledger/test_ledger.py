@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
+import tracemalloc
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -237,3 +239,53 @@ def test_no_two_headers_have_one_digest(parts: list[tuple[Any, ...]]) -> None:
         return chained_digest(GENESIS, position, made, payload_digest(made.payload))
 
     assert len({digest(each) for each in parts}) == len(set(parts))
+
+
+def test_a_start_folds_the_log_into_the_file(tmp_path: Path) -> None:
+    """What a crash left in the log alone is in the file before anything counts on it."""
+    live, crashed, folded = (tmp_path / name for name in ("live", "crashed", "folded"))
+    for each in (live, crashed, folded):
+        each.mkdir()
+    ledger = Ledger(live)
+    ledger.append([entry(1)])
+    for path in live.iterdir():
+        shutil.copy(path, crashed)
+    ledger.close()
+    started = Ledger(crashed)
+    shutil.copy(crashed / FILE_NAME, folded)
+    started.close()
+    assert [each.content.sequence for each in read(folded)] == [1]
+
+
+def test_a_checkpoint_beside_a_reader_of_an_old_state_is_known_to_be_partial(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cotton_server.ledger.ledger._CHECKPOINT_PAGES", 1)
+    ledger = Ledger(tmp_path)
+    ledger.append([entry(1)])
+    reader = apsw.Connection(str(tmp_path / FILE_NAME), flags=apsw.SQLITE_OPEN_READONLY)
+    reader.execute("BEGIN")
+    assert reader.execute("SELECT count(*) FROM entry").get == 1
+    ledger.append([entry(2)])
+    ledger.checkpoint()
+    assert ledger._log_pages > 0
+    reader.close(force=True)
+    ledger.checkpoint()
+    assert ledger._log_pages == 0
+    ledger.close()
+
+
+def test_entries_are_read_a_few_megabytes_at_a_time(tmp_path: Path) -> None:
+    """However small the entries before were: a start must not need the size of the ledger."""
+    ledger = Ledger(tmp_path)
+    ledger.append([entry(sequence, b"small") for sequence in range(1, 301)])
+    for sequence in range(301, 331):
+        ledger.append([entry(sequence, bytes(1 << 20))])
+    tracemalloc.start()
+    try:
+        assert sum(1 for _ in ledger.verified()) == 330
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    ledger.close()
+    assert peak < 10 << 20

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
@@ -95,6 +96,19 @@ def going_on_after_failure() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def with_slow_disk() -> Iterator[None]:
+    """Not broken, but slow: every commit takes a third of a second."""
+    append = Ledger.append
+
+    def append_slowly(ledger: Ledger, entries: Sequence[NewEntry]) -> int:
+        time.sleep(0.3)
+        return append(ledger, entries)
+
+    with patch.object(Ledger, "append", append_slowly):
+        yield
+
+
 BROKEN: Final[dict[str, Callable[[], AbstractContextManager[None]]]] = {
     broken.__name__: broken
     for broken in (
@@ -104,6 +118,7 @@ BROKEN: Final[dict[str, Callable[[], AbstractContextManager[None]]]] = {
         without_sync,
         without_digest_check,
         going_on_after_failure,
+        with_slow_disk,
     )
 }
 """Broken builds by name."""

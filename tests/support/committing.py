@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cotton.inspection.v1 import common_pb2, ingest_pb2, lots_pb2
-from cotton_server.intake.committer import Committer, Stored, Submission
+from cotton_server.intake.committer import Committer, Receipt, Stored, Submission
 from cotton_server.intake.content import APPEND, LOTS, READINGS, REGISTER
 from cotton_server.intake.decode import BatchLimits, decode
 from cotton_server.intake.replay import replay
@@ -112,6 +112,7 @@ class Committing:
                 payload=payload,
                 content=decode(request.batch, BatchLimits(10_000)),
                 answer=asyncio.get_running_loop().create_future(),
+                receipt=Receipt(),
             )
         )
 
@@ -138,6 +139,7 @@ class Committing:
                 payload=request.SerializeToString(),
                 content=request,
                 answer=asyncio.get_running_loop().create_future(),
+                receipt=Receipt(),
             )
         )
 

@@ -14,7 +14,7 @@ from cotton_server.api.requests import ANONYMOUS, require_producer, require_size
 from cotton_server.api.status import abort, internal_error, status_of
 from cotton_server.domain.identifiers import is_token
 from cotton_server.errors import Reason, ServiceError
-from cotton_server.intake.committer import Submission
+from cotton_server.intake.committer import Receipt, Submission
 from cotton_server.intake.content import APPEND, READINGS, SUBMIT
 from cotton_server.intake.decode import BatchLimits, decode, parse
 from cotton_server.intake.records import BatchAnswered
@@ -92,12 +92,15 @@ class IngestHandlers:
         self, payload: bytes, _context: Context
     ) -> ingest_pb2.SubmitReadingsResponse:
         """One batch of one producer; raises ServiceError."""
+        receipt = Receipt()
+        self._require_size(payload)
         await self._committer.reserve(len(payload))
         try:
-            require_size(payload, self._message_bytes_max)
             request = parse(ingest_pb2.SubmitReadingsRequest, payload)
             require_producer(request.producer_id)
-            submission = self._submission(request.producer_id, request.batch, payload, SUBMIT)
+            submission = self._submission(
+                request.producer_id, request.batch, payload, SUBMIT, receipt
+            )
         except Exception as error:
             self._give_up(payload, error)
             raise
@@ -121,8 +124,22 @@ class IngestHandlers:
             payload = await stream.next_of(requests)
             if payload is None:
                 return
+            receipt = Receipt()
+            try:
+                self._require_size(payload)
+            except ServiceError as refusal:
+                stream.answers.put_nowait(_Pending((None, None), refusal=refusal))
+                continue
             await self._committer.reserve(len(payload))
-            stream.answers.put_nowait(self._take(payload, stream))
+            stream.answers.put_nowait(self._take(payload, stream, receipt))
+
+    def _require_size(self, payload: bytes) -> None:
+        """Refuses what is too large before it waits for room that it may never get."""
+        try:
+            require_size(payload, self._message_bytes_max)
+        except ServiceError as refusal:
+            self._observer.batch_answered(BatchAnswered(READINGS, refusal.reason.name))
+            raise
 
     def _give_up(self, payload: bytes, error: Exception) -> None:
         """Gives back the room of a message that cannot be submitted, and counts it."""
@@ -130,10 +147,9 @@ class IngestHandlers:
         if isinstance(error, ServiceError):
             self._observer.batch_answered(BatchAnswered(READINGS, error.reason.name))
 
-    def _take(self, payload: bytes, stream: _Stream) -> _Pending:
+    def _take(self, payload: bytes, stream: _Stream, receipt: Receipt) -> _Pending:
         identity: Identity = (None, None)
         try:
-            require_size(payload, self._message_bytes_max)
             request = parse(ingest_pb2.AppendReadingsRequest, payload)
             if request.HasField("open"):
                 stream.open(request.open)
@@ -141,7 +157,7 @@ class IngestHandlers:
                 return _Pending(identity)
             identity = _identity(request.batch)
             stream.require_batch(request)
-            submission = self._submission(stream.producer, request.batch, payload, APPEND)
+            submission = self._submission(stream.producer, request.batch, payload, APPEND, receipt)
         except Exception as error:
             self._give_up(payload, error)
             if not isinstance(error, ServiceError):
@@ -151,7 +167,12 @@ class IngestHandlers:
         return _Pending(identity, submission)
 
     def _submission(
-        self, producer: str, batch: readings_pb2.ReadingBatch, payload: bytes, message: str
+        self,
+        producer: str,
+        batch: readings_pb2.ReadingBatch,
+        payload: bytes,
+        message: str,
+        receipt: Receipt,
     ) -> Submission:
         sequence, batch_id = _identity(batch)
         if sequence is None and batch_id is None:
@@ -182,6 +203,7 @@ class IngestHandlers:
             payload=payload,
             content=decode(batch, self._limits),
             answer=asyncio.get_running_loop().create_future(),
+            receipt=receipt,
         )
 
     async def _answer(

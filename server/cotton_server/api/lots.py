@@ -12,7 +12,7 @@ from cotton.inspection.v1 import lots_pb2
 from cotton_server.api.requests import ANONYMOUS, require_producer, require_size
 from cotton_server.domain.identifiers import is_token
 from cotton_server.errors import Reason, ServiceError
-from cotton_server.intake.committer import Stored, Submission
+from cotton_server.intake.committer import Receipt, Stored, Submission
 from cotton_server.intake.content import LOTS, REGISTER, WEIGH, WEIGHTS
 from cotton_server.intake.decode import parse
 from cotton_server.intake.lots import refuse_bad_request
@@ -44,12 +44,13 @@ class LotHandlers:
         self, payload: bytes, _context: Context
     ) -> lots_pb2.RegisterLotsResponse:
         """Registers lots; raises ServiceError."""
-        await self._committer.reserve(len(payload))
+        receipt = Receipt()
+        await self._reserve(LOTS, payload)
         with self._told_of_refusals(LOTS, payload):
             request = parse(lots_pb2.RegisterLotsRequest, payload)
             refuse_bad_request(len(request.lots), self._records_max, "lots")
             _require_identity(request)
-        stored = await self._submit(LOTS, REGISTER, request, payload)
+        stored = await self._submit(LOTS, REGISTER, request, payload, receipt)
         return lots_pb2.RegisterLotsResponse(
             revision=stored.revision,
             repeated_request=stored.repeated,
@@ -60,22 +61,31 @@ class LotHandlers:
         self, payload: bytes, _context: Context
     ) -> lots_pb2.RecordLotWeightsResponse:
         """Records weights; raises ServiceError."""
-        await self._committer.reserve(len(payload))
+        receipt = Receipt()
+        await self._reserve(WEIGHTS, payload)
         with self._told_of_refusals(WEIGHTS, payload):
             request = parse(lots_pb2.RecordLotWeightsRequest, payload)
             refuse_bad_request(len(request.weights), self._records_max, "weights")
             _require_identity(request)
-        stored = await self._submit(WEIGHTS, WEIGH, request, payload)
+        stored = await self._submit(WEIGHTS, WEIGH, request, payload, receipt)
         return lots_pb2.RecordLotWeightsResponse(
             revision=stored.revision,
             repeated_request=stored.repeated,
             outcome=_outcome(stored),
         )
 
+    async def _reserve(self, kind: str, payload: bytes) -> None:
+        """Takes room for a message, and refuses one that is too large before it waits for it."""
+        try:
+            require_size(payload, self._message_bytes_max)
+        except ServiceError as refusal:
+            self._observer.batch_answered(BatchAnswered(kind, refusal.reason.name))
+            raise
+        await self._committer.reserve(len(payload))
+
     @contextmanager
     def _told_of_refusals(self, kind: str, payload: bytes) -> Iterator[None]:
         try:
-            require_size(payload, self._message_bytes_max)
             yield
         except Exception as error:
             self._committer.release(len(payload))
@@ -89,6 +99,7 @@ class LotHandlers:
         message: str,
         request: LotsRequest,
         payload: bytes,
+        receipt: Receipt,
     ) -> Stored:
         submission = Submission(
             kind=kind,
@@ -100,6 +111,7 @@ class LotHandlers:
             payload=payload,
             content=request,
             answer=asyncio.get_running_loop().create_future(),
+            receipt=receipt,
         )
         self._committer.submit(submission)
         return await submission.answer

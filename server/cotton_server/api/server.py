@@ -30,6 +30,7 @@ _LOG: Final = logging.getLogger(__name__)
 Context = grpc.aio.ServicerContext[Any, Any]
 StreamHandler = Callable[[AsyncIterator[bytes], Context], AsyncIterator[Message]]
 
+_OTHER_CALLS_MAX: Final = 100
 _FLUSH_S: Final = 0.25
 """What answers that were just given have to reach their callers."""
 
@@ -57,7 +58,7 @@ class InspectionServer:
     ) -> None:
         """Builds the server; `start` binds it."""
         self._ingest = ingest
-        self._calls = _Calls()
+        self._calls = _Calls(concurrent_calls_max)
         unary = self._calls.unary
         self._server = grpc.aio.server(
             options=[
@@ -68,7 +69,9 @@ class InspectionServer:
                 ("grpc.so_reuseport", 0),
                 ("grpc.max_metadata_size", 16 << 10),
             ],
-            maximum_concurrent_rpcs=concurrent_calls_max,
+            # Calls of ours are counted and refused with what to do; gRPC's own limit leaves
+            # room for those refusals, for health and for reflection.
+            maximum_concurrent_rpcs=concurrent_calls_max + _OTHER_CALLS_MAX,
         )
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]  # chosen at run time by its module
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
@@ -143,8 +146,9 @@ def _serialised(message: Message) -> bytes:
 class _Calls:
     """The calls that are open, and whether further ones are taken."""
 
-    def __init__(self) -> None:
+    def __init__(self, open_max: int) -> None:
         self._open = 0
+        self._open_max = open_max
         self._refusing = False
         self._none_open = asyncio.Event()
         self._none_open.set()
@@ -165,7 +169,7 @@ class _Calls:
         async def call(payload: bytes, context: Context) -> Message:
             with self._one():
                 try:
-                    self._refuse_if_draining()
+                    self._refuse_call()
                     return await handler(payload, context)
                 except ServiceError as error:
                     await abort(context, error)
@@ -180,6 +184,10 @@ class _Calls:
 
         async def call(requests: AsyncIterator[bytes], context: Context) -> AsyncIterator[Message]:
             with self._one():
+                try:
+                    self._refuse_call()
+                except ServiceError as error:
+                    await abort(context, error)
                 async for answer in handler(requests, context):
                     yield answer
 
@@ -196,6 +204,11 @@ class _Calls:
             if self._open == 0:
                 self._none_open.set()
 
-    def _refuse_if_draining(self) -> None:
+    def _refuse_call(self) -> None:
+        """Raises ServiceError when this call, which is counted already, is not taken."""
+        if self._open > self._open_max:
+            raise ServiceError(
+                Reason.TOO_MANY_CALLS, f"{self._open_max} calls are open, as many as may be."
+            )
         if self._refusing:
             raise ServiceError(Reason.DRAINING, "The server takes no more calls.")

@@ -17,7 +17,9 @@ RETRY_AFTER_S: Final = 1
 """How long a caller is asked to wait before it tries again what can succeed later."""
 
 _DETAILS_KEY: Final = "grpc-status-details-bin"
-_RETRIED: Final = frozenset({Reason.DRAINING, Reason.STORAGE_FAILED, Reason.STORAGE_FULL})
+_RETRIED: Final = frozenset(
+    {Reason.DRAINING, Reason.STORAGE_FAILED, Reason.STORAGE_FULL, Reason.TOO_MANY_CALLS}
+)
 
 
 def status_of(error: ServiceError) -> status_pb2.Status:

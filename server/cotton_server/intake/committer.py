@@ -41,6 +41,17 @@ class Stored:
     outcome: AnyOutcome
 
 
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """When a message was received: before it waited for room and was decoded.
+
+    `at_us` in microseconds since 1970 UTC, `clock_s` on the clock that measures durations.
+    """
+
+    at_us: int = field(default_factory=lambda: time.time_ns() // 1000)
+    clock_s: float = field(default_factory=time.perf_counter)
+
+
 @dataclass(slots=True, eq=False)
 class Submission:
     """One message on its way into the ledger; `answer` is set when it is durable or refused."""
@@ -54,9 +65,8 @@ class Submission:
     payload: bytes
     content: Content
     answer: asyncio.Future[Stored]
+    receipt: Receipt
     answered: bool = False
-    received_at_us: int = field(default_factory=lambda: time.time_ns() // 1000)
-    received_s: float = field(default_factory=time.perf_counter)
 
 
 Answer = Stored | ServiceError
@@ -86,6 +96,7 @@ class Committer:
         self._loop = asyncio.get_running_loop()
         self._wake = threading.Condition()
         self._queue: deque[Submission] = deque()
+        self._turn = asyncio.Lock()
         self._room = asyncio.Event()
         self._room.set()
         self._in_flight = 0
@@ -101,12 +112,15 @@ class Committer:
         A submission gives the room back when it is answered; what does not become one is
         given back with `release`.
         """
-        while self._in_flight and (
-            self._in_flight_bytes + size_bytes > self._bounds.queued_bytes_max
-        ):
-            self._room.clear()
-            await self._room.wait()
-        self._count_in_flight(1, size_bytes)
+        # One after the other: a large message would wait for ever behind small ones that
+        # still fit.
+        async with self._turn:
+            while self._in_flight and (
+                self._in_flight_bytes + size_bytes > self._bounds.queued_bytes_max
+            ):
+                self._room.clear()
+                await self._room.wait()
+            self._count_in_flight(1, size_bytes)
 
     def release(self, size_bytes: int) -> None:
         """Gives back the room of a message that did not become a submission."""
@@ -306,7 +320,7 @@ class Committer:
         applied = time.perf_counter()
         self._answer(
             [
-                (submission, Stored(first + place, False, submission.received_at_us, outcome))
+                (submission, Stored(first + place, False, submission.receipt.at_us, outcome))
                 for place, (submission, outcome) in enumerate(
                     zip(group, verdict.outcomes, strict=True)
                 )
@@ -346,7 +360,7 @@ def _entry(submission: Submission, outcome: AnyOutcome) -> NewEntry:
         sequence=submission.sequence,
         batch_id=submission.batch_id,
         principal=submission.principal,
-        received_at_us=submission.received_at_us,
+        received_at_us=submission.receipt.at_us,
         rule_set=CURRENT,
         outcomes=outcome.SerializeToString(deterministic=True),
         payload=submission.payload,
@@ -380,7 +394,7 @@ def _record(
         commit_s=commit_s,
         sync_s=sync_s,
         apply_s=apply_s,
-        ack_latencies_s=tuple(answered - submission.received_s for submission in group),
+        ack_latencies_s=tuple(answered - submission.receipt.clock_s for submission in group),
         revision=revision,
         committed_at_s=time.time(),
     )

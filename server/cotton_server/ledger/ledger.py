@@ -7,7 +7,7 @@ import threading
 import time
 from importlib import resources
 from types import NoneType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import apsw
 
@@ -47,6 +47,11 @@ _TYPES: Final[tuple[type | tuple[type, ...], ...]] = (
 _READ_ENTRIES_MAX: Final = 256
 _READ_BYTES: Final = 2 << 20
 """How much is read at once: entries may be megabytes or a few bytes long."""
+_FOLD_TRIES: Final = 20
+_FOLD_PAUSE_S: Final = 0.1
+"""How long a start waits for somebody who reads an old state of the file: 2 seconds."""
+_LOG_KEPT_BYTES: Final = 64 << 20
+"""What the write-ahead log keeps of its size after it was folded."""
 _CHECKPOINT_PAGES: Final = 1000
 """Pages of write-ahead log (16 MiB) after which it is folded into the file."""
 
@@ -89,7 +94,11 @@ class Ledger:
         # In place of the automatic checkpoint, whose errors nobody would hear.
         self._writer.set_wal_hook(self._note_log)
         # What a failed sync left in the page cache alone would count as stored: write it out.
-        self._fold()
+        for _ in range(_FOLD_TRIES):
+            self._fold()
+            if self._log_pages == 0:
+                break
+            time.sleep(_FOLD_PAUSE_S)
         _sync_directory(directory)
 
     @property
@@ -170,13 +179,14 @@ class Ledger:
 
     def _fold(self) -> None:
         try:
-            self._writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            pages, folded = self._writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
         except (apsw.FullError, apsw.BusyError, apsw.LockedError):
             return  # the log goes on growing and is folded at the next chance
         except apsw.Error as error:
             self._failed = True
             raise LedgerFailedError(f"Writing {self._path} failed: {error}.") from error
-        self._log_pages = 0
+        # Somebody who reads an old state keeps the rest of the log in use.
+        self._log_pages = pages - folded
 
     def _note_log(self, _connection: apsw.Connection, _database: str, pages: int) -> int:
         self._log_pages = pages
@@ -218,26 +228,43 @@ class Ledger:
 
     def _rows(self) -> Iterator[tuple[Any, ...]]:
         """All rows in order, a few megabytes at a time; raises LedgerDamagedError."""
-        position, at_once, at_once_max = 0, 1, _READ_ENTRIES_MAX
+        position = 0
         while True:
             try:
-                with self._read_lock:
-                    rows = self._reader.execute(
-                        f"SELECT {_COLUMNS} FROM entry WHERE position > ?"  # noqa: S608 - a constant
-                        " ORDER BY position LIMIT ?",
-                        (position, at_once),
-                    ).fetchall()
-            except (apsw.Error, UnicodeDecodeError) as error:
-                if at_once > 1:  # one by one, to say exactly where
-                    at_once = at_once_max = 1
-                    continue
-                raise LedgerDamagedError(position + 1, f"SQLite says: {error}") from error
+                rows = self._some_rows(position, self._rows_at_once(position))
+            except (apsw.Error, UnicodeDecodeError):
+                try:  # one alone, to say exactly where
+                    rows = self._some_rows(position, 1)
+                except (apsw.Error, UnicodeDecodeError) as error:
+                    raise LedgerDamagedError(position + 1, f"SQLite says: {error}") from error
             if not rows:
                 return
             yield from rows
             position += len(rows)
-            size = sum(len(row[-1]) for row in rows if isinstance(row[-1], bytes))
-            at_once = min(at_once_max, at_once * 2 if size < _READ_BYTES else at_once // 2 + 1)
+
+    def _rows_at_once(self, position: int) -> int:
+        """How many of the next rows are read together; their sizes are read without them."""
+        with self._read_lock:
+            sizes = self._reader.execute(
+                "SELECT length(payload) + length(outcomes) FROM entry WHERE position > ?"
+                " ORDER BY position LIMIT ?",
+                (position, _READ_ENTRIES_MAX),
+            ).fetchall()
+        size = count = 0
+        for (each,) in sizes:
+            size += cast("int | None", each) or 0
+            if count and size > _READ_BYTES:
+                break
+            count += 1
+        return max(count, 1)
+
+    def _some_rows(self, position: int, count: int) -> list[tuple[Any, ...]]:
+        with self._read_lock:
+            return self._reader.execute(
+                f"SELECT {_COLUMNS} FROM entry WHERE position > ?"  # noqa: S608 - a constant
+                " ORDER BY position LIMIT ?",
+                (position, count),
+            ).fetchall()
 
     def _one(self, condition: str, bindings: tuple[Any, ...]) -> Entry | None:
         with self._read_lock:
@@ -294,7 +321,7 @@ def _connect(path: Path, page_bytes: int) -> apsw.Connection:
             f"{path} cannot keep a write-ahead log (mode {mode}); use a local file system."
         )
     connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute(f"PRAGMA journal_size_limit = {_LOG_KEPT_BYTES:d}")
     path.chmod(0o600)
     if is_new:
         schema = resources.files("cotton_server.ledger").joinpath("schema.sql").read_text("utf-8")
