@@ -83,7 +83,7 @@ _NAMES: Final = [case.name for case in STANDARD]
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
     help="Where the raw results go. Without it: benchmarks/results for a complete run with the"
-    " default options, from which RESULTS.md is then written anew; .build otherwise.",
+    " default options on a committed tree, from which RESULTS.md is then written anew; .build otherwise.",
 )
 @click.option(
     "--report",
@@ -119,11 +119,14 @@ def main(
         and window == WINDOW_DEFAULT
         and repetitions >= REPETITIONS_DEFAULT
     )
-    kept = output or (HERE / "results" if complete else ROOT / ".build") / (today() + report.SUFFIX)
     try:
         measured = _measured(cases, sizes, directory, repetitions, window)
     except BenchmarkError as error:
         raise click.ClickException(str(error)) from error
+    if complete and measured.machine.revision.endswith("+"):
+        _say("the tree differs from its revision: the results are kept apart, commit and run again")
+        complete = False
+    kept = output or (HERE / "results" if complete else ROOT / ".build") / (today() + report.SUFFIX)
     results.write(measured, kept)
     _say(f"raw results: {kept}")
     if output is None and complete:

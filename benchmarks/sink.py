@@ -52,10 +52,10 @@ async def serve() -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    # The real server's options.
+    # As the real server takes and gives messages.
     server = grpc.aio.server(
         options=[
-            ("grpc.max_receive_message_length", Config().message_bytes_max),
+            ("grpc.max_receive_message_length", 2 * Config().message_bytes_max),
             ("grpc.max_send_message_length", -1),
             ("grpc.so_reuseport", 0),
         ],
