@@ -82,8 +82,9 @@ _NAMES: Final = [case.name for case in STANDARD]
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Where the raw results go. Without it: benchmarks/results for a complete run with the"
-    " default options on a committed tree, from which RESULTS.md is then written anew; .build otherwise.",
+    help="Where the raw results go. Without it: benchmarks/results for a complete run, with the"
+    " default options and on a committed tree, from which RESULTS.md is then written anew;"
+    " .build otherwise.",
 )
 @click.option(
     "--report",

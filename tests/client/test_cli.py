@@ -28,11 +28,22 @@ from cotton.inspection.v1 import (
     trace_pb2,
     trace_pb2_grpc,
 )
-from cotton_client import errors, samples
-from cotton_client.cli import document, failures, main, options, output, program, progress
+from cotton_client import errors, frames, samples
+from cotton_client.cli import (
+    document,
+    failures,
+    invocation,
+    main,
+    options,
+    output,
+    program,
+    progress,
+)
+from cotton_client.cli import send as send_command
 from cotton_client.cli import summary as summary_command
 from cotton_client.cli.exits import Exit
 from cotton_client.retry import RetryPolicy
+from cotton_client.upload import UploadTotals
 from google.protobuf import json_format
 from google.rpc import error_details_pb2, status_pb2
 
@@ -333,6 +344,8 @@ def test_a_server_that_is_not_there_exits_5() -> None:
         ["summary", "--by", "colour"],
         ["summary", "--by", "gin,gin"],
         ["summary", "--where", "2016"],
+        ["summary", "--where", "season=2019/21"],
+        ["summary", "--where", "season=x/20"],
         ["bale", "2006/960891871766", "--crop-year", "2007"],
         ["lots", "weigh"],
         ["lots", "weigh", "--lot", "1", "--gross", "1.234", "--tare", "0"],
@@ -366,6 +379,14 @@ def test_a_file_is_sent_and_counted(service: Service, tmp_path: Path) -> None:
     data = printed(cotton("send", path, path, "--rows", "--json"))
     assert (data["received"], len(data["files"])) == (20, 2)
     assert service.requests[-1].WhichOneof("readings") == "rows"
+
+
+def test_a_message_that_is_too_large_names_the_option(tmp_path: Path) -> None:
+    """Whether the client or the server found it too large."""
+    for reason in ("MESSAGE_TOO_LARGE", "BATCH_TOO_LARGE"):
+        error = errors.InputError("x", reason=reason)
+        send_command._name_what_is_stored(error, tmp_path, UploadTotals())
+        assert "--batch-bales" in error.remedy
 
 
 @pytest.mark.usefixtures("target")
@@ -452,6 +473,69 @@ def test_a_summary_asks_for_keys_and_filters(service: Service) -> None:
         (summary_pb2.SUMMARY_KEY_SEASON, ["2016", "2017"]),
         (summary_pb2.SUMMARY_KEY_GIN, ["65140"]),
     ]
+
+
+@pytest.mark.parametrize("season", ["2019", "2019/20", "2019/2020"])
+def test_a_season_is_named_as_the_certificate_prints_it(season: str) -> None:
+    """Or by the year in which it begins."""
+    assert summary_command.parse_filters([f"season={season}"]) == {
+        summary_pb2.SUMMARY_KEY_SEASON: ["2019"]
+    }
+
+
+@pytest.mark.usefixtures("target")
+def test_a_filter_that_matches_nothing_is_said() -> None:
+    """And is no error."""
+    result = cotton("summary", "--where", "season=2019/20")
+    assert result.exit_code == Exit.OK
+    assert "No lot matches season=2019/20." in result.stdout
+    assert printed(cotton("summary", "--where", "season=2019/20", "--json"))["rows"] == []
+
+
+@pytest.mark.parametrize("column", ["cotton_type", "picking_mode", "channel"])
+def test_the_values_of_a_column_of_words_are_listed(column: str) -> None:
+    """--help of `lots register` and the page of commands name each."""
+    help_text = " ".join(cotton("lots", "register", "--help").output.split())
+    page = CLI_PAGE.read_text(encoding="utf-8")
+    listed = [name.lower() for name in frames.ENUM_NAMES[column]]
+    assert f"Values of {column}: {', '.join(listed)}" in help_text
+    assert f"| `{column}` | {', '.join(f'`{name}`' for name in listed)} |" in page
+
+
+def test_hints_name_the_command_as_it_was_started(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """`cotton` where the shell finds it by that name, else its path or module."""
+    script = tmp_path / "cotton"
+    script.write_text("#!/bin/sh\n", encoding="utf-8")
+    script.chmod(0o755)
+    monkeypatch.setattr(sys, "argv", [str(script)])
+    assert invocation.as_started("(`cotton serve`)") == f"(`{script} serve`)"
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert invocation.started_as() == "cotton"
+    monkeypatch.setattr(sys, "argv", ["cotton"])
+    assert invocation.started_as() == "cotton"
+    monkeypatch.setattr(sys, "argv", [str(Path(invocation.__file__).with_name("__main__.py"))])
+    assert invocation.started_as() == f"{sys.executable} -m cotton_client.cli"
+
+
+@pytest.mark.parametrize(
+    ("error", "remedy"),
+    [
+        (errors.ConfigurationError("x", reason="PLAINTEXT_REFUSED"), "--allow-plaintext"),
+        (
+            errors.InvalidRequest("x", violations=[errors.FieldViolation("bale.bale_code", "y")]),
+            "Check the number.",
+        ),
+    ],
+)
+def test_what_to_do_is_said_in_terms_of_the_command(
+    error: errors.CottonError, remedy: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A user of the command has options, not credentials or fields."""
+    for as_json in (False, True):
+        failures.report(error, as_json=as_json, with_traceback=False)
+        assert remedy in capsys.readouterr().err
 
 
 def test_every_key_of_the_contract_can_be_named() -> None:

@@ -14,6 +14,7 @@ from cotton_client.lots import LotsReceipt
 from cotton_client.render import json_answers, names, receipt, values
 from cotton_client.render.bale import Bale
 from cotton_client.render.certificate import Certificate
+from cotton_client.render.natural_order import chinese_number, natural_key
 from cotton_client.render.parts import Bar
 from cotton_client.render.summary import Summary
 from cotton_client.upload import BaleIssue, UploadTotals
@@ -180,6 +181,8 @@ def test_bales_of_other_standards_and_of_none_are_told_apart(
     certificate.unverified.append(UNVERIFIED)
     text = page(Certificate(certificate), 120)
     assert "200 read of 186" in text
+    assert "200 bales read, 186 declared: 14 too many" in text
+    assert "kg a bale" not in text
     assert "1 bale of this lot graded by another standard" in text
     assert "13 bales of this lot that no standard grades" in text
     assert "未核实: standard trash content 标准含杂率 of GB1103.1-2023" in text
@@ -210,6 +213,53 @@ def test_every_part_that_a_server_may_call_unverified_has_words() -> None:
         assert f": {part} of" not in names.unverified([each])
     assert names.unverified(["X: colour.of.night", "new"]).endswith("colour.of.night of X, new")
     assert names.unverified([]) == ""
+
+
+def test_a_bale_has_a_weight_only_where_bales_read_and_declared_agree(
+    certificate: summary_pb2.GetLotCertificateResponse,
+) -> None:
+    """42 579 kg of 186 bales is 228.9 kg each; of a lot half read nobody can say."""
+    text = page(Certificate(certificate), 120)
+    assert "(228.9 kg a bale)" in text
+    assert " declared: " not in text
+    certificate.bales = 10
+    text = page(Certificate(certificate), 120)
+    assert "kg a bale" not in text
+    assert "10 bales read, 186 declared: 176 not read" in text
+    certificate.lot.declared_bales = 0
+    text = page(Certificate(certificate), 120)
+    assert "kg a bale" not in text
+    assert " declared: " not in text
+
+
+def test_a_certificate_says_how_to_read_its_shares_and_that_it_is_an_extract(
+    certificate: summary_pb2.GetLotCertificateResponse,
+) -> None:
+    """One line where the terminal is wide."""
+    assert page(Certificate(certificate), 160).splitlines()[-1] == (
+        "Shares are of bales; the last class takes the rest, so that they total 100 %."
+        " Printed from the service's ledger; not an official document."
+    )
+
+
+@pytest.mark.parametrize(
+    ("bales", "weighed", "state"),
+    [
+        (0, True, "weighed, not registered 未登记"),
+        (3, False, "read, not registered 未登记"),
+        (3, True, "read and weighed, not registered 未登记"),
+    ],
+)
+def test_the_state_of_a_lot_that_is_not_registered_says_what_arrived(
+    bales: int, weighed: bool, state: str
+) -> None:
+    """Readings, a weight, or both."""
+    answer = summary_pb2.GetLotCertificateResponse(
+        state=summary_pb2.LOT_STATE_UNREGISTERED, bales=bales
+    )
+    if weighed:
+        answer.weight.net = 100
+    assert f"State 状态 {state} " in " ".join(page(Certificate(answer), 120).split())
 
 
 def test_a_weight_without_regain_has_no_conditioned_weight(
@@ -327,6 +377,68 @@ def test_no_key_and_no_figure_of_a_summary_is_ever_cut(
     assert max(cell_len(line) for line in text.splitlines()) <= width
 
 
+@pytest.mark.parametrize(
+    ("numerals", "number"),
+    [
+        ("一", 1),
+        ("十", 10),
+        ("十四", 14),
+        ("二十", 20),
+        ("一四九", 149),
+        ("一百零二", 102),
+        ("两千", 2000),
+    ],
+)
+def test_chinese_numerals_have_a_value(numerals: str, number: int) -> None:
+    """With units, and digit by digit as regiments are named."""
+    assert chinese_number(numerals) == number
+
+
+@pytest.mark.parametrize(
+    "ordered",
+    [
+        ["", "第一师", "第二师", "第八师", "第十师", "第十四师"],
+        ["一团", "九团", "十团", "二十二团", "一四九团", "一五〇团"],
+        ["65140", "65141"],
+        ["07", "7", "a", "a9", "a10", "b"],
+        ["阿克苏", "阿拉尔"],
+    ],
+)
+def test_names_are_in_the_order_in_which_people_count(ordered: list[str]) -> None:
+    """Numbers by value, all else as text; those that lack the key first."""
+    backwards = list(reversed(ordered))
+    assert sorted(backwards, key=natural_key) == ordered
+
+
+def test_rows_stand_in_natural_order_on_the_page_and_in_json_as_answered(
+    summary: summary_pb2.SummariseGradesResponse,
+) -> None:
+    """By code point 第十四师 comes before 第八师."""
+    summary.rows[0].keys[0].value = "第十四师"
+    text = page(Summary(summary))
+    assert text.index("第八师") < text.index("第十四师")
+    rows = json_answers.summary(summary)["rows"]
+    assert [row["keys"]["division"] for row in rows] == ["第十四师", "第八师"]
+
+
+def test_a_summary_says_when_classes_are_left_out(
+    summary: summary_pb2.SummariseGradesResponse,
+) -> None:
+    """Only where there are more than the page has room for."""
+    assert "largest classes only; all with --json" in page(Summary(summary), 80)
+    for row in (*summary.rows, summary.total):
+        del row.figures.colours[1:], row.figures.micronaire_grades[1:]
+    assert "largest classes only" not in page(Summary(summary), 80)
+
+
+def test_a_summary_that_no_lot_matches_says_so() -> None:
+    """An empty table would look like an answer."""
+    answer = summary_pb2.SummariseGradesResponse(revision=4)
+    text = page(Summary(answer, where=["season=2019/20", "gin=1"]))
+    assert text.startswith("No lot matches season=2019/20 and gin=1.\n")
+    assert "Total" not in text
+
+
 def test_a_summary_without_rows_has_its_total() -> None:
     """Nothing stored is a total of nothing, not an error."""
     text = page(Summary(summary_pb2.SummariseGradesResponse(revision=1, weighting="bales")))
@@ -434,6 +546,11 @@ def test_a_receipt_lists_what_was_not_stored_as_sent() -> None:
     assert "received 900, above 800" in text
     assert "and 32 more" in text
     assert "1 of 2 batches sent before" in " ".join(text.split())
+    assert f" {'1' * 32} " in text
+    again = UploadTotals(batches=1, received=9, created=9, repeated_batches=1)
+    assert page(next(receipt.upload("a.csv", again)), 100).startswith(
+        "a.csv: sent before; first answer again: 9 bales received"
+    )
     assert "no readings" in page(next(receipt.upload("b.csv", UploadTotals())))
     (issue, *_) = json_answers.upload(totals)["issues"]
     assert (issue["record"], issue["rule"], issue["limit"]) == (1, "above", "800")
@@ -455,12 +572,29 @@ def test_a_lots_receipt_names_conflicts_only() -> None:
     answer = LotsReceipt(4, repeated=True, received=2, existing=1, conflicting=1, results=results)
     text = "".join(page(part) for part in receipt.lots("lots.csv", "lot", answer))
     assert "division: received 2, stored 1" in " ".join(text.split())
-    assert "sent before" in text
+    assert text.startswith("lots.csv: sent before; first answer again: 2 lots received")
     assert text.count("conflicts") == 1
     assert [each["outcome"] for each in json_answers.lots_receipt(answer)["results"]] == [
         "exists",
         "exists_with_different",
     ]
+
+
+def test_moments_that_differ_are_shown_as_time_in_china() -> None:
+    """Seconds since 1970 say nothing to a reader; what is no moment stays as it is."""
+    results = [
+        lots_pb2.LotResult(
+            outcome=lots_pb2.LOT_OUTCOME_EXISTS_WITH_DIFFERENT,
+            field=common_pb2.FIELD_GATE_IN_AT,
+            received=received,
+            stored="1479600000",
+        )
+        for received in ("1479603600", "9" * 30)
+    ]
+    answer = LotsReceipt(4, repeated=False, received=2, conflicting=2, results=tuple(results))
+    text = "".join(page(part, 160) for part in receipt.lots("lots.csv", "lot", answer))
+    assert "received 2016-11-20 09:00 +08, stored 2016-11-20 08:00 +08" in text
+    assert f"received {'9' * 30}, stored 2016" in text
 
 
 def test_a_lots_receipt_shows_its_warnings() -> None:

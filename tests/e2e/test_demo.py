@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import subprocess
 import sys
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -55,8 +58,41 @@ def test_the_certificate_of_the_real_lot_has_the_published_figures(page: str, pa
     assert re.search(pattern, page), page
 
 
-def test_a_summary_by_division_and_the_addresses_are_shown(page: str) -> None:
+def test_a_summary_by_division_is_shown_and_no_address_of_a_server_that_has_ended(
+    page: str,
+) -> None:
     assert "Grades by division" in page
     assert re.search(r"第八师 \d+ ", page)
-    assert re.search(r"Service 127\.0\.0\.1:\d+", page)
-    assert re.search(r"Metrics http://127\.0\.0\.1:\d+/metrics", page)
+    assert "micronaire, strength and weights are real" in page
+    assert "127.0.0.1:" not in page
+    assert "Stopped." not in page
+
+
+def test_a_demo_that_serves_on_names_its_addresses_and_says_that_it_stopped(
+    tmp_path: Path,
+) -> None:
+    command = [sys.executable, "-m", "cotton_client.cli", "demo", "--keep-serving", "--lots=3"]
+    with subprocess.Popen(
+        [*command, "--data-dir", str(tmp_path / "data")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    ) as process:
+        watchdog = threading.Timer(DEMO_S_MAX, process.kill)
+        watchdog.start()
+        assert process.stdout is not None
+        lines = []
+        for line in process.stdout:
+            lines.append(line)
+            if "Serving until Ctrl-C." in line:
+                process.send_signal(signal.SIGINT)
+        said = process.communicate()[1]
+        watchdog.cancel()
+    assert process.returncode == 0, said
+    text = re.sub(r"[ \t]+", " ", "".join(lines))
+    assert re.search(r"Service 127\.0\.0\.1:\d+", text)
+    assert re.search(r"Metrics http://127\.0\.0\.1:\d+/metrics", text)
+    assert re.search(r"Try \S+ -m cotton_client\.cli --server 127\.0\.0\.1:\d+ lot \d{11}\n", text)
+    assert text.endswith("Stopped.\n")

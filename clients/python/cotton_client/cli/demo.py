@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import click
 from rich.text import Text
 
+from cotton_client.cli.invocation import started_as
 from cotton_client.cli.output import page_console
 from cotton_client.cli.progress import bars
 from cotton_client.demo import Answers, Server, run
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 DATA_DIR_DEFAULT: Final = Path("cotton-data") / "demo"
+REAL_LOT_NOTE: Final = (
+    "Of this lot micronaire, strength and weights are real; the other values are filled in to"
+    " meet its published aggregates."
+)
 
 
 @click.command(name="demo")
@@ -69,7 +74,7 @@ def _run(data_dir: Path, lots: int, seed: int, *, keep_serving: bool) -> int:
             progress.stop()
             _print(page_console(), server, answers, keep_serving=keep_serving)
 
-        return asyncio.run(
+        status = asyncio.run(
             run(
                 data_dir,
                 lots=lots,
@@ -79,27 +84,35 @@ def _run(data_dir: Path, lots: int, seed: int, *, keep_serving: bool) -> int:
                 show=show,
             )
         )
+    if keep_serving:
+        click.echo("Stopped.")
+    return status
 
 
 def _print(console: Console, server: Server, answers: Answers, *, keep_serving: bool) -> None:
-    """What was sent, the real lot's certificate, the summary, and where to look."""
+    """What was sent, the real lot's certificate, the summary, and where to look on."""
     console.print(heading("Sent and stored"))
     for each in answers.sent:
         for part in each.page():
             console.print(part)
     console.print()
     console.print(Certificate(answers.certificate))
+    console.print(Text(REAL_LOT_NOTE, style="dim"))
     console.print()
     console.print(Bale(answers.bale))
     console.print()
     console.print(heading("Grades by division 各师"))
     console.print(Summary(answers.by_division))
-    console.print()
-    console.print(heading("Addresses"))
-    console.print(Text(f"Service   {server.listen}   (gRPC, with reflection and health)"))
-    console.print(Text(f"Metrics   http://{server.metrics_listen}/metrics"))
-    console.print(Text(f"Data      {server.data_dir}"))
     if keep_serving:
         lot_no = answers.certificate.lot.lot_no
-        console.print(Text(f"Try       cotton --server {server.listen} lot {lot_no}"))
+        console.print()
+        console.print(heading("Addresses"))
+        console.print(Text(f"Service   {server.listen}   (gRPC, with reflection and health)"))
+        console.print(Text(f"Metrics   http://{server.metrics_listen}/metrics"))
+        console.print(Text(f"Data      {server.data_dir}"))
+        # A line to copy: it is never broken.
+        console.print(
+            Text(f"Try       {started_as()} --server {server.listen} lot {lot_no}"),
+            soft_wrap=True,
+        )
         console.print(Text("\nServing until Ctrl-C.", style="bold"))

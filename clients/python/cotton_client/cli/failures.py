@@ -13,6 +13,7 @@ from rich.text import Text
 
 from cotton_client import errors
 from cotton_client.cli.exits import Exit
+from cotton_client.cli.invocation import as_started
 from cotton_client.render import json_answers
 
 
@@ -35,6 +36,9 @@ _EXITS: Final = (
     (errors.Refused, Exit.REFUSED),
 )
 
+_NUMBERS: Final = frozenset({"lot_no", "bale.bale_code", "bale.usda_bale"})
+"""Fields of requests that are a number which the user typed."""
+
 
 def report(error: Exception, *, as_json: bool, with_traceback: bool) -> Exit:
     """Writes the error to standard error, as text or JSON; gives the exit code."""
@@ -49,6 +53,7 @@ def report(error: Exception, *, as_json: bool, with_traceback: bool) -> Exit:
         error.show()
         return Exit.USAGE
     known = _as_cotton_error(error)
+    known.remedy = as_started(_remedy(known))
     if as_json:
         click.echo(json.dumps(json_answers.error(known), ensure_ascii=False), err=True)
     else:
@@ -78,6 +83,16 @@ def _as_cotton_error(error: Exception) -> errors.CottonError:
         reason="UNEXPECTED",
         remedy="Run it again with `cotton --traceback …` and report what it prints.",
     )
+
+
+def _remedy(error: errors.CottonError) -> str:
+    """What to do, in terms of the command where the error was written for programs."""
+    if error.reason == "PLAINTEXT_REFUSED":
+        return "Give --allow-plaintext if the network is trusted."
+    fields = {each.field for each in error.violations}
+    if fields and fields <= _NUMBERS:
+        return "Check the number."
+    return error.remedy
 
 
 def _print(error: errors.CottonError) -> None:

@@ -44,9 +44,16 @@ def command() -> None:
 def register(connection: Connection, file: Path, producer: str, as_json: bool) -> Exit:
     """Register the lots of a CSV file.
 
-    Columns: lot_no, and any of gin_code, gin_name, warehouse, region, division, regiment,
-    county, cotton_type, picking_mode, channel, traceability_unit, origin, agency,
+    Columns: lot_no and cotton_type, and any of gin_code, gin_name, warehouse, region,
+    division, regiment, county, picking_mode, channel, traceability_unit, origin, agency,
     declared_bales, gate_in_at, standard, quality_certificate_no.
+
+    Values of cotton_type: saw_ginned_upland, roller_ginned_upland, extra_long_staple,
+    imported_upland; it decides the standard.
+
+    Values of picking_mode: hand, machine.
+
+    Values of channel: warehouse, mill_own_use, reserve_in, reserve_out, futures.
     """
     check_producer_id(producer)
     with reading_file(file):

@@ -89,7 +89,7 @@ revision_option: Final = click.option(
     type=click.IntRange(min=0),
     default=0,
     metavar="N",
-    help="Answer as of this revision; the latest when left out.",
+    help="Answer as of this revision; 0 or left out is the latest.",
 )
 
 

@@ -34,6 +34,7 @@ BATCH_BALES_MAX: Final = 16_384
 """Most bales a batch, as servers take them unless told otherwise."""
 
 _BLOCK_BYTES: Final = 1 << 20
+_TOO_LARGE: Final = frozenset({"MESSAGE_TOO_LARGE", "BATCH_TOO_LARGE"})
 
 
 @click.command(name="send")
@@ -86,8 +87,8 @@ def command(
 
     Formats: csv (columns with a header) and usda67 (the USDA 67-column classing record).
     A file that was sent before may be sent again: nothing is counted twice. An upload
-    outlives a restart of the server. Exits 6 when bales were rejected or conflict with
-    stored ones; all others are stored.
+    outlives a restart of the server: it waits up to 120 s for one that went away. Exits 6
+    when bales were rejected or conflict with stored ones; all others are stored.
     """
     producer_id = producer or warehouse or PRODUCER_DEFAULT
     check_producer_id(producer_id)
@@ -154,6 +155,8 @@ def _name_what_is_stored(error: CottonError, path: Path, totals: UploadTotals) -
     """Adds to an error what of the file is stored, and that sending it again is safe."""
     error.metadata.setdefault("file", str(path))
     error.metadata["bales_acknowledged"] = str(totals.received)
+    if error.reason in _TOO_LARGE:
+        error.remedy = "Send fewer bales a message: give a smaller --batch-bales."
     if not isinstance(error, InputError):
         error.message = f"{path}: {error.message}"
     if totals.received:

@@ -66,7 +66,7 @@ def command(file: Path | None, **flags: Any) -> int:
         raise CottonError(
             f"The server cannot start. {error}",
             reason="START_FAILED",
-            remedy="Then start it again.",
+            remedy="Do what is said above, then start the server again.",
         ) from None
     return status
 

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     default=0,
     show_default=True,
     metavar="S",
-    help="The same seed makes the same season.",
+    help="The same seed makes the same season; keep to one seed and season a ledger, or its lots"
+    " conflict.",
 )
 @click.option(
     "--warehouses",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -51,8 +52,21 @@ def parse_filters(
             else:
                 value = part
             value = value.strip()
+            if key == summary_pb2.SUMMARY_KEY_SEASON:
+                value = _season(value)
             filters.setdefault(key, []).append(value.upper() if key in names.WORD_KEYS else value)
     return filters
+
+
+def _season(text: str) -> str:
+    """The year in which a season begins: 2019/20 and 2019/2020 are 2019, as 2019 is."""
+    first, slash, second = text.partition("/")
+    if not slash:
+        return text
+    following = str(int(first) + 1) if re.fullmatch("[0-9]{4}", first) else ""
+    if not following or second not in {following, following[-2:]}:
+        raise click.UsageError(f"--where season={text}: a season is such as 2019/20 or 2019.")
+    return first
 
 
 def _key(word: str, option: str) -> summary_pb2.SummaryKey.ValueType:
@@ -95,7 +109,7 @@ def command(
 
     Keys: season, region, division, regiment, county, gin, warehouse, cotton_type, lot,
     picking_mode, channel, traceability_unit, agency, standard. Means are weighted by
-    bales; every acknowledged reading is in the figures.
+    bales; every acknowledged reading is in the figures. A season is 2019/20 or 2019.
     """
     keys, filters = parse_keys(by), parse_filters(where)
     answer = connection.ask(
@@ -104,7 +118,7 @@ def command(
         )
     )
     emit(
-        Summary(answer),
+        Summary(answer, where=where),
         json_answers.summary(answer),
         as_json=as_json,
         width_max=TABLE_WIDTH_MAX,

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 _OUTSTANDING: Final = "bold yellow"
 _OFFICIAL: Final = "bold green"
+_WRONG: Final = "bold red"
+
+_SHARES: Final = "Shares are of bales; the last class takes the rest, so that they total 100 %."
+_EXTRACT: Final = "Printed from the service's ledger; not an official document."
 
 
 class Certificate:
@@ -33,6 +37,7 @@ class Certificate:
         """Heading, lot, weight, quality, classes, and what the figures rest on."""
         width = options.max_width
         yield _heading(self._answer)
+        yield from _unlike_declared(self._answer)
         yield heading("Lot 批次")
         yield fields(_lot(self._answer), width)
         yield heading("Weight 重量")
@@ -49,13 +54,35 @@ def _heading(answer: summary_pb2.GetLotCertificateResponse) -> Panel:
     grid.add_column(overflow="fold")
     grid.add_row("Lot 批号", Text(answer.lot.lot_no, style="bold"))
     grid.add_row("Mark 质量标识", _mark(answer))
-    grid.add_row("State 状态", or_unknown(names.LOT_STATES.get(answer.state, "")))
+    grid.add_row("State 状态", _state(answer))
     return Panel(
         grid,
         title="Inspection certificate 棉花公证检验证书",
         title_align="left",
         border_style="dim",
     )
+
+
+def _state(answer: summary_pb2.GetLotCertificateResponse) -> str:
+    """What has arrived of the lot."""
+    if answer.state != summary_pb2.LOT_STATE_UNREGISTERED:
+        return or_unknown(names.LOT_STATES.get(answer.state, ""))
+    arrived = (("read", answer.bales), ("weighed", answer.HasField("weight")))
+    done = " and ".join(word for word, is_there in arrived if is_there)
+    unregistered = names.LOT_STATES[answer.state]
+    return f"{done}, {unregistered}" if done else unregistered
+
+
+def _unlike_declared(answer: summary_pb2.GetLotCertificateResponse) -> Iterator[Text]:
+    """A line that cannot be overlooked where bales read are not those declared."""
+    read, declared = answer.bales, answer.lot.declared_bales
+    if not (read and declared) or read == declared:
+        return
+    line = f"{counted(read, 'bale')} read, {count(declared)} declared: "
+    if read > declared:
+        yield Text(f"{line}{count(read - declared)} too many 检验包数多于申报", style=_WRONG)
+    else:
+        yield Text(f"{line}{count(declared - read)} not read 检验包数少于申报", style=_OUTSTANDING)
 
 
 def _mark(answer: summary_pb2.GetLotCertificateResponse) -> Text:
@@ -150,7 +177,8 @@ def _weight(answer: summary_pb2.GetLotCertificateResponse, width: int) -> Iterat
     if weight.HasField("conditioned"):
         line = Text("Conditioned weight 公定重量  ", style="bold")
         line.append(f"{kilograms(weight.conditioned)} kg", style=_OFFICIAL)
-        if answer.bales:
+        # The scale weighs the lot; it is known how many bales that is where all agree.
+        if answer.bales and answer.bales == answer.lot.declared_bales:
             per_bale = _per_bale(weight.conditioned, answer.bales)
             line.append(f"  ({kilograms(per_bale, 1)} kg a bale)", "dim")
         yield line
@@ -291,3 +319,5 @@ def _notes(answer: summary_pb2.GetLotCertificateResponse) -> Iterator[Renderable
         yield Text(f"\n{unverified}", style="dim")
     rules = f" · rules 规则 {answer.grading_version}" if answer.grading_version else ""
     yield Text(f"\nRevision 版本 {answer.revision}{rules}", style="dim")
+    shares = f"{_SHARES} " if answer.figures.bales else ""
+    yield Text(f"{shares}{_EXTRACT}", style="dim")

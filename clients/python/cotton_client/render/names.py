@@ -30,7 +30,7 @@ CHANNELS: Final[Mapping[int, str]] = {
 }
 
 LOT_STATES: Final[Mapping[int, str]] = {
-    summary_pb2.LOT_STATE_UNREGISTERED: "not registered; read or weighed 未登记",
+    summary_pb2.LOT_STATE_UNREGISTERED: "not registered 未登记",
     summary_pb2.LOT_STATE_REGISTERED: "registered; neither read nor weighed 已登记",
     summary_pb2.LOT_STATE_WEIGHED: "weighed, not read 已检重量",
     summary_pb2.LOT_STATE_READ: "read, not weighed 已检质量",

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cotton_client.render import names
-from cotton_client.render.values import count, counted
+from cotton_client.render.values import china_time, count, counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,19 +22,23 @@ if TYPE_CHECKING:
 ISSUES_SHOWN: Final = 10
 """Bales or records that a page lists; --json has up to a thousand."""
 
+_TIMES: Final = frozenset({"inspected_at", "gate_in_at", "weighed_at"})
+"""Fields whose values the service gives in seconds since 1970."""
+
 
 def upload(name: str, totals: UploadTotals) -> Iterator[RenderableType]:
     """What became of the bales of one file."""
     if not totals.received:
         yield Text(f"{name}: no readings", style="yellow")
         return
-    yield _counts(name, "bale", totals)
+    repeated = totals.repeated_batches == totals.batches > 0
+    yield _counts(name, "bale", totals, repeated=repeated)
     notes = []
     if totals.warned:
         notes.append(f"{counted(totals.warned, 'bale')} accepted with a warning: an unlikely value")
     if totals.unregistered:
         notes.append(f"{counted(totals.unregistered, 'bale')} without a registered lot so far")
-    if totals.repeated_batches:
+    if totals.repeated_batches and not repeated:
         notes.append(
             f"{count(totals.repeated_batches)} of {count(totals.batches)} batches sent before:"
             " this is their first answer again, nothing was counted twice"
@@ -69,9 +73,7 @@ def upload(name: str, totals: UploadTotals) -> Iterator[RenderableType]:
 
 def lots(name: str, noun: str, receipt: LotsReceipt) -> Iterator[RenderableType]:
     """What became of lots or weight records."""
-    yield _counts(name, noun, receipt)
-    if receipt.repeated:
-        yield Text("  sent before: this is the first answer again", style="dim")
+    yield _counts(name, noun, receipt, repeated=receipt.repeated)
     listed = [
         (
             str(each.row + 1),
@@ -105,9 +107,11 @@ def _warnings(noun: str, receipt: LotsReceipt) -> Iterator[Text]:
         yield Text(f"    … and {count(more)} more", style="yellow")
 
 
-def _counts(name: str, noun: str, totals: UploadTotals | LotsReceipt) -> Text:
-    """How many were received, and what they came to."""
+def _counts(name: str, noun: str, totals: UploadTotals | LotsReceipt, *, repeated: bool) -> Text:
+    """How many were received, and what they came to, now or when they were sent first."""
     line = Text(f"{name}: ", style="bold")
+    if repeated:
+        line.append("sent before; first answer again: ", style="yellow not bold")
     line.append(f"{counted(totals.received, noun)} received", style="default not bold")
     for number, word, style in (
         (totals.created, "created", "green"),
@@ -125,7 +129,10 @@ def _issues(rows: Sequence[tuple[str, str, str, str]], number: int) -> Table:
     """The first of what was not stored as it was sent."""
     table = Table(box=None, padding=(0, 1), header_style="dim")
     table.add_column("Record", justify="right", no_wrap=True)
-    for heading in ("Number", "Outcome", "Why"):
+    # A bale code is copied and searched for: it is never broken.
+    longest = max((len(row[1]) for row in rows), default=0)
+    table.add_column("Number", no_wrap=True, min_width=longest)
+    for heading in ("Outcome", "Why"):
         table.add_column(heading, overflow="fold")
     for row in rows:
         table.add_row(*row)
@@ -139,9 +146,19 @@ def _outcome(word: str | None) -> str:
     return "conflicts" if word and word.startswith("exists_with_different") else str(word)
 
 
+def _moment(seconds: str) -> str:
+    """Seconds since 1970 as time in China; what is no moment of the calendar as it is."""
+    try:
+        return china_time(int(seconds))
+    except (ValueError, OverflowError, OSError):
+        return seconds
+
+
 def _why(field: str | None, rule: str | None, received: str, stored: str, limit: str) -> str:
     """The field at fault, what was received, and what stands against it."""
     where = f"{field.replace('_', ' ')}: " if field else ""
+    if field in _TIMES:
+        received, stored, limit = map(_moment, (received, stored, limit))
     if rule:
         against = rule.replace("_", " ") + (f" {limit}" if limit else "")
     else:

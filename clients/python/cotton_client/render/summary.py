@@ -9,6 +9,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from cotton_client.render import names
+from cotton_client.render.natural_order import natural_key
 from cotton_client.render.parts import UNKNOWN
 from cotton_client.render.values import count, counted, fixed, share, tonnes
 
@@ -62,28 +63,43 @@ class _Line:
 class Summary:
     """A line a group and the total; keys stand above their figures where it is narrow."""
 
-    def __init__(self, answer: summary_pb2.SummariseGradesResponse) -> None:
+    def __init__(
+        self, answer: summary_pb2.SummariseGradesResponse, *, where: Sequence[str] = ()
+    ) -> None:
+        """`where` are the filters as the user gave them."""
         self._answer = answer
+        self._where = where
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """The table, then what it rests on."""
+        """The table, then what it rests on; one line where no lot matches."""
+        total = self._answer.total
+        if self._where and not (total.lots or total.bales):
+            yield Text(f"No lot matches {' and '.join(self._where)}.", style="yellow")
+            yield Text(f"Revision 版本 {self._answer.revision}", style="dim")
+            return
         for layout in _LAYOUTS:
             lines = list(_table(self._answer, layout))
             if max(line.cell_len for line in lines) <= options.max_width:
                 break
         yield from lines
+        if any(_more_classes(row, layout) for row in (*self._answer.rows, total)):
+            yield Text(
+                "\nColour and micronaire grades: largest classes only; all with --json.",
+                style="dim",
+            )
         yield from _notes(self._answer)
 
 
 def _table(answer: summary_pb2.SummariseGradesResponse, layout: _Layout) -> Iterator[Text]:
-    """Headings, the groups as the service sorted them, and the total."""
+    """Headings, the groups in the natural order of their keys, and the total."""
     named = [names.SUMMARY_KEYS[each.key] for each in answer.rows[0].keys] if answer.rows else []
+    rows = sorted(answer.rows, key=lambda row: [natural_key(each.value) for each in row.keys])
     groups = [
         _Line(
             tuple(names.key_value(each.key, each.value) or "not given" for each in row.keys),
             _cells(row, layout),
         )
-        for row in (answer.rows if named else ())
+        for row in (rows if named else ())
     ]
     total = _Line((_TOTAL, *[""] * (len(named) - 1)), _cells(answer.total, layout))
     headings = [_Line(tuple(words), tuple(cells)) for words, cells in _headings(named)]
@@ -140,6 +156,12 @@ def _cells(row: summary_pb2.SummaryRow, layout: _Layout) -> tuple[str, ...]:
         _largest(figures.colours, layout.classes),
         _largest(figures.micronaire_grades, layout.classes),
     )
+
+
+def _more_classes(row: summary_pb2.SummaryRow, layout: _Layout) -> bool:
+    """Whether a group has classes for which the layout has no room."""
+    figures = row.figures
+    return layout.classes < max(len(figures.colours), len(figures.micronaire_grades))
 
 
 def _largest(classes: Sequence[summary_pb2.ClassShare], number: int) -> str:
