@@ -11,6 +11,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from cotton_client.readers import lots_csv, readings_csv, weights_csv
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -153,3 +154,18 @@ def test_the_makefile_lists_every_target() -> None:
     )
     listed = {line.split()[1] for line in shown.stdout.splitlines()}
     assert listed == set(phony[1].split()) - {"moved"}
+
+
+@pytest.mark.parametrize(
+    ("heading", "columns"),
+    [
+        ("Readings", readings_csv.COLUMNS),
+        ("Lots", lots_csv.COLUMNS),
+        ("Weights", weights_csv.COLUMNS),
+    ],
+)
+def test_every_column_of_a_file_is_documented(heading: str, columns: tuple[str, ...]) -> None:
+    text = (ROOT / "docs" / "files.md").read_text("utf-8")
+    (section,) = [part for part in text.split("\n## ") if part.startswith(heading)]
+    named = set(re.findall(r"`([a-z_]+)`", section))
+    assert set(columns) <= named
