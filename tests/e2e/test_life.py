@@ -103,6 +103,22 @@ def test_a_drain_waits_for_every_answer_that_is_due(servers: Servers) -> None:
     assert len(acknowledged) > 2
 
 
+def test_after_a_failed_write_the_process_says_so_and_ends_with_1(servers: Servers) -> None:
+    """A restart finds what was acknowledged, and nothing more."""
+    server = servers.start(broken="with_failing_disk")
+    with server.channel() as channel, stream(channel) as readings:
+        for sequence in (1, 2):
+            readings.append([bale(sequence)], sequence)
+        readings.send_batch([bale(3)], 3)
+        error, _ = readings.refusal()
+        assert (error.reason, error.retry) == ("STORAGE_FAILED", True)
+    assert server.wait() == 1
+    again = servers.start()
+    with again.channel() as channel, stream(channel) as readings:
+        assert readings.next_sequence() == 3
+        readings.append([bale(3)], 3)
+
+
 def test_idle_streams_and_watchers_of_health_do_not_hold_up_the_drain(servers: Servers) -> None:
     server = servers.start(drain_grace_s=20)
     with server.channel() as channel:

@@ -109,6 +109,20 @@ def with_slow_disk() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def with_failing_disk() -> Iterator[None]:
+    """Not broken, but on a disk whose third sync fails."""
+    append = Ledger.append
+
+    def append_twice(ledger: Ledger, entries: Sequence[NewEntry]) -> int:
+        if ledger.position >= 2:
+            ledger._failed = True
+        return append(ledger, entries)
+
+    with patch.object(Ledger, "append", append_twice):
+        yield
+
+
 BROKEN: Final[dict[str, Callable[[], AbstractContextManager[None]]]] = {
     broken.__name__: broken
     for broken in (
@@ -119,6 +133,7 @@ BROKEN: Final[dict[str, Callable[[], AbstractContextManager[None]]]] = {
         without_digest_check,
         going_on_after_failure,
         with_slow_disk,
+        with_failing_disk,
     )
 }
 """Broken builds by name."""

@@ -129,8 +129,9 @@ class InspectionServer:
         await self._server.stop(_FLUSH_S)
 
     async def stop(self) -> None:
-        """Stops at once."""
-        await self._server.stop(None)
+        """Stops as soon as answers that were given can have reached their callers."""
+        self._calls.refuse()
+        await self._server.stop(_FLUSH_S)
 
     async def _set_health(
         self, status: health_pb2.HealthCheckResponse.ServingStatus.ValueType
