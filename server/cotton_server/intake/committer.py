@@ -245,20 +245,23 @@ class Committer:
             if submission.sequence is not None:
                 durable = self._registry.next_sequence(submission.producer)
                 expected = following.get(submission.producer, durable)
-                repeated = submission.sequence < expected
                 in_group = durable <= submission.sequence < expected
                 if submission.sequence > expected:
                     answers.append((submission, _gap(submission, expected)))
                     continue
+                stored = (
+                    self._stored_under(submission.producer, submission.sequence)
+                    if submission.sequence < durable
+                    else None
+                )
             else:
                 token = (submission.producer, str(submission.batch_id))
                 in_group = token in taken
                 stored = None if in_group else self._ledger.by_batch_id(*token)
-                repeated = in_group or stored is not None
             if in_group:
                 deferred.append(submission)
-            elif repeated:
-                answers.append((submission, self._first_answer(submission)))
+            elif stored is not None:
+                answers.append((submission, _first_answer(submission, stored)))
             elif (
                 full := room.take(submission.content, new_producer=submission.sequence == 1)
             ) is not None:
@@ -271,27 +274,11 @@ class Committer:
                     taken.add((submission.producer, str(submission.batch_id)))
         return fresh, answers, deferred
 
-    def _first_answer(self, submission: Submission) -> Answer:
-        """The answer that was given when this was stored, if it is the same content."""
-        entry = self._stored_entry(submission)
+    def _stored_under(self, producer: str, sequence: int) -> Entry:
+        entry = self._ledger.by_sequence(producer, sequence)
         if entry is None:
             raise AssertionError("a batch counted as stored is not in the ledger")
-        content = entry.content
-        same = content.kind == submission.kind and (
-            content.payload == submission.payload
-            or same_content(content_of(content), submission.content)
-        )
-        if not same:
-            return _reused(submission, entry)
-        kind = readings_pb2.BatchOutcome if content.kind == READINGS else lots_pb2.LotsOutcome
-        return Stored(
-            entry.position, True, content.received_at_us, kind.FromString(content.outcomes)
-        )
-
-    def _stored_entry(self, submission: Submission) -> Entry | None:
-        if submission.sequence is not None:
-            return self._ledger.by_sequence(submission.producer, submission.sequence)
-        return self._ledger.by_batch_id(submission.producer, str(submission.batch_id))
+        return entry
 
     def _commit(self, group: list[Submission], begun: float) -> None:
         try:
@@ -349,6 +336,19 @@ class Committer:
         self._failure = error
         self._refuse(group, _storage_failed())
         self._loop.call_soon_threadsafe(self._on_failure, error)
+
+
+def _first_answer(submission: Submission, entry: Entry) -> Answer:
+    """The answer that was given when this was stored, if it is the same content."""
+    content = entry.content
+    same = content.kind == submission.kind and (
+        content.payload == submission.payload
+        or same_content(content_of(content), submission.content)
+    )
+    if not same:
+        return _reused(submission, entry)
+    kind = readings_pb2.BatchOutcome if content.kind == READINGS else lots_pb2.LotsOutcome
+    return Stored(entry.position, True, content.received_at_us, kind.FromString(content.outcomes))
 
 
 def _entry(submission: Submission, outcome: AnyOutcome) -> NewEntry:

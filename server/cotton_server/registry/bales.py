@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from cotton_server.registry.lots import RunArray
 
 ReferenceArray = npt.NDArray[np.int32]
-
-REFERENCE_FIELDS: Final = ("lot", "standard", "laboratory", "instrument")
-"""Text fields, stored as numbers of the registry's own dictionaries."""
 
 
 @dataclass(frozen=True, slots=True)
