@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from cotton_server.api.ingest import IngestHandlers
 from cotton_server.api.lots import LotHandlers
+from cotton_server.api.requests import Admission
 from cotton_server.api.server import InspectionServer
 from cotton_server.api.summary import SummaryHandlers
 from cotton_server.api.trace import TraceHandlers
@@ -235,21 +236,16 @@ def _server(
     standards = load_standards()
     readers = ThreadPoolExecutor(config.reader_threads, thread_name_prefix="reader")
     stack.callback(readers.shutdown)
+    admission = Admission(committer, metrics, message_bytes_max=config.message_bytes_max)
     return InspectionServer(
         ingest=IngestHandlers(
             committer,
             registry,
             BatchLimits(bales_max=config.batch_bales_max),
-            metrics,
-            message_bytes_max=config.message_bytes_max,
+            admission,
             batches_in_flight_max=config.stream_batches_in_flight_max,
         ),
-        lots=LotHandlers(
-            committer,
-            metrics,
-            records_max=config.lots_per_request_max,
-            message_bytes_max=config.message_bytes_max,
-        ),
+        lots=LotHandlers(committer, admission, records_max=config.lots_per_request_max),
         summary=SummaryHandlers(
             registry,
             LotsAtRevision(registry, standards),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import grpc
 from cotton.inspection.v1 import ingest_pb2
 from cotton_server.api.ingest import IngestHandlers
+from cotton_server.api.requests import Admission
 from cotton_server.intake.decode import BatchLimits
 
 from tests.support.bales import append_request, bale
@@ -30,8 +31,7 @@ def handlers_of(running: Committing) -> IngestHandlers:
         running.committer,
         running.registry,
         BatchLimits(10),
-        Notes(),
-        message_bytes_max=1 << 20,
+        Admission(running.committer, Notes(), message_bytes_max=1 << 20),
         batches_in_flight_max=8,
     )
 

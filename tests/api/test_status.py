@@ -6,6 +6,7 @@ import grpc
 import pytest
 from cotton.inspection.v1 import ingest_pb2
 from cotton_server.api.ingest import IngestHandlers
+from cotton_server.api.requests import Admission
 from cotton_server.api.status import status_of
 from cotton_server.errors import Reason, ServiceError
 from cotton_server.intake.decode import BatchLimits
@@ -45,8 +46,7 @@ async def test_a_fault_of_the_server_in_a_stream_never_ends_it_as_if_all_were_we
             running.committer,
             Registry(bales_max=10),
             BatchLimits(10),
-            Notes(),
-            message_bytes_max=1 << 20,
+            Admission(running.committer, Notes(), message_bytes_max=1 << 20),
             batches_in_flight_max=4,
         )
 

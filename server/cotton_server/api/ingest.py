@@ -10,20 +10,19 @@ from typing import TYPE_CHECKING, Any, Final
 import grpc
 from cotton.inspection.v1 import ingest_pb2, readings_pb2
 
-from cotton_server.api.requests import ANONYMOUS, require_producer, require_size
+from cotton_server.api.requests import ANONYMOUS, require_producer
 from cotton_server.api.status import abort, internal_error, status_of
 from cotton_server.domain.identifiers import is_token
 from cotton_server.errors import Reason, ServiceError
 from cotton_server.intake.committer import Receipt, Submission
 from cotton_server.intake.content import APPEND, READINGS, SUBMIT
 from cotton_server.intake.decode import BatchLimits, decode, parse
-from cotton_server.intake.records import BatchAnswered
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine
 
+    from cotton_server.api.requests import Admission
     from cotton_server.intake.committer import Committer, Stored
-    from cotton_server.intake.records import Observer
     from cotton_server.registry.registry import Registry
 
 _LOG: Final = logging.getLogger(__name__)
@@ -49,17 +48,15 @@ class IngestHandlers:
         committer: Committer,
         registry: Registry,
         limits: BatchLimits,
-        observer: Observer,
+        admission: Admission,
         *,
-        message_bytes_max: int,
         batches_in_flight_max: int,
     ) -> None:
-        """Takes what commits, what knows where producers stand, limits, and who is told."""
-        self._observer = observer
+        """Takes what commits, what knows where producers stand, limits, what lets messages in."""
+        self._admission = admission
         self._committer = committer
         self._registry = registry
         self._limits = limits
-        self._message_bytes_max = message_bytes_max
         self._batches_in_flight_max = batches_in_flight_max
         self._streams: set[_Stream] = set()
         self._draining = asyncio.Event()
@@ -93,17 +90,13 @@ class IngestHandlers:
     ) -> ingest_pb2.SubmitReadingsResponse:
         """One batch of one producer; raises ServiceError."""
         receipt = Receipt()
-        self._require_size(payload)
-        await self._committer.reserve(len(payload))
-        try:
+        await self._admission.take_room(READINGS, payload)
+        with self._admission.decoding(READINGS, payload):
             request = parse(ingest_pb2.SubmitReadingsRequest, payload)
             require_producer(request.producer_id)
             submission = self._submission(
                 request.producer_id, request.batch, payload, SUBMIT, receipt
             )
-        except Exception as error:
-            self._give_up(payload, error)
-            raise
         self._committer.submit(submission)
         stored = await submission.answer
         return ingest_pb2.SubmitReadingsResponse(
@@ -126,44 +119,32 @@ class IngestHandlers:
                 return
             receipt = Receipt()
             try:
-                self._require_size(payload)
+                await self._admission.take_room(READINGS, payload)
             except ServiceError as refusal:
                 stream.answers.put_nowait(_Pending((None, None), refusal=refusal))
-                continue
-            await self._committer.reserve(len(payload))
-            stream.answers.put_nowait(self._take(payload, stream, receipt))
-
-    def _require_size(self, payload: bytes) -> None:
-        """Refuses what is too large before it waits for room that it may never get."""
-        try:
-            require_size(payload, self._message_bytes_max)
-        except ServiceError as refusal:
-            self._observer.batch_answered(BatchAnswered(READINGS, refusal.reason.name))
-            raise
-
-    def _give_up(self, payload: bytes, error: Exception) -> None:
-        """Gives back the room of a message that cannot be submitted, and counts it."""
-        self._committer.release(len(payload))
-        if isinstance(error, ServiceError):
-            self._observer.batch_answered(BatchAnswered(READINGS, error.reason.name))
+            else:
+                stream.answers.put_nowait(self._take(payload, stream, receipt))
 
     def _take(self, payload: bytes, stream: _Stream, receipt: Receipt) -> _Pending:
         identity: Identity = (None, None)
         try:
-            request = parse(ingest_pb2.AppendReadingsRequest, payload)
-            if request.HasField("open"):
-                stream.open(request.open)
-                self._committer.release(len(payload))
-                return _Pending(identity)
-            identity = _identity(request.batch)
-            stream.require_batch(request)
-            submission = self._submission(stream.producer, request.batch, payload, APPEND, receipt)
-        except Exception as error:
-            self._give_up(payload, error)
-            if not isinstance(error, ServiceError):
-                raise
-            return _Pending(identity, refusal=error)
-        self._committer.submit(submission)
+            with self._admission.decoding(READINGS, payload):
+                request = parse(ingest_pb2.AppendReadingsRequest, payload)
+                if request.HasField("batch"):
+                    identity = _identity(request.batch)
+                    stream.require_open()
+                    submission = self._submission(
+                        stream.producer, request.batch, payload, APPEND, receipt
+                    )
+                else:
+                    stream.open(request)
+                    submission = None
+        except ServiceError as refusal:
+            return _Pending(identity, refusal=refusal)
+        if submission is None:
+            self._admission.give_back(payload)
+        else:
+            self._committer.submit(submission)
         return _Pending(identity, submission)
 
     def _submission(
@@ -262,21 +243,21 @@ class _Stream:
         if self._reader is not None and self._waiting:
             self._reader.cancel()
 
-    def open(self, request: ingest_pb2.OpenStream) -> None:
+    def open(self, request: ingest_pb2.AppendReadingsRequest) -> None:
         """Notes whose stream this is; raises ServiceError."""
-        if self.producer:
-            raise ServiceError(Reason.STREAM_NOT_OPENED, "The stream was opened a second time.")
-        require_producer(request.producer_id)
-        self.producer = request.producer_id
-
-    def require_batch(self, request: ingest_pb2.AppendReadingsRequest) -> None:
-        """Raises ServiceError when the message is no batch, or comes before `open`."""
-        if not request.HasField("batch"):
+        if not request.HasField("open"):
             raise ServiceError(
                 Reason.MISSING_FIELD,
                 "The message has neither `open` nor `batch`.",
                 {"request": "neither open nor batch"},
             )
+        if self.producer:
+            raise ServiceError(Reason.STREAM_NOT_OPENED, "The stream was opened a second time.")
+        require_producer(request.open.producer_id)
+        self.producer = request.open.producer_id
+
+    def require_open(self) -> None:
+        """Raises ServiceError when it is not known whose stream this is."""
         if not self.producer:
             raise ServiceError(
                 Reason.STREAM_NOT_OPENED, "A batch came before the stream was opened."
