@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from cotton.inspection.v1 import readings_pb2
+
 HUNDREDTHS_FIELDS: Final = (
     "length",
     "uniformity",
@@ -33,26 +35,9 @@ CODE_FIELDS: Final = (
 )
 """Codes of the field; preparation is 1-3 for P1-P3, foreign_fibre 0 or 1."""
 
-VALUE_FIELDS: Final = (
-    "length",
-    "uniformity",
-    "short_fibre",
-    "strength",
-    "elongation",
-    "micronaire",
-    "maturity",
-    "rd",
-    "plus_b",
-    "trash_area",
-    "trash_count",
-    "moisture",
-    "spinning_consistency",
-    "colour_grade",
-    "instrument_colour_grade",
-    "colour_quadrant",
-    "leaf_grade",
-    "extraneous_matter",
-    "preparation",
-    "foreign_fibre",
+VALUE_FIELDS: Final = tuple(
+    field.name
+    for field in readings_pb2.Reading.DESCRIPTOR.fields
+    if field.name in {*HUNDREDTHS_FIELDS, *COUNT_FIELDS, *CODE_FIELDS}
 )
 """The twenty integer fields of the message Reading, in its order."""
