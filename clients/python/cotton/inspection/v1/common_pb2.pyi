@@ -4,15 +4,16 @@ isort:skip_file
 """
 
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
 
-if sys.version_info >= (3, 10):
-    from typing import TypeAlias as _TypeAlias
+if sys.version_info >= (3, 11):
+    from typing import TypeAlias as _TypeAlias, Never as _Never
 else:
-    from typing_extensions import TypeAlias as _TypeAlias
+    from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
@@ -122,6 +123,52 @@ PREPARATION_P2: Preparation.ValueType  # 2
 PREPARATION_P3: Preparation.ValueType  # 3
 Global___Preparation: _TypeAlias = Preparation  # noqa: Y015
 
+class _AmendmentReason:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AmendmentReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AmendmentReason.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    AMENDMENT_REASON_UNSPECIFIED: _AmendmentReason.ValueType  # 0
+    AMENDMENT_REASON_ENTRY_ERROR: _AmendmentReason.ValueType  # 1
+    """A value was entered, read or transmitted wrongly."""
+    AMENDMENT_REASON_INSTRUMENT_FAULT: _AmendmentReason.ValueType  # 2
+    """The instrument was faulty or out of calibration."""
+    AMENDMENT_REASON_SAMPLE_MIX_UP: _AmendmentReason.ValueType  # 3
+    """Samples or bar codes were mixed up."""
+    AMENDMENT_REASON_OBJECTION_UPHELD: _AmendmentReason.ValueType  # 4
+    """An objection of the owner was upheld."""
+    AMENDMENT_REASON_SUPERVISION: _AmendmentReason.ValueType  # 5
+    """Supervision found the record wrong."""
+    AMENDMENT_REASON_RECORDED_IN_ERROR: _AmendmentReason.ValueType  # 6
+    """The record should never have been made."""
+    AMENDMENT_REASON_CONFIRMED: _AmendmentReason.ValueType  # 7
+    """The record stands as it is; for decisions that change nothing."""
+    AMENDMENT_REASON_OTHER: _AmendmentReason.ValueType  # 15
+    """Another reason, which the note gives."""
+
+class AmendmentReason(_AmendmentReason, metaclass=_AmendmentReasonEnumTypeWrapper):
+    """Why a stored record is changed, withdrawn or decided about."""
+
+AMENDMENT_REASON_UNSPECIFIED: AmendmentReason.ValueType  # 0
+AMENDMENT_REASON_ENTRY_ERROR: AmendmentReason.ValueType  # 1
+"""A value was entered, read or transmitted wrongly."""
+AMENDMENT_REASON_INSTRUMENT_FAULT: AmendmentReason.ValueType  # 2
+"""The instrument was faulty or out of calibration."""
+AMENDMENT_REASON_SAMPLE_MIX_UP: AmendmentReason.ValueType  # 3
+"""Samples or bar codes were mixed up."""
+AMENDMENT_REASON_OBJECTION_UPHELD: AmendmentReason.ValueType  # 4
+"""An objection of the owner was upheld."""
+AMENDMENT_REASON_SUPERVISION: AmendmentReason.ValueType  # 5
+"""Supervision found the record wrong."""
+AMENDMENT_REASON_RECORDED_IN_ERROR: AmendmentReason.ValueType  # 6
+"""The record should never have been made."""
+AMENDMENT_REASON_CONFIRMED: AmendmentReason.ValueType  # 7
+"""The record stands as it is; for decisions that change nothing."""
+AMENDMENT_REASON_OTHER: AmendmentReason.ValueType  # 15
+"""Another reason, which the note gives."""
+Global___AmendmentReason: _TypeAlias = AmendmentReason  # noqa: Y015
+
 class _Field:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -155,6 +202,11 @@ class _FieldEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Field.ValueType
     FIELD_LABORATORY: _Field.ValueType  # 24
     FIELD_INSTRUMENT: _Field.ValueType  # 25
     FIELD_INSPECTED_AT: _Field.ValueType  # 26
+    FIELD_KIND: _Field.ValueType  # 27
+    FIELD_SUPERSEDES_REVISION: _Field.ValueType  # 28
+    FIELD_REASON: _Field.ValueType  # 29
+    FIELD_NOTE: _Field.ValueType  # 30
+    FIELD_DECIDED_BY: _Field.ValueType  # 31
     FIELD_GIN_CODE: _Field.ValueType  # 40
     FIELD_GIN_NAME: _Field.ValueType  # 41
     FIELD_WAREHOUSE: _Field.ValueType  # 42
@@ -171,6 +223,7 @@ class _FieldEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Field.ValueType
     FIELD_DECLARED_BALES: _Field.ValueType  # 53
     FIELD_GATE_IN_AT: _Field.ValueType  # 54
     FIELD_QUALITY_CERTIFICATE_NO: _Field.ValueType  # 55
+    FIELD_PRODUCTION_LINE: _Field.ValueType  # 56
     FIELD_GROSS: _Field.ValueType  # 60
     FIELD_TARE: _Field.ValueType  # 61
     FIELD_REGAIN: _Field.ValueType  # 62
@@ -182,6 +235,16 @@ class _FieldEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Field.ValueType
     FIELD_OPERATOR: _Field.ValueType  # 68
     FIELD_WEIGHED_AT: _Field.ValueType  # 69
     FIELD_WEIGHT_CERTIFICATE_NO: _Field.ValueType  # 70
+    FIELD_BALES_RECEIVED: _Field.ValueType  # 80
+    FIELD_BALES_TESTED: _Field.ValueType  # 81
+    FIELD_CLOSED_AT: _Field.ValueType  # 82
+    FIELD_ISSUED_AT: _Field.ValueType  # 83
+    FIELD_OBJECTION_NO: _Field.ValueType  # 84
+    FIELD_RAISED_BY: _Field.ValueType  # 85
+    FIELD_RAISED_AT: _Field.ValueType  # 86
+    FIELD_DECISION: _Field.ValueType  # 87
+    FIELD_DECIDED_AT: _Field.ValueType  # 88
+    FIELD_CONFLICT_ID: _Field.ValueType  # 90
 
 class Field(_Field, metaclass=_FieldEnumTypeWrapper):
     """One value of a reading, a lot or a weight record. The order of the
@@ -216,6 +279,11 @@ FIELD_STANDARD: Field.ValueType  # 23
 FIELD_LABORATORY: Field.ValueType  # 24
 FIELD_INSTRUMENT: Field.ValueType  # 25
 FIELD_INSPECTED_AT: Field.ValueType  # 26
+FIELD_KIND: Field.ValueType  # 27
+FIELD_SUPERSEDES_REVISION: Field.ValueType  # 28
+FIELD_REASON: Field.ValueType  # 29
+FIELD_NOTE: Field.ValueType  # 30
+FIELD_DECIDED_BY: Field.ValueType  # 31
 FIELD_GIN_CODE: Field.ValueType  # 40
 FIELD_GIN_NAME: Field.ValueType  # 41
 FIELD_WAREHOUSE: Field.ValueType  # 42
@@ -232,6 +300,7 @@ FIELD_AGENCY: Field.ValueType  # 52
 FIELD_DECLARED_BALES: Field.ValueType  # 53
 FIELD_GATE_IN_AT: Field.ValueType  # 54
 FIELD_QUALITY_CERTIFICATE_NO: Field.ValueType  # 55
+FIELD_PRODUCTION_LINE: Field.ValueType  # 56
 FIELD_GROSS: Field.ValueType  # 60
 FIELD_TARE: Field.ValueType  # 61
 FIELD_REGAIN: Field.ValueType  # 62
@@ -243,4 +312,49 @@ FIELD_SCALE: Field.ValueType  # 67
 FIELD_OPERATOR: Field.ValueType  # 68
 FIELD_WEIGHED_AT: Field.ValueType  # 69
 FIELD_WEIGHT_CERTIFICATE_NO: Field.ValueType  # 70
+FIELD_BALES_RECEIVED: Field.ValueType  # 80
+FIELD_BALES_TESTED: Field.ValueType  # 81
+FIELD_CLOSED_AT: Field.ValueType  # 82
+FIELD_ISSUED_AT: Field.ValueType  # 83
+FIELD_OBJECTION_NO: Field.ValueType  # 84
+FIELD_RAISED_BY: Field.ValueType  # 85
+FIELD_RAISED_AT: Field.ValueType  # 86
+FIELD_DECISION: Field.ValueType  # 87
+FIELD_DECIDED_AT: Field.ValueType  # 88
+FIELD_CONFLICT_ID: Field.ValueType  # 90
 Global___Field: _TypeAlias = Field  # noqa: Y015
+
+@_typing.final
+class Amendment(_message.Message):
+    """A change to what is stored: what it supersedes, why, and who decided."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUPERSEDES_REVISION_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    DECIDED_BY_FIELD_NUMBER: _builtins.int
+    supersedes_revision: _builtins.int
+    """The revision at which the record that is in force now was stored. A change
+    that names another is refused: it was decided on what no longer holds.
+    """
+    reason: Global___AmendmentReason.ValueType
+    note: _builtins.str
+    """Up to 200 characters; required for AMENDMENT_REASON_OTHER."""
+    decided_by: _builtins.str
+    """Who decided: a person or an office, 1 to 64 characters."""
+    def __init__(
+        self,
+        *,
+        supersedes_revision: _builtins.int = ...,
+        reason: Global___AmendmentReason.ValueType = ...,
+        note: _builtins.str = ...,
+        decided_by: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decided_by", b"decided_by", "note", b"note", "reason", b"reason", "supersedes_revision", b"supersedes_revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Amendment: _TypeAlias = Amendment  # noqa: Y015

@@ -251,3 +251,69 @@ class SubmitReadingsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SubmitReadingsResponse: _TypeAlias = SubmitReadingsResponse  # noqa: Y015
+
+@_typing.final
+class GetProducerRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRODUCER_ID_FIELD_NUMBER: _builtins.int
+    producer_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        producer_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["producer_id", b"producer_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetProducerRequest: _TypeAlias = GetProducerRequest  # noqa: Y015
+
+@_typing.final
+class GetProducerResponse(_message.Message):
+    """All zero for a producer of which nothing is stored."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: _builtins.int
+    PRODUCER_ID_FIELD_NUMBER: _builtins.int
+    NEXT_SEQUENCE_FIELD_NUMBER: _builtins.int
+    BATCHES_FIELD_NUMBER: _builtins.int
+    BALES_RECEIVED_FIELD_NUMBER: _builtins.int
+    LAST_REVISION_FIELD_NUMBER: _builtins.int
+    LAST_RECEIVED_AT_US_FIELD_NUMBER: _builtins.int
+    STREAM_OPEN_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    """The revision at which this holds."""
+    producer_id: _builtins.str
+    next_sequence: _builtins.int
+    """The sequence that the producer's next batch must carry."""
+    batches: _builtins.int
+    """Batches and requests stored, and bales received in them."""
+    bales_received: _builtins.int
+    last_revision: _builtins.int
+    """The last one stored: its revision, and when it was received."""
+    last_received_at_us: _builtins.int
+    stream_open: _builtins.bool
+    """Whether a stream of the producer is open on this server now."""
+    def __init__(
+        self,
+        *,
+        revision: _builtins.int = ...,
+        producer_id: _builtins.str = ...,
+        next_sequence: _builtins.int = ...,
+        batches: _builtins.int = ...,
+        bales_received: _builtins.int = ...,
+        last_revision: _builtins.int = ...,
+        last_received_at_us: _builtins.int = ...,
+        stream_open: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bales_received", b"bales_received", "batches", b"batches", "last_received_at_us", b"last_received_at_us", "last_revision", b"last_revision", "next_sequence", b"next_sequence", "producer_id", b"producer_id", "revision", b"revision", "stream_open", b"stream_open"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetProducerResponse: _TypeAlias = GetProducerResponse  # noqa: Y015

@@ -46,6 +46,11 @@ class IngestServiceStub:
                 request_serializer=cotton_dot_inspection_dot_v1_dot_ingest__pb2.SubmitReadingsRequest.SerializeToString,
                 response_deserializer=cotton_dot_inspection_dot_v1_dot_ingest__pb2.SubmitReadingsResponse.FromString,
                 _registered_method=True)
+        self.GetProducer = channel.unary_unary(
+                '/cotton.inspection.v1.IngestService/GetProducer',
+                request_serializer=cotton_dot_inspection_dot_v1_dot_ingest__pb2.GetProducerRequest.SerializeToString,
+                response_deserializer=cotton_dot_inspection_dot_v1_dot_ingest__pb2.GetProducerResponse.FromString,
+                _registered_method=True)
 
 
 class IngestServiceServicer:
@@ -55,7 +60,9 @@ class IngestServiceServicer:
 
     def AppendReadings(self, request_iterator, context):
         """A stream of batches of one producer; one answer a batch, in order. An
-        error in a batch is an answer too: the stream lives on.
+        error in a batch is an answer too: the stream lives on. A producer has one
+        stream: when it opens another, the older one answers what it has received
+        and ends with reason STREAM_REPLACED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -63,6 +70,13 @@ class IngestServiceServicer:
 
     def SubmitReadings(self, request, context):
         """One batch; the same meaning as on a stream.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetProducer(self, request, context):
+        """Where a producer stands: what to send next after a loss of memory.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -80,6 +94,11 @@ def add_IngestServiceServicer_to_server(servicer, server):
                     servicer.SubmitReadings,
                     request_deserializer=cotton_dot_inspection_dot_v1_dot_ingest__pb2.SubmitReadingsRequest.FromString,
                     response_serializer=cotton_dot_inspection_dot_v1_dot_ingest__pb2.SubmitReadingsResponse.SerializeToString,
+            ),
+            'GetProducer': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetProducer,
+                    request_deserializer=cotton_dot_inspection_dot_v1_dot_ingest__pb2.GetProducerRequest.FromString,
+                    response_serializer=cotton_dot_inspection_dot_v1_dot_ingest__pb2.GetProducerResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -138,6 +157,33 @@ class IngestService:
             '/cotton.inspection.v1.IngestService/SubmitReadings',
             cotton_dot_inspection_dot_v1_dot_ingest__pb2.SubmitReadingsRequest.SerializeToString,
             cotton_dot_inspection_dot_v1_dot_ingest__pb2.SubmitReadingsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetProducer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cotton.inspection.v1.IngestService/GetProducer',
+            cotton_dot_inspection_dot_v1_dot_ingest__pb2.GetProducerRequest.SerializeToString,
+            cotton_dot_inspection_dot_v1_dot_ingest__pb2.GetProducerResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -37,10 +37,14 @@ class IngestServiceStub:
     def __new__(cls, channel: _aio.Channel) -> IngestServiceAsyncStub: ...
     AppendReadings: _grpc.StreamStreamMultiCallable[_ingest_pb2.AppendReadingsRequest, _ingest_pb2.AppendReadingsResponse]
     """A stream of batches of one producer; one answer a batch, in order. An
-    error in a batch is an answer too: the stream lives on.
+    error in a batch is an answer too: the stream lives on. A producer has one
+    stream: when it opens another, the older one answers what it has received
+    and ends with reason STREAM_REPLACED.
     """
     SubmitReadings: _grpc.UnaryUnaryMultiCallable[_ingest_pb2.SubmitReadingsRequest, _ingest_pb2.SubmitReadingsResponse]
     """One batch; the same meaning as on a stream."""
+    GetProducer: _grpc.UnaryUnaryMultiCallable[_ingest_pb2.GetProducerRequest, _ingest_pb2.GetProducerResponse]
+    """Where a producer stands: what to send next after a loss of memory."""
 
 @_typing.type_check_only
 class IngestServiceAsyncStub(IngestServiceStub):
@@ -51,10 +55,14 @@ class IngestServiceAsyncStub(IngestServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     AppendReadings: _aio.StreamStreamMultiCallable[_ingest_pb2.AppendReadingsRequest, _ingest_pb2.AppendReadingsResponse]  # type: ignore[assignment]
     """A stream of batches of one producer; one answer a batch, in order. An
-    error in a batch is an answer too: the stream lives on.
+    error in a batch is an answer too: the stream lives on. A producer has one
+    stream: when it opens another, the older one answers what it has received
+    and ends with reason STREAM_REPLACED.
     """
     SubmitReadings: _aio.UnaryUnaryMultiCallable[_ingest_pb2.SubmitReadingsRequest, _ingest_pb2.SubmitReadingsResponse]  # type: ignore[assignment]
     """One batch; the same meaning as on a stream."""
+    GetProducer: _aio.UnaryUnaryMultiCallable[_ingest_pb2.GetProducerRequest, _ingest_pb2.GetProducerResponse]  # type: ignore[assignment]
+    """Where a producer stands: what to send next after a loss of memory."""
 
 class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
     """Takes readings in. An acknowledgement means: on stable storage, checked
@@ -68,7 +76,9 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_ingest_pb2.AppendReadingsResponse], _abc.AsyncIterator[_ingest_pb2.AppendReadingsResponse]]:
         """A stream of batches of one producer; one answer a batch, in order. An
-        error in a batch is an answer too: the stream lives on.
+        error in a batch is an answer too: the stream lives on. A producer has one
+        stream: when it opens another, the older one answers what it has received
+        and ends with reason STREAM_REPLACED.
         """
 
     @_abc_1.abstractmethod
@@ -78,5 +88,13 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_ingest_pb2.SubmitReadingsResponse, _abc.Awaitable[_ingest_pb2.SubmitReadingsResponse]]:
         """One batch; the same meaning as on a stream."""
+
+    @_abc_1.abstractmethod
+    def GetProducer(
+        self,
+        request: _ingest_pb2.GetProducerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ingest_pb2.GetProducerResponse, _abc.Awaitable[_ingest_pb2.GetProducerResponse]]:
+        """Where a producer stands: what to send next after a loss of memory."""
 
 def add_IngestServiceServicer_to_server(servicer: IngestServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

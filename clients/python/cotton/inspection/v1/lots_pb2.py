@@ -26,33 +26,53 @@ from cotton.inspection.v1 import common_pb2 as cotton_dot_inspection_dot_v1_dot_
 from cotton.inspection.v1 import readings_pb2 as cotton_dot_inspection_dot_v1_dot_readings__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x63otton/inspection/v1/lots.proto\x12\x14\x63otton.inspection.v1\x1a!cotton/inspection/v1/common.proto\x1a#cotton/inspection/v1/readings.proto\"\xcb\x03\n\x03Lot\x12\x0e\n\x06lot_no\x18\x01 \x01(\t\x12\x10\n\x08gin_code\x18\x02 \x01(\t\x12\x10\n\x08gin_name\x18\x03 \x01(\t\x12\x11\n\twarehouse\x18\x04 \x01(\t\x12\x0e\n\x06region\x18\x05 \x01(\t\x12\x10\n\x08\x64ivision\x18\x06 \x01(\t\x12\x10\n\x08regiment\x18\x07 \x01(\t\x12\x0e\n\x06\x63ounty\x18\x08 \x01(\t\x12\x35\n\x0b\x63otton_type\x18\t \x01(\x0e\x32 .cotton.inspection.v1.CottonType\x12\x37\n\x0cpicking_mode\x18\n \x01(\x0e\x32!.cotton.inspection.v1.PickingMode\x12.\n\x07\x63hannel\x18\x0b \x01(\x0e\x32\x1d.cotton.inspection.v1.Channel\x12\x19\n\x11traceability_unit\x18\x0c \x01(\t\x12\x0e\n\x06origin\x18\r \x01(\t\x12\x0e\n\x06\x61gency\x18\x0e \x01(\t\x12\x16\n\x0e\x64\x65\x63lared_bales\x18\x0f \x01(\r\x12\x14\n\x0cgate_in_at_s\x18\x10 \x01(\x03\x12\x10\n\x08standard\x18\x11 \x01(\t\x12\x1e\n\x16quality_certificate_no\x18\x12 \x01(\t\"\x89\x02\n\tLotWeight\x12\x0e\n\x06lot_no\x18\x01 \x01(\t\x12\r\n\x05gross\x18\x02 \x01(\x03\x12\x0c\n\x04tare\x18\x03 \x01(\x03\x12\x13\n\x06regain\x18\x04 \x01(\x05H\x00\x88\x01\x01\x12\x12\n\x05trash\x18\x05 \x01(\x05H\x01\x88\x01\x01\x12\x12\n\nresolution\x18\x06 \x01(\x05\x12\x13\n\x0btruck_gross\x18\x07 \x01(\x03\x12\x12\n\ntruck_tare\x18\x08 \x01(\x03\x12\r\n\x05scale\x18\t \x01(\t\x12\x10\n\x08operator\x18\n \x01(\t\x12\x14\n\x0cweighed_at_s\x18\x0b \x01(\x03\x12\x1d\n\x15weight_certificate_no\x18\x0c \x01(\tB\t\n\x07_regainB\x08\n\x06_trash\"\xba\x01\n\tLotResult\x12\x0b\n\x03row\x18\x01 \x01(\r\x12\x0e\n\x06lot_no\x18\x02 \x01(\t\x12\x31\n\x07outcome\x18\x03 \x01(\x0e\x32 .cotton.inspection.v1.LotOutcome\x12*\n\x05\x66ield\x18\x04 \x01(\x0e\x32\x1b.cotton.inspection.v1.Field\x12\x10\n\x08received\x18\x05 \x01(\t\x12\x0e\n\x06stored\x18\x06 \x01(\t\x12\x0f\n\x07message\x18\x07 \x01(\t\"\xa0\x01\n\nLotWarning\x12\x0b\n\x03row\x18\x01 \x01(\r\x12\x0e\n\x06lot_no\x18\x02 \x01(\t\x12*\n\x05\x66ield\x18\x03 \x01(\x0e\x32\x1b.cotton.inspection.v1.Field\x12(\n\x04rule\x18\x04 \x01(\x0e\x32\x1a.cotton.inspection.v1.Rule\x12\x10\n\x08received\x18\x05 \x01(\t\x12\r\n\x05limit\x18\x06 \x01(\t\"\xdf\x01\n\x0bLotsOutcome\x12\x10\n\x08received\x18\x01 \x01(\r\x12\x0f\n\x07\x63reated\x18\x02 \x01(\r\x12\x10\n\x08\x65xisting\x18\x03 \x01(\r\x12\x13\n\x0b\x63onflicting\x18\x04 \x01(\r\x12\x10\n\x08rejected\x18\x05 \x01(\r\x12\x30\n\x07results\x18\x06 \x03(\x0b\x32\x1f.cotton.inspection.v1.LotResult\x12\x0e\n\x06warned\x18\x07 \x01(\r\x12\x32\n\x08warnings\x18\x08 \x03(\x0b\x32 .cotton.inspection.v1.LotWarning\"g\n\x13RegisterLotsRequest\x12\x13\n\x0bproducer_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\'\n\x04lots\x18\x03 \x03(\x0b\x32\x19.cotton.inspection.v1.Lot\"v\n\x14RegisterLotsResponse\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12\x18\n\x10repeated_request\x18\x02 \x01(\x08\x12\x32\n\x07outcome\x18\x03 \x01(\x0b\x32!.cotton.inspection.v1.LotsOutcome\"t\n\x17RecordLotWeightsRequest\x12\x13\n\x0bproducer_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x30\n\x07weights\x18\x03 \x03(\x0b\x32\x1f.cotton.inspection.v1.LotWeight\"z\n\x18RecordLotWeightsResponse\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12\x18\n\x10repeated_request\x18\x02 \x01(\x08\x12\x32\n\x07outcome\x18\x03 \x01(\x0b\x32!.cotton.inspection.v1.LotsOutcome*\x9b\x01\n\nLotOutcome\x12\x1b\n\x17LOT_OUTCOME_UNSPECIFIED\x10\x00\x12\x17\n\x13LOT_OUTCOME_CREATED\x10\x01\x12\x16\n\x12LOT_OUTCOME_EXISTS\x10\x02\x12%\n!LOT_OUTCOME_EXISTS_WITH_DIFFERENT\x10\x03\x12\x18\n\x14LOT_OUTCOME_REJECTED\x10\x04\x32\xe6\x01\n\nLotService\x12\x65\n\x0cRegisterLots\x12).cotton.inspection.v1.RegisterLotsRequest\x1a*.cotton.inspection.v1.RegisterLotsResponse\x12q\n\x10RecordLotWeights\x12-.cotton.inspection.v1.RecordLotWeightsRequest\x1a..cotton.inspection.v1.RecordLotWeightsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x63otton/inspection/v1/lots.proto\x12\x14\x63otton.inspection.v1\x1a!cotton/inspection/v1/common.proto\x1a#cotton/inspection/v1/readings.proto\"\x98\x04\n\x03Lot\x12\x0e\n\x06lot_no\x18\x01 \x01(\t\x12\x10\n\x08gin_code\x18\x02 \x01(\t\x12\x10\n\x08gin_name\x18\x03 \x01(\t\x12\x11\n\twarehouse\x18\x04 \x01(\t\x12\x0e\n\x06region\x18\x05 \x01(\t\x12\x10\n\x08\x64ivision\x18\x06 \x01(\t\x12\x10\n\x08regiment\x18\x07 \x01(\t\x12\x0e\n\x06\x63ounty\x18\x08 \x01(\t\x12\x35\n\x0b\x63otton_type\x18\t \x01(\x0e\x32 .cotton.inspection.v1.CottonType\x12\x37\n\x0cpicking_mode\x18\n \x01(\x0e\x32!.cotton.inspection.v1.PickingMode\x12.\n\x07\x63hannel\x18\x0b \x01(\x0e\x32\x1d.cotton.inspection.v1.Channel\x12\x19\n\x11traceability_unit\x18\x0c \x01(\t\x12\x0e\n\x06origin\x18\r \x01(\t\x12\x0e\n\x06\x61gency\x18\x0e \x01(\t\x12\x16\n\x0e\x64\x65\x63lared_bales\x18\x0f \x01(\r\x12\x14\n\x0cgate_in_at_s\x18\x10 \x01(\x03\x12\x10\n\x08standard\x18\x11 \x01(\t\x12\x1e\n\x16quality_certificate_no\x18\x12 \x01(\t\x12\x17\n\x0fproduction_line\x18\x13 \x01(\t\x12\x32\n\tamendment\x18\x14 \x01(\x0b\x32\x1f.cotton.inspection.v1.Amendment\"\xbd\x02\n\tLotWeight\x12\x0e\n\x06lot_no\x18\x01 \x01(\t\x12\r\n\x05gross\x18\x02 \x01(\x03\x12\x0c\n\x04tare\x18\x03 \x01(\x03\x12\x13\n\x06regain\x18\x04 \x01(\x05H\x00\x88\x01\x01\x12\x12\n\x05trash\x18\x05 \x01(\x05H\x01\x88\x01\x01\x12\x12\n\nresolution\x18\x06 \x01(\x05\x12\x13\n\x0btruck_gross\x18\x07 \x01(\x03\x12\x12\n\ntruck_tare\x18\x08 \x01(\x03\x12\r\n\x05scale\x18\t \x01(\t\x12\x10\n\x08operator\x18\n \x01(\t\x12\x14\n\x0cweighed_at_s\x18\x0b \x01(\x03\x12\x1d\n\x15weight_certificate_no\x18\x0c \x01(\t\x12\x32\n\tamendment\x18\r \x01(\x0b\x32\x1f.cotton.inspection.v1.AmendmentB\t\n\x07_regainB\x08\n\x06_trash\"\xa7\x01\n\nLotClosure\x12\x0e\n\x06lot_no\x18\x01 \x01(\t\x12\x12\n\nlaboratory\x18\x02 \x01(\t\x12\x16\n\x0e\x62\x61les_received\x18\x03 \x01(\r\x12\x14\n\x0c\x62\x61les_tested\x18\x04 \x01(\r\x12\x13\n\x0b\x63losed_at_s\x18\x05 \x01(\x03\x12\x32\n\tamendment\x18\x06 \x01(\x0b\x32\x1f.cotton.inspection.v1.Amendment\"\xa9\x01\n\x0fLotCertificates\x12\x0e\n\x06lot_no\x18\x01 \x01(\t\x12\x1e\n\x16quality_certificate_no\x18\x02 \x01(\t\x12\x1d\n\x15weight_certificate_no\x18\x03 \x01(\t\x12\x13\n\x0bissued_at_s\x18\x04 \x01(\x03\x12\x32\n\tamendment\x18\x05 \x01(\x0b\x32\x1f.cotton.inspection.v1.Amendment\"\xcf\x01\n\x0cLotObjection\x12\x0e\n\x06lot_no\x18\x01 \x01(\t\x12\x14\n\x0cobjection_no\x18\x02 \x01(\t\x12\x11\n\traised_by\x18\x03 \x01(\t\x12\x13\n\x0braised_at_s\x18\x04 \x01(\x03\x12\x39\n\x08\x64\x65\x63ision\x18\x05 \x01(\x0e\x32\'.cotton.inspection.v1.ObjectionDecision\x12\x12\n\ndecided_by\x18\x06 \x01(\t\x12\x14\n\x0c\x64\x65\x63ided_at_s\x18\x07 \x01(\x03\x12\x0c\n\x04note\x18\x08 \x01(\t\"\xd3\x01\n\tLotResult\x12\x0b\n\x03row\x18\x01 \x01(\r\x12\x0e\n\x06lot_no\x18\x02 \x01(\t\x12\x31\n\x07outcome\x18\x03 \x01(\x0e\x32 .cotton.inspection.v1.LotOutcome\x12*\n\x05\x66ield\x18\x04 \x01(\x0e\x32\x1b.cotton.inspection.v1.Field\x12\x10\n\x08received\x18\x05 \x01(\t\x12\x0e\n\x06stored\x18\x06 \x01(\t\x12\x0f\n\x07message\x18\x07 \x01(\t\x12\x17\n\x0fstored_revision\x18\x08 \x01(\x04\"\xa0\x01\n\nLotWarning\x12\x0b\n\x03row\x18\x01 \x01(\r\x12\x0e\n\x06lot_no\x18\x02 \x01(\t\x12*\n\x05\x66ield\x18\x03 \x01(\x0e\x32\x1b.cotton.inspection.v1.Field\x12(\n\x04rule\x18\x04 \x01(\x0e\x32\x1a.cotton.inspection.v1.Rule\x12\x10\n\x08received\x18\x05 \x01(\t\x12\r\n\x05limit\x18\x06 \x01(\t\"\x86\x02\n\x0bLotsOutcome\x12\x10\n\x08received\x18\x01 \x01(\r\x12\x0f\n\x07\x63reated\x18\x02 \x01(\r\x12\x10\n\x08\x65xisting\x18\x03 \x01(\r\x12\x13\n\x0b\x63onflicting\x18\x04 \x01(\r\x12\x10\n\x08rejected\x18\x05 \x01(\r\x12\x30\n\x07results\x18\x06 \x03(\x0b\x32\x1f.cotton.inspection.v1.LotResult\x12\x0e\n\x06warned\x18\x07 \x01(\r\x12\x32\n\x08warnings\x18\x08 \x03(\x0b\x32 .cotton.inspection.v1.LotWarning\x12\x11\n\tcorrected\x18\t \x01(\r\x12\x12\n\nsuperseded\x18\n \x01(\r\"g\n\x13RegisterLotsRequest\x12\x13\n\x0bproducer_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\'\n\x04lots\x18\x03 \x03(\x0b\x32\x19.cotton.inspection.v1.Lot\"v\n\x14RegisterLotsResponse\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12\x18\n\x10repeated_request\x18\x02 \x01(\x08\x12\x32\n\x07outcome\x18\x03 \x01(\x0b\x32!.cotton.inspection.v1.LotsOutcome\"t\n\x17RecordLotWeightsRequest\x12\x13\n\x0bproducer_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x30\n\x07weights\x18\x03 \x03(\x0b\x32\x1f.cotton.inspection.v1.LotWeight\"z\n\x18RecordLotWeightsResponse\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12\x18\n\x10repeated_request\x18\x02 \x01(\x08\x12\x32\n\x07outcome\x18\x03 \x01(\x0b\x32!.cotton.inspection.v1.LotsOutcome\"o\n\x10\x43loseLotsRequest\x12\x13\n\x0bproducer_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x32\n\x08\x63losures\x18\x03 \x03(\x0b\x32 .cotton.inspection.v1.LotClosure\"s\n\x11\x43loseLotsResponse\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12\x18\n\x10repeated_request\x18\x02 \x01(\x08\x12\x32\n\x07outcome\x18\x03 \x01(\x0b\x32!.cotton.inspection.v1.LotsOutcome\"\x81\x01\n\x19RecordCertificatesRequest\x12\x13\n\x0bproducer_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12;\n\x0c\x63\x65rtificates\x18\x03 \x03(\x0b\x32%.cotton.inspection.v1.LotCertificates\"|\n\x1aRecordCertificatesResponse\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12\x18\n\x10repeated_request\x18\x02 \x01(\x08\x12\x32\n\x07outcome\x18\x03 \x01(\x0b\x32!.cotton.inspection.v1.LotsOutcome\"z\n\x17RecordObjectionsRequest\x12\x13\n\x0bproducer_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x36\n\nobjections\x18\x03 \x03(\x0b\x32\".cotton.inspection.v1.LotObjection\"z\n\x18RecordObjectionsResponse\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12\x18\n\x10repeated_request\x18\x02 \x01(\x08\x12\x32\n\x07outcome\x18\x03 \x01(\x0b\x32!.cotton.inspection.v1.LotsOutcome*x\n\x11ObjectionDecision\x12\"\n\x1eOBJECTION_DECISION_UNSPECIFIED\x10\x00\x12\x1d\n\x19OBJECTION_DECISION_UPHELD\x10\x01\x12 \n\x1cOBJECTION_DECISION_DISMISSED\x10\x02*\xd2\x01\n\nLotOutcome\x12\x1b\n\x17LOT_OUTCOME_UNSPECIFIED\x10\x00\x12\x17\n\x13LOT_OUTCOME_CREATED\x10\x01\x12\x16\n\x12LOT_OUTCOME_EXISTS\x10\x02\x12%\n!LOT_OUTCOME_EXISTS_WITH_DIFFERENT\x10\x03\x12\x18\n\x14LOT_OUTCOME_REJECTED\x10\x04\x12\x19\n\x15LOT_OUTCOME_CORRECTED\x10\x05\x12\x1a\n\x16LOT_OUTCOME_SUPERSEDED\x10\x06\x32\xb0\x04\n\nLotService\x12\x65\n\x0cRegisterLots\x12).cotton.inspection.v1.RegisterLotsRequest\x1a*.cotton.inspection.v1.RegisterLotsResponse\x12q\n\x10RecordLotWeights\x12-.cotton.inspection.v1.RecordLotWeightsRequest\x1a..cotton.inspection.v1.RecordLotWeightsResponse\x12\\\n\tCloseLots\x12&.cotton.inspection.v1.CloseLotsRequest\x1a\'.cotton.inspection.v1.CloseLotsResponse\x12w\n\x12RecordCertificates\x12/.cotton.inspection.v1.RecordCertificatesRequest\x1a\x30.cotton.inspection.v1.RecordCertificatesResponse\x12q\n\x10RecordObjections\x12-.cotton.inspection.v1.RecordObjectionsRequest\x1a..cotton.inspection.v1.RecordObjectionsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'cotton.inspection.v1.lots_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_LOTOUTCOME']._serialized_start=1905
-  _globals['_LOTOUTCOME']._serialized_end=2060
+  _globals['_OBJECTIONDECISION']._serialized_start=3385
+  _globals['_OBJECTIONDECISION']._serialized_end=3505
+  _globals['_LOTOUTCOME']._serialized_start=3508
+  _globals['_LOTOUTCOME']._serialized_end=3718
   _globals['_LOT']._serialized_start=130
-  _globals['_LOT']._serialized_end=589
-  _globals['_LOTWEIGHT']._serialized_start=592
-  _globals['_LOTWEIGHT']._serialized_end=857
-  _globals['_LOTRESULT']._serialized_start=860
-  _globals['_LOTRESULT']._serialized_end=1046
-  _globals['_LOTWARNING']._serialized_start=1049
-  _globals['_LOTWARNING']._serialized_end=1209
-  _globals['_LOTSOUTCOME']._serialized_start=1212
-  _globals['_LOTSOUTCOME']._serialized_end=1435
-  _globals['_REGISTERLOTSREQUEST']._serialized_start=1437
-  _globals['_REGISTERLOTSREQUEST']._serialized_end=1540
-  _globals['_REGISTERLOTSRESPONSE']._serialized_start=1542
-  _globals['_REGISTERLOTSRESPONSE']._serialized_end=1660
-  _globals['_RECORDLOTWEIGHTSREQUEST']._serialized_start=1662
-  _globals['_RECORDLOTWEIGHTSREQUEST']._serialized_end=1778
-  _globals['_RECORDLOTWEIGHTSRESPONSE']._serialized_start=1780
-  _globals['_RECORDLOTWEIGHTSRESPONSE']._serialized_end=1902
-  _globals['_LOTSERVICE']._serialized_start=2063
-  _globals['_LOTSERVICE']._serialized_end=2293
+  _globals['_LOT']._serialized_end=666
+  _globals['_LOTWEIGHT']._serialized_start=669
+  _globals['_LOTWEIGHT']._serialized_end=986
+  _globals['_LOTCLOSURE']._serialized_start=989
+  _globals['_LOTCLOSURE']._serialized_end=1156
+  _globals['_LOTCERTIFICATES']._serialized_start=1159
+  _globals['_LOTCERTIFICATES']._serialized_end=1328
+  _globals['_LOTOBJECTION']._serialized_start=1331
+  _globals['_LOTOBJECTION']._serialized_end=1538
+  _globals['_LOTRESULT']._serialized_start=1541
+  _globals['_LOTRESULT']._serialized_end=1752
+  _globals['_LOTWARNING']._serialized_start=1755
+  _globals['_LOTWARNING']._serialized_end=1915
+  _globals['_LOTSOUTCOME']._serialized_start=1918
+  _globals['_LOTSOUTCOME']._serialized_end=2180
+  _globals['_REGISTERLOTSREQUEST']._serialized_start=2182
+  _globals['_REGISTERLOTSREQUEST']._serialized_end=2285
+  _globals['_REGISTERLOTSRESPONSE']._serialized_start=2287
+  _globals['_REGISTERLOTSRESPONSE']._serialized_end=2405
+  _globals['_RECORDLOTWEIGHTSREQUEST']._serialized_start=2407
+  _globals['_RECORDLOTWEIGHTSREQUEST']._serialized_end=2523
+  _globals['_RECORDLOTWEIGHTSRESPONSE']._serialized_start=2525
+  _globals['_RECORDLOTWEIGHTSRESPONSE']._serialized_end=2647
+  _globals['_CLOSELOTSREQUEST']._serialized_start=2649
+  _globals['_CLOSELOTSREQUEST']._serialized_end=2760
+  _globals['_CLOSELOTSRESPONSE']._serialized_start=2762
+  _globals['_CLOSELOTSRESPONSE']._serialized_end=2877
+  _globals['_RECORDCERTIFICATESREQUEST']._serialized_start=2880
+  _globals['_RECORDCERTIFICATESREQUEST']._serialized_end=3009
+  _globals['_RECORDCERTIFICATESRESPONSE']._serialized_start=3011
+  _globals['_RECORDCERTIFICATESRESPONSE']._serialized_end=3135
+  _globals['_RECORDOBJECTIONSREQUEST']._serialized_start=3137
+  _globals['_RECORDOBJECTIONSREQUEST']._serialized_end=3259
+  _globals['_RECORDOBJECTIONSRESPONSE']._serialized_start=3261
+  _globals['_RECORDOBJECTIONSRESPONSE']._serialized_end=3383
+  _globals['_LOTSERVICE']._serialized_start=3721
+  _globals['_LOTSERVICE']._serialized_end=4281
 # @@protoc_insertion_point(module_scope)

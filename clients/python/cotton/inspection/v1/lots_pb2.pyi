@@ -21,6 +21,27 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _ObjectionDecision:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ObjectionDecisionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ObjectionDecision.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    OBJECTION_DECISION_UNSPECIFIED: _ObjectionDecision.ValueType  # 0
+    """Not decided yet."""
+    OBJECTION_DECISION_UPHELD: _ObjectionDecision.ValueType  # 1
+    """The owner was right; corrections or re-tests follow."""
+    OBJECTION_DECISION_DISMISSED: _ObjectionDecision.ValueType  # 2
+
+class ObjectionDecision(_ObjectionDecision, metaclass=_ObjectionDecisionEnumTypeWrapper): ...
+
+OBJECTION_DECISION_UNSPECIFIED: ObjectionDecision.ValueType  # 0
+"""Not decided yet."""
+OBJECTION_DECISION_UPHELD: ObjectionDecision.ValueType  # 1
+"""The owner was right; corrections or re-tests follow."""
+OBJECTION_DECISION_DISMISSED: ObjectionDecision.ValueType  # 2
+Global___ObjectionDecision: _TypeAlias = ObjectionDecision  # noqa: Y015
+
 class _LotOutcome:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -33,9 +54,13 @@ class _LotOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LotOutcome
     LOT_OUTCOME_EXISTS_WITH_DIFFERENT: _LotOutcome.ValueType  # 3
     """The record is stored with another value of `field`; nothing changed."""
     LOT_OUTCOME_REJECTED: _LotOutcome.ValueType  # 4
+    LOT_OUTCOME_CORRECTED: _LotOutcome.ValueType  # 5
+    """Took the place of the record that was in force."""
+    LOT_OUTCOME_SUPERSEDED: _LotOutcome.ValueType  # 6
+    """The same record was stored and another has taken its place since."""
 
 class LotOutcome(_LotOutcome, metaclass=_LotOutcomeEnumTypeWrapper):
-    """What became of one lot or weight record of a request. Highest wins."""
+    """What became of one record of a request: exactly one of these."""
 
 LOT_OUTCOME_UNSPECIFIED: LotOutcome.ValueType  # 0
 LOT_OUTCOME_CREATED: LotOutcome.ValueType  # 1
@@ -43,6 +68,10 @@ LOT_OUTCOME_EXISTS: LotOutcome.ValueType  # 2
 LOT_OUTCOME_EXISTS_WITH_DIFFERENT: LotOutcome.ValueType  # 3
 """The record is stored with another value of `field`; nothing changed."""
 LOT_OUTCOME_REJECTED: LotOutcome.ValueType  # 4
+LOT_OUTCOME_CORRECTED: LotOutcome.ValueType  # 5
+"""Took the place of the record that was in force."""
+LOT_OUTCOME_SUPERSEDED: LotOutcome.ValueType  # 6
+"""The same record was stored and another has taken its place since."""
 Global___LotOutcome: _TypeAlias = LotOutcome  # noqa: Y015
 
 @_typing.final
@@ -69,6 +98,8 @@ class Lot(_message.Message):
     GATE_IN_AT_S_FIELD_NUMBER: _builtins.int
     STANDARD_FIELD_NUMBER: _builtins.int
     QUALITY_CERTIFICATE_NO_FIELD_NUMBER: _builtins.int
+    PRODUCTION_LINE_FIELD_NUMBER: _builtins.int
+    AMENDMENT_FIELD_NUMBER: _builtins.int
     lot_no: _builtins.str
     """11 digits: gin 5, crop year 2, production line 1, serial 3."""
     gin_code: _builtins.str
@@ -99,7 +130,15 @@ class Lot(_message.Message):
     standard: _builtins.str
     """Id of the standard; when empty it follows from cotton type and season."""
     quality_certificate_no: _builtins.str
-    """Number of the quality certificate, when it is already issued."""
+    """Number of the quality certificate, when it is already issued; otherwise
+    RecordCertificates brings it.
+    """
+    production_line: _builtins.str
+    """Production line of the gin, 1 digit; that of the lot number when empty."""
+    @_builtins.property
+    def amendment(self) -> _common_pb2.Amendment:
+        """Of a registration that takes the place of the one in force."""
+
     def __init__(
         self,
         *,
@@ -121,10 +160,12 @@ class Lot(_message.Message):
         gate_in_at_s: _builtins.int = ...,
         standard: _builtins.str = ...,
         quality_certificate_no: _builtins.str = ...,
+        production_line: _builtins.str = ...,
+        amendment: _common_pb2.Amendment | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amendment", b"amendment"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agency", b"agency", "channel", b"channel", "cotton_type", b"cotton_type", "county", b"county", "declared_bales", b"declared_bales", "division", b"division", "gate_in_at_s", b"gate_in_at_s", "gin_code", b"gin_code", "gin_name", b"gin_name", "lot_no", b"lot_no", "origin", b"origin", "picking_mode", b"picking_mode", "quality_certificate_no", b"quality_certificate_no", "regiment", b"regiment", "region", b"region", "standard", b"standard", "traceability_unit", b"traceability_unit", "warehouse", b"warehouse"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agency", b"agency", "amendment", b"amendment", "channel", b"channel", "cotton_type", b"cotton_type", "county", b"county", "declared_bales", b"declared_bales", "division", b"division", "gate_in_at_s", b"gate_in_at_s", "gin_code", b"gin_code", "gin_name", b"gin_name", "lot_no", b"lot_no", "origin", b"origin", "picking_mode", b"picking_mode", "production_line", b"production_line", "quality_certificate_no", b"quality_certificate_no", "regiment", b"regiment", "region", b"region", "standard", b"standard", "traceability_unit", b"traceability_unit", "warehouse", b"warehouse"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -150,6 +191,7 @@ class LotWeight(_message.Message):
     OPERATOR_FIELD_NUMBER: _builtins.int
     WEIGHED_AT_S_FIELD_NUMBER: _builtins.int
     WEIGHT_CERTIFICATE_NO_FIELD_NUMBER: _builtins.int
+    AMENDMENT_FIELD_NUMBER: _builtins.int
     lot_no: _builtins.str
     gross: _builtins.int
     tare: _builtins.int
@@ -168,6 +210,10 @@ class LotWeight(_message.Message):
     weighed_at_s: _builtins.int
     """Seconds since 1970-01-01 UTC; 0 when not known."""
     weight_certificate_no: _builtins.str
+    @_builtins.property
+    def amendment(self) -> _common_pb2.Amendment:
+        """Of a record that takes the place of the one in force."""
+
     def __init__(
         self,
         *,
@@ -183,10 +229,11 @@ class LotWeight(_message.Message):
         operator: _builtins.str = ...,
         weighed_at_s: _builtins.int = ...,
         weight_certificate_no: _builtins.str = ...,
+        amendment: _common_pb2.Amendment | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_regain", b"_regain", "_trash", b"_trash", "regain", b"regain", "trash", b"trash"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_regain", b"_regain", "_trash", b"_trash", "amendment", b"amendment", "regain", b"regain", "trash", b"trash"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_regain", b"_regain", "_trash", b"_trash", "gross", b"gross", "lot_no", b"lot_no", "operator", b"operator", "regain", b"regain", "resolution", b"resolution", "scale", b"scale", "tare", b"tare", "trash", b"trash", "truck_gross", b"truck_gross", "truck_tare", b"truck_tare", "weighed_at_s", b"weighed_at_s", "weight_certificate_no", b"weight_certificate_no"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_regain", b"_regain", "_trash", b"_trash", "amendment", b"amendment", "gross", b"gross", "lot_no", b"lot_no", "operator", b"operator", "regain", b"regain", "resolution", b"resolution", "scale", b"scale", "tare", b"tare", "trash", b"trash", "truck_gross", b"truck_gross", "truck_tare", b"truck_tare", "weighed_at_s", b"weighed_at_s", "weight_certificate_no", b"weight_certificate_no"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__regain: _TypeAlias = _typing.Literal["regain"]  # noqa: Y015
     _WhichOneofArgType__regain: _TypeAlias = _typing.Literal["_regain", b"_regain"]  # noqa: Y015
@@ -200,6 +247,136 @@ class LotWeight(_message.Message):
 Global___LotWeight: _TypeAlias = LotWeight  # noqa: Y015
 
 @_typing.final
+class LotClosure(_message.Message):
+    """The laboratory's own count of a lot, when it has finished with it. The lot
+    counts as tested when it agrees with what is stored, and is held until it
+    does: bales received with those declared, bales tested with those received
+    and with the bales read.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LOT_NO_FIELD_NUMBER: _builtins.int
+    LABORATORY_FIELD_NUMBER: _builtins.int
+    BALES_RECEIVED_FIELD_NUMBER: _builtins.int
+    BALES_TESTED_FIELD_NUMBER: _builtins.int
+    CLOSED_AT_S_FIELD_NUMBER: _builtins.int
+    AMENDMENT_FIELD_NUMBER: _builtins.int
+    lot_no: _builtins.str
+    laboratory: _builtins.str
+    """Code of the laboratory."""
+    bales_received: _builtins.int
+    """Samples counted in at the laboratory."""
+    bales_tested: _builtins.int
+    closed_at_s: _builtins.int
+    """Seconds since 1970-01-01 UTC; 0 when not known."""
+    @_builtins.property
+    def amendment(self) -> _common_pb2.Amendment:
+        """Of a closure that takes the place of the one in force."""
+
+    def __init__(
+        self,
+        *,
+        lot_no: _builtins.str = ...,
+        laboratory: _builtins.str = ...,
+        bales_received: _builtins.int = ...,
+        bales_tested: _builtins.int = ...,
+        closed_at_s: _builtins.int = ...,
+        amendment: _common_pb2.Amendment | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amendment", b"amendment"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amendment", b"amendment", "bales_received", b"bales_received", "bales_tested", b"bales_tested", "closed_at_s", b"closed_at_s", "laboratory", b"laboratory", "lot_no", b"lot_no"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LotClosure: _TypeAlias = LotClosure  # noqa: Y015
+
+@_typing.final
+class LotCertificates(_message.Message):
+    """The certificates of a lot: one number or both."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LOT_NO_FIELD_NUMBER: _builtins.int
+    QUALITY_CERTIFICATE_NO_FIELD_NUMBER: _builtins.int
+    WEIGHT_CERTIFICATE_NO_FIELD_NUMBER: _builtins.int
+    ISSUED_AT_S_FIELD_NUMBER: _builtins.int
+    AMENDMENT_FIELD_NUMBER: _builtins.int
+    lot_no: _builtins.str
+    quality_certificate_no: _builtins.str
+    weight_certificate_no: _builtins.str
+    issued_at_s: _builtins.int
+    """Seconds since 1970-01-01 UTC; 0 is when the record was received."""
+    @_builtins.property
+    def amendment(self) -> _common_pb2.Amendment:
+        """Of a record that takes the place of the one in force."""
+
+    def __init__(
+        self,
+        *,
+        lot_no: _builtins.str = ...,
+        quality_certificate_no: _builtins.str = ...,
+        weight_certificate_no: _builtins.str = ...,
+        issued_at_s: _builtins.int = ...,
+        amendment: _common_pb2.Amendment | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amendment", b"amendment"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amendment", b"amendment", "issued_at_s", b"issued_at_s", "lot_no", b"lot_no", "quality_certificate_no", b"quality_certificate_no", "weight_certificate_no", b"weight_certificate_no"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LotCertificates: _TypeAlias = LotCertificates  # noqa: Y015
+
+@_typing.final
+class LotObjection(_message.Message):
+    """An objection to a lot's result. Recorded when it is raised, and once more,
+    with the same values and the decision, when it is decided.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LOT_NO_FIELD_NUMBER: _builtins.int
+    OBJECTION_NO_FIELD_NUMBER: _builtins.int
+    RAISED_BY_FIELD_NUMBER: _builtins.int
+    RAISED_AT_S_FIELD_NUMBER: _builtins.int
+    DECISION_FIELD_NUMBER: _builtins.int
+    DECIDED_BY_FIELD_NUMBER: _builtins.int
+    DECIDED_AT_S_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    lot_no: _builtins.str
+    objection_no: _builtins.str
+    """The office's own reference, 1 to 64 printable characters without blanks."""
+    raised_by: _builtins.str
+    raised_at_s: _builtins.int
+    """Seconds since 1970-01-01 UTC."""
+    decision: Global___ObjectionDecision.ValueType
+    decided_by: _builtins.str
+    decided_at_s: _builtins.int
+    note: _builtins.str
+    """Up to 200 characters."""
+    def __init__(
+        self,
+        *,
+        lot_no: _builtins.str = ...,
+        objection_no: _builtins.str = ...,
+        raised_by: _builtins.str = ...,
+        raised_at_s: _builtins.int = ...,
+        decision: Global___ObjectionDecision.ValueType = ...,
+        decided_by: _builtins.str = ...,
+        decided_at_s: _builtins.int = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decided_at_s", b"decided_at_s", "decided_by", b"decided_by", "decision", b"decision", "lot_no", b"lot_no", "note", b"note", "objection_no", b"objection_no", "raised_at_s", b"raised_at_s", "raised_by", b"raised_by"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LotObjection: _TypeAlias = LotObjection  # noqa: Y015
+
+@_typing.final
 class LotResult(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -210,6 +387,7 @@ class LotResult(_message.Message):
     RECEIVED_FIELD_NUMBER: _builtins.int
     STORED_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
+    STORED_REVISION_FIELD_NUMBER: _builtins.int
     row: _builtins.int
     """Place in the request, from 0."""
     lot_no: _builtins.str
@@ -221,6 +399,10 @@ class LotResult(_message.Message):
     stored: _builtins.str
     message: _builtins.str
     """Why it was rejected, and what to do."""
+    stored_revision: _builtins.int
+    """EXISTS_WITH_DIFFERENT, CORRECTED, SUPERSEDED: the revision of the stored
+    record that it met.
+    """
     def __init__(
         self,
         *,
@@ -231,10 +413,11 @@ class LotResult(_message.Message):
         received: _builtins.str = ...,
         stored: _builtins.str = ...,
         message: _builtins.str = ...,
+        stored_revision: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["field", b"field", "lot_no", b"lot_no", "message", b"message", "outcome", b"outcome", "received", b"received", "row", b"row", "stored", b"stored"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["field", b"field", "lot_no", b"lot_no", "message", b"message", "outcome", b"outcome", "received", b"received", "row", b"row", "stored", b"stored", "stored_revision", b"stored_revision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -282,7 +465,10 @@ Global___LotWarning: _TypeAlias = LotWarning  # noqa: Y015
 
 @_typing.final
 class LotsOutcome(_message.Message):
-    """What became of every lot of a request; sparse, CREATED is not listed."""
+    """What became of every record of a request; sparse, CREATED is not listed.
+    created + existing + conflicting + rejected + corrected + superseded =
+    received.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -294,6 +480,8 @@ class LotsOutcome(_message.Message):
     RESULTS_FIELD_NUMBER: _builtins.int
     WARNED_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
+    CORRECTED_FIELD_NUMBER: _builtins.int
+    SUPERSEDED_FIELD_NUMBER: _builtins.int
     received: _builtins.int
     created: _builtins.int
     existing: _builtins.int
@@ -301,11 +489,13 @@ class LotsOutcome(_message.Message):
     rejected: _builtins.int
     warned: _builtins.int
     """Records created with at least one warning."""
+    corrected: _builtins.int
+    superseded: _builtins.int
     @_builtins.property
     def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___LotResult]: ...
     @_builtins.property
     def warnings(self) -> _containers.RepeatedCompositeFieldContainer[Global___LotWarning]:
-        """The first 1000 warnings of created records."""
+        """The first 1000 warnings of created and corrected records."""
 
     def __init__(
         self,
@@ -318,10 +508,12 @@ class LotsOutcome(_message.Message):
         results: _abc.Iterable[Global___LotResult] | None = ...,
         warned: _builtins.int = ...,
         warnings: _abc.Iterable[Global___LotWarning] | None = ...,
+        corrected: _builtins.int = ...,
+        superseded: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["conflicting", b"conflicting", "created", b"created", "existing", b"existing", "received", b"received", "rejected", b"rejected", "results", b"results", "warned", b"warned", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conflicting", b"conflicting", "corrected", b"corrected", "created", b"created", "existing", b"existing", "received", b"received", "rejected", b"rejected", "results", b"results", "superseded", b"superseded", "warned", b"warned", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -438,3 +630,168 @@ class RecordLotWeightsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RecordLotWeightsResponse: _TypeAlias = RecordLotWeightsResponse  # noqa: Y015
+
+@_typing.final
+class CloseLotsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRODUCER_ID_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CLOSURES_FIELD_NUMBER: _builtins.int
+    producer_id: _builtins.str
+    request_id: _builtins.str
+    """As in RegisterLotsRequest."""
+    @_builtins.property
+    def closures(self) -> _containers.RepeatedCompositeFieldContainer[Global___LotClosure]: ...
+    def __init__(
+        self,
+        *,
+        producer_id: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        closures: _abc.Iterable[Global___LotClosure] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["closures", b"closures", "producer_id", b"producer_id", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CloseLotsRequest: _TypeAlias = CloseLotsRequest  # noqa: Y015
+
+@_typing.final
+class CloseLotsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: _builtins.int
+    REPEATED_REQUEST_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    """The revision at which the closures were stored."""
+    repeated_request: _builtins.bool
+    """True when the request had been stored before."""
+    @_builtins.property
+    def outcome(self) -> Global___LotsOutcome: ...
+    def __init__(
+        self,
+        *,
+        revision: _builtins.int = ...,
+        repeated_request: _builtins.bool = ...,
+        outcome: Global___LotsOutcome | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["outcome", b"outcome"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["outcome", b"outcome", "repeated_request", b"repeated_request", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CloseLotsResponse: _TypeAlias = CloseLotsResponse  # noqa: Y015
+
+@_typing.final
+class RecordCertificatesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRODUCER_ID_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CERTIFICATES_FIELD_NUMBER: _builtins.int
+    producer_id: _builtins.str
+    request_id: _builtins.str
+    """As in RegisterLotsRequest."""
+    @_builtins.property
+    def certificates(self) -> _containers.RepeatedCompositeFieldContainer[Global___LotCertificates]: ...
+    def __init__(
+        self,
+        *,
+        producer_id: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        certificates: _abc.Iterable[Global___LotCertificates] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["certificates", b"certificates", "producer_id", b"producer_id", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordCertificatesRequest: _TypeAlias = RecordCertificatesRequest  # noqa: Y015
+
+@_typing.final
+class RecordCertificatesResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: _builtins.int
+    REPEATED_REQUEST_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    """The revision at which the certificates were stored."""
+    repeated_request: _builtins.bool
+    """True when the request had been stored before."""
+    @_builtins.property
+    def outcome(self) -> Global___LotsOutcome: ...
+    def __init__(
+        self,
+        *,
+        revision: _builtins.int = ...,
+        repeated_request: _builtins.bool = ...,
+        outcome: Global___LotsOutcome | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["outcome", b"outcome"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["outcome", b"outcome", "repeated_request", b"repeated_request", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordCertificatesResponse: _TypeAlias = RecordCertificatesResponse  # noqa: Y015
+
+@_typing.final
+class RecordObjectionsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRODUCER_ID_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    OBJECTIONS_FIELD_NUMBER: _builtins.int
+    producer_id: _builtins.str
+    request_id: _builtins.str
+    """As in RegisterLotsRequest."""
+    @_builtins.property
+    def objections(self) -> _containers.RepeatedCompositeFieldContainer[Global___LotObjection]: ...
+    def __init__(
+        self,
+        *,
+        producer_id: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        objections: _abc.Iterable[Global___LotObjection] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["objections", b"objections", "producer_id", b"producer_id", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordObjectionsRequest: _TypeAlias = RecordObjectionsRequest  # noqa: Y015
+
+@_typing.final
+class RecordObjectionsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: _builtins.int
+    REPEATED_REQUEST_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    """The revision at which the objections were stored."""
+    repeated_request: _builtins.bool
+    """True when the request had been stored before."""
+    @_builtins.property
+    def outcome(self) -> Global___LotsOutcome: ...
+    def __init__(
+        self,
+        *,
+        revision: _builtins.int = ...,
+        repeated_request: _builtins.bool = ...,
+        outcome: Global___LotsOutcome | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["outcome", b"outcome"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["outcome", b"outcome", "repeated_request", b"repeated_request", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordObjectionsResponse: _TypeAlias = RecordObjectionsResponse  # noqa: Y015

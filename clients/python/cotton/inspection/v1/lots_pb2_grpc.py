@@ -26,7 +26,13 @@ if _version_not_supported:
 
 
 class LotServiceStub:
-    """Registers lots (批) and their weights. Readings may arrive before either.
+    """Records of lots (批) by those who make them. Weight and quality come from
+    different bodies at different times, and neither waits for the other;
+    readings may arrive before any of these.
+
+    A record is never overwritten: one with an `amendment` that names the
+    revision in force takes its place, any other that differs is answered with
+    LOT_OUTCOME_EXISTS_WITH_DIFFERENT and changes nothing.
     """
 
     def __init__(self, channel):
@@ -45,10 +51,31 @@ class LotServiceStub:
                 request_serializer=cotton_dot_inspection_dot_v1_dot_lots__pb2.RecordLotWeightsRequest.SerializeToString,
                 response_deserializer=cotton_dot_inspection_dot_v1_dot_lots__pb2.RecordLotWeightsResponse.FromString,
                 _registered_method=True)
+        self.CloseLots = channel.unary_unary(
+                '/cotton.inspection.v1.LotService/CloseLots',
+                request_serializer=cotton_dot_inspection_dot_v1_dot_lots__pb2.CloseLotsRequest.SerializeToString,
+                response_deserializer=cotton_dot_inspection_dot_v1_dot_lots__pb2.CloseLotsResponse.FromString,
+                _registered_method=True)
+        self.RecordCertificates = channel.unary_unary(
+                '/cotton.inspection.v1.LotService/RecordCertificates',
+                request_serializer=cotton_dot_inspection_dot_v1_dot_lots__pb2.RecordCertificatesRequest.SerializeToString,
+                response_deserializer=cotton_dot_inspection_dot_v1_dot_lots__pb2.RecordCertificatesResponse.FromString,
+                _registered_method=True)
+        self.RecordObjections = channel.unary_unary(
+                '/cotton.inspection.v1.LotService/RecordObjections',
+                request_serializer=cotton_dot_inspection_dot_v1_dot_lots__pb2.RecordObjectionsRequest.SerializeToString,
+                response_deserializer=cotton_dot_inspection_dot_v1_dot_lots__pb2.RecordObjectionsResponse.FromString,
+                _registered_method=True)
 
 
 class LotServiceServicer:
-    """Registers lots (批) and their weights. Readings may arrive before either.
+    """Records of lots (批) by those who make them. Weight and quality come from
+    different bodies at different times, and neither waits for the other;
+    readings may arrive before any of these.
+
+    A record is never overwritten: one with an `amendment` that names the
+    revision in force takes its place, any other that differs is answered with
+    LOT_OUTCOME_EXISTS_WITH_DIFFERENT and changes nothing.
     """
 
     def RegisterLots(self, request, context):
@@ -60,6 +87,27 @@ class LotServiceServicer:
 
     def RecordLotWeights(self, request, context):
         """Records what the on-site agency weighed and sampled.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CloseLots(self, request, context):
+        """The laboratory has tested what it received of these lots.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RecordCertificates(self, request, context):
+        """Certificates were issued for these lots.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RecordObjections(self, request, context):
+        """Owners object (异议) to the result of lots, and what was decided.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -78,6 +126,21 @@ def add_LotServiceServicer_to_server(servicer, server):
                     request_deserializer=cotton_dot_inspection_dot_v1_dot_lots__pb2.RecordLotWeightsRequest.FromString,
                     response_serializer=cotton_dot_inspection_dot_v1_dot_lots__pb2.RecordLotWeightsResponse.SerializeToString,
             ),
+            'CloseLots': grpc.unary_unary_rpc_method_handler(
+                    servicer.CloseLots,
+                    request_deserializer=cotton_dot_inspection_dot_v1_dot_lots__pb2.CloseLotsRequest.FromString,
+                    response_serializer=cotton_dot_inspection_dot_v1_dot_lots__pb2.CloseLotsResponse.SerializeToString,
+            ),
+            'RecordCertificates': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordCertificates,
+                    request_deserializer=cotton_dot_inspection_dot_v1_dot_lots__pb2.RecordCertificatesRequest.FromString,
+                    response_serializer=cotton_dot_inspection_dot_v1_dot_lots__pb2.RecordCertificatesResponse.SerializeToString,
+            ),
+            'RecordObjections': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordObjections,
+                    request_deserializer=cotton_dot_inspection_dot_v1_dot_lots__pb2.RecordObjectionsRequest.FromString,
+                    response_serializer=cotton_dot_inspection_dot_v1_dot_lots__pb2.RecordObjectionsResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'cotton.inspection.v1.LotService', rpc_method_handlers)
@@ -87,7 +150,13 @@ def add_LotServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class LotService:
-    """Registers lots (批) and their weights. Readings may arrive before either.
+    """Records of lots (批) by those who make them. Weight and quality come from
+    different bodies at different times, and neither waits for the other;
+    readings may arrive before any of these.
+
+    A record is never overwritten: one with an `amendment` that names the
+    revision in force takes its place, any other that differs is answered with
+    LOT_OUTCOME_EXISTS_WITH_DIFFERENT and changes nothing.
     """
 
     @staticmethod
@@ -134,6 +203,87 @@ class LotService:
             '/cotton.inspection.v1.LotService/RecordLotWeights',
             cotton_dot_inspection_dot_v1_dot_lots__pb2.RecordLotWeightsRequest.SerializeToString,
             cotton_dot_inspection_dot_v1_dot_lots__pb2.RecordLotWeightsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CloseLots(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cotton.inspection.v1.LotService/CloseLots',
+            cotton_dot_inspection_dot_v1_dot_lots__pb2.CloseLotsRequest.SerializeToString,
+            cotton_dot_inspection_dot_v1_dot_lots__pb2.CloseLotsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordCertificates(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cotton.inspection.v1.LotService/RecordCertificates',
+            cotton_dot_inspection_dot_v1_dot_lots__pb2.RecordCertificatesRequest.SerializeToString,
+            cotton_dot_inspection_dot_v1_dot_lots__pb2.RecordCertificatesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordObjections(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cotton.inspection.v1.LotService/RecordObjections',
+            cotton_dot_inspection_dot_v1_dot_lots__pb2.RecordObjectionsRequest.SerializeToString,
+            cotton_dot_inspection_dot_v1_dot_lots__pb2.RecordObjectionsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -27,7 +27,14 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class LotServiceStub:
-    """Registers lots (批) and their weights. Readings may arrive before either."""
+    """Records of lots (批) by those who make them. Weight and quality come from
+    different bodies at different times, and neither waits for the other;
+    readings may arrive before any of these.
+
+    A record is never overwritten: one with an `amendment` that names the
+    revision in force takes its place, any other that differs is answered with
+    LOT_OUTCOME_EXISTS_WITH_DIFFERENT and changes nothing.
+    """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -37,19 +44,45 @@ class LotServiceStub:
     """Makes lots known with their gin, warehouse and organisation."""
     RecordLotWeights: _grpc.UnaryUnaryMultiCallable[_lots_pb2.RecordLotWeightsRequest, _lots_pb2.RecordLotWeightsResponse]
     """Records what the on-site agency weighed and sampled."""
+    CloseLots: _grpc.UnaryUnaryMultiCallable[_lots_pb2.CloseLotsRequest, _lots_pb2.CloseLotsResponse]
+    """The laboratory has tested what it received of these lots."""
+    RecordCertificates: _grpc.UnaryUnaryMultiCallable[_lots_pb2.RecordCertificatesRequest, _lots_pb2.RecordCertificatesResponse]
+    """Certificates were issued for these lots."""
+    RecordObjections: _grpc.UnaryUnaryMultiCallable[_lots_pb2.RecordObjectionsRequest, _lots_pb2.RecordObjectionsResponse]
+    """Owners object (异议) to the result of lots, and what was decided."""
 
 @_typing.type_check_only
 class LotServiceAsyncStub(LotServiceStub):
-    """Registers lots (批) and their weights. Readings may arrive before either."""
+    """Records of lots (批) by those who make them. Weight and quality come from
+    different bodies at different times, and neither waits for the other;
+    readings may arrive before any of these.
+
+    A record is never overwritten: one with an `amendment` that names the
+    revision in force takes its place, any other that differs is answered with
+    LOT_OUTCOME_EXISTS_WITH_DIFFERENT and changes nothing.
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     RegisterLots: _aio.UnaryUnaryMultiCallable[_lots_pb2.RegisterLotsRequest, _lots_pb2.RegisterLotsResponse]  # type: ignore[assignment]
     """Makes lots known with their gin, warehouse and organisation."""
     RecordLotWeights: _aio.UnaryUnaryMultiCallable[_lots_pb2.RecordLotWeightsRequest, _lots_pb2.RecordLotWeightsResponse]  # type: ignore[assignment]
     """Records what the on-site agency weighed and sampled."""
+    CloseLots: _aio.UnaryUnaryMultiCallable[_lots_pb2.CloseLotsRequest, _lots_pb2.CloseLotsResponse]  # type: ignore[assignment]
+    """The laboratory has tested what it received of these lots."""
+    RecordCertificates: _aio.UnaryUnaryMultiCallable[_lots_pb2.RecordCertificatesRequest, _lots_pb2.RecordCertificatesResponse]  # type: ignore[assignment]
+    """Certificates were issued for these lots."""
+    RecordObjections: _aio.UnaryUnaryMultiCallable[_lots_pb2.RecordObjectionsRequest, _lots_pb2.RecordObjectionsResponse]  # type: ignore[assignment]
+    """Owners object (异议) to the result of lots, and what was decided."""
 
 class LotServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Registers lots (批) and their weights. Readings may arrive before either."""
+    """Records of lots (批) by those who make them. Weight and quality come from
+    different bodies at different times, and neither waits for the other;
+    readings may arrive before any of these.
+
+    A record is never overwritten: one with an `amendment` that names the
+    revision in force takes its place, any other that differs is answered with
+    LOT_OUTCOME_EXISTS_WITH_DIFFERENT and changes nothing.
+    """
 
     @_abc_1.abstractmethod
     def RegisterLots(
@@ -66,5 +99,29 @@ class LotServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_lots_pb2.RecordLotWeightsResponse, _abc.Awaitable[_lots_pb2.RecordLotWeightsResponse]]:
         """Records what the on-site agency weighed and sampled."""
+
+    @_abc_1.abstractmethod
+    def CloseLots(
+        self,
+        request: _lots_pb2.CloseLotsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_lots_pb2.CloseLotsResponse, _abc.Awaitable[_lots_pb2.CloseLotsResponse]]:
+        """The laboratory has tested what it received of these lots."""
+
+    @_abc_1.abstractmethod
+    def RecordCertificates(
+        self,
+        request: _lots_pb2.RecordCertificatesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_lots_pb2.RecordCertificatesResponse, _abc.Awaitable[_lots_pb2.RecordCertificatesResponse]]:
+        """Certificates were issued for these lots."""
+
+    @_abc_1.abstractmethod
+    def RecordObjections(
+        self,
+        request: _lots_pb2.RecordObjectionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_lots_pb2.RecordObjectionsResponse, _abc.Awaitable[_lots_pb2.RecordObjectionsResponse]]:
+        """Owners object (异议) to the result of lots, and what was decided."""
 
 def add_LotServiceServicer_to_server(servicer: LotServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -20,6 +20,42 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _ReadingKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ReadingKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ReadingKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    READING_KIND_UNSPECIFIED: _ReadingKind.ValueType  # 0
+    """As READING_KIND_ORIGINAL."""
+    READING_KIND_ORIGINAL: _ReadingKind.ValueType  # 1
+    """The first inspection of the bale."""
+    READING_KIND_REVIEW: _ReadingKind.ValueType  # 2
+    """Re-inspection (复检) of a retained sample after an objection."""
+    READING_KIND_SUPERVISORY: _ReadingKind.ValueType  # 3
+    """Supervisory re-test (监督抽验) of a retained sample."""
+    READING_KIND_CORRECTION: _ReadingKind.ValueType  # 4
+    """Takes the place of the reading in force; `amendment` says which, why and
+    who decided.
+    """
+
+class ReadingKind(_ReadingKind, metaclass=_ReadingKindEnumTypeWrapper):
+    """What a reading is to the bale that it reads."""
+
+READING_KIND_UNSPECIFIED: ReadingKind.ValueType  # 0
+"""As READING_KIND_ORIGINAL."""
+READING_KIND_ORIGINAL: ReadingKind.ValueType  # 1
+"""The first inspection of the bale."""
+READING_KIND_REVIEW: ReadingKind.ValueType  # 2
+"""Re-inspection (复检) of a retained sample after an objection."""
+READING_KIND_SUPERVISORY: ReadingKind.ValueType  # 3
+"""Supervisory re-test (监督抽验) of a retained sample."""
+READING_KIND_CORRECTION: ReadingKind.ValueType  # 4
+"""Takes the place of the reading in force; `amendment` says which, why and
+who decided.
+"""
+Global___ReadingKind: _TypeAlias = ReadingKind  # noqa: Y015
+
 class _Outcome:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -31,6 +67,24 @@ class _OutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Outcome.Value
     """New, and counted."""
     OUTCOME_EXISTS: _Outcome.ValueType  # 2
     """The same reading is already stored; nothing changed."""
+    OUTCOME_SUPERSEDED_BY_CORRECTION: _Outcome.ValueType  # 3
+    """The same reading was stored and a correction has taken its place; nothing
+    changed.
+    """
+    OUTCOME_SUPERSEDED_BY_RETEST: _Outcome.ValueType  # 4
+    """The same reading was stored and a re-test has taken its place; nothing
+    changed.
+    """
+    OUTCOME_SUPERSEDED_BY_WITHDRAWAL: _Outcome.ValueType  # 5
+    """The same reading was stored and the bale has been withdrawn; nothing
+    changed.
+    """
+    OUTCOME_CORRECTED: _Outcome.ValueType  # 6
+    """A correction, now in force."""
+    OUTCOME_RETESTED: _Outcome.ValueType  # 7
+    """A re-test, kept and compared; the reading in force stays so."""
+    OUTCOME_RETESTED_IN_FORCE: _Outcome.ValueType  # 8
+    """A re-test, now in force by the rule set."""
     OUTCOME_EXISTS_WITH_DIFFERENT_LOT_NO: _Outcome.ValueType  # 10
     """The bale is stored with another value of this field; nothing changed."""
     OUTCOME_EXISTS_WITH_DIFFERENT_COLOUR_GRADE: _Outcome.ValueType  # 11
@@ -54,12 +108,23 @@ class _OutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Outcome.Value
     OUTCOME_EXISTS_WITH_DIFFERENT_LEAF_GRADE: _Outcome.ValueType  # 29
     OUTCOME_EXISTS_WITH_DIFFERENT_EXTRANEOUS_MATTER: _Outcome.ValueType  # 30
     OUTCOME_EXISTS_WITH_DIFFERENT_STANDARD: _Outcome.ValueType  # 31
+    OUTCOME_EXISTS_WITH_DIFFERENT_LABORATORY: _Outcome.ValueType  # 32
+    """Both name a laboratory, and not the same: one bale read at two sites."""
     OUTCOME_REJECTED: _Outcome.ValueType  # 100
     """Not accepted; field, rule, value and limit say why."""
 
 class Outcome(_Outcome, metaclass=_OutcomeEnumTypeWrapper):
-    """What became of one bale of a batch. Higher numbers win where several
-    would hold; among EXISTS_WITH_DIFFERENT_* the lowest number is reported.
+    """What became of one bale of a batch: one outcome, found in this order.
+
+    1. REJECTED: a value breaks a rule, or a correction names what is not in
+       force.
+    2. CORRECTED, RETESTED, RETESTED_IN_FORCE: a new correction or re-test.
+    3. CREATED: the first reading of the bale.
+    4. EXISTS: equal to the reading that it repeats, which is in force or, for
+       a re-test, kept beside.
+    5. SUPERSEDED_BY_*: equal to a reading that was in force and is no longer.
+    6. EXISTS_WITH_DIFFERENT_<FIELD>: the first field, in the order below, in
+       which it differs from the reading in force.
     """
 
 OUTCOME_UNSPECIFIED: Outcome.ValueType  # 0
@@ -67,6 +132,24 @@ OUTCOME_CREATED: Outcome.ValueType  # 1
 """New, and counted."""
 OUTCOME_EXISTS: Outcome.ValueType  # 2
 """The same reading is already stored; nothing changed."""
+OUTCOME_SUPERSEDED_BY_CORRECTION: Outcome.ValueType  # 3
+"""The same reading was stored and a correction has taken its place; nothing
+changed.
+"""
+OUTCOME_SUPERSEDED_BY_RETEST: Outcome.ValueType  # 4
+"""The same reading was stored and a re-test has taken its place; nothing
+changed.
+"""
+OUTCOME_SUPERSEDED_BY_WITHDRAWAL: Outcome.ValueType  # 5
+"""The same reading was stored and the bale has been withdrawn; nothing
+changed.
+"""
+OUTCOME_CORRECTED: Outcome.ValueType  # 6
+"""A correction, now in force."""
+OUTCOME_RETESTED: Outcome.ValueType  # 7
+"""A re-test, kept and compared; the reading in force stays so."""
+OUTCOME_RETESTED_IN_FORCE: Outcome.ValueType  # 8
+"""A re-test, now in force by the rule set."""
 OUTCOME_EXISTS_WITH_DIFFERENT_LOT_NO: Outcome.ValueType  # 10
 """The bale is stored with another value of this field; nothing changed."""
 OUTCOME_EXISTS_WITH_DIFFERENT_COLOUR_GRADE: Outcome.ValueType  # 11
@@ -90,6 +173,8 @@ OUTCOME_EXISTS_WITH_DIFFERENT_COLOUR_QUADRANT: Outcome.ValueType  # 28
 OUTCOME_EXISTS_WITH_DIFFERENT_LEAF_GRADE: Outcome.ValueType  # 29
 OUTCOME_EXISTS_WITH_DIFFERENT_EXTRANEOUS_MATTER: Outcome.ValueType  # 30
 OUTCOME_EXISTS_WITH_DIFFERENT_STANDARD: Outcome.ValueType  # 31
+OUTCOME_EXISTS_WITH_DIFFERENT_LABORATORY: Outcome.ValueType  # 32
+"""Both name a laboratory, and not the same: one bale read at two sites."""
 OUTCOME_REJECTED: Outcome.ValueType  # 100
 """Not accepted; field, rule, value and limit say why."""
 Global___Outcome: _TypeAlias = Outcome  # noqa: Y015
@@ -113,6 +198,12 @@ class _RuleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Rule.ValueType],
     """The value is none of those that the standard knows."""
     RULE_DISAGREES: _Rule.ValueType  # 6
     """Two identifiers contradict each other."""
+    RULE_NOT_IN_FORCE: _Rule.ValueType  # 7
+    """What is to be superseded is not in force; the limit is the revision that
+    is, or 0 where there is none.
+    """
+    RULE_NOT_ALLOWED: _Rule.ValueType  # 8
+    """The value belongs to another kind of reading."""
 
 class Rule(_Rule, metaclass=_RuleEnumTypeWrapper):
     """Why a value was rejected or warned about."""
@@ -130,6 +221,12 @@ RULE_UNKNOWN_CODE: Rule.ValueType  # 5
 """The value is none of those that the standard knows."""
 RULE_DISAGREES: Rule.ValueType  # 6
 """Two identifiers contradict each other."""
+RULE_NOT_IN_FORCE: Rule.ValueType  # 7
+"""What is to be superseded is not in force; the limit is the revision that
+is, or 0 where there is none.
+"""
+RULE_NOT_ALLOWED: Rule.ValueType  # 8
+"""The value belongs to another kind of reading."""
 Global___Rule: _TypeAlias = Rule  # noqa: Y015
 
 @_typing.final
@@ -266,6 +363,8 @@ class Reading(_message.Message):
     LABORATORY_FIELD_NUMBER: _builtins.int
     INSTRUMENT_FIELD_NUMBER: _builtins.int
     INSPECTED_AT_S_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    AMENDMENT_FIELD_NUMBER: _builtins.int
     bale_code: _builtins.str
     """32-digit bar code (条码): gin at digits 3-7, YYMMDDhhmmss at 8-19,
     bale number at 27-32.
@@ -322,8 +421,13 @@ class Reading(_message.Message):
     """Serial number or name of the instrument."""
     inspected_at_s: _builtins.int
     """Seconds since 1970-01-01 UTC; 0 when not known."""
+    kind: Global___ReadingKind.ValueType
     @_builtins.property
     def usda_bale(self) -> Global___UsdaBale: ...
+    @_builtins.property
+    def amendment(self) -> _common_pb2.Amendment:
+        """Of a correction; left out otherwise."""
+
     def __init__(
         self,
         *,
@@ -354,10 +458,12 @@ class Reading(_message.Message):
         laboratory: _builtins.str = ...,
         instrument: _builtins.str = ...,
         inspected_at_s: _builtins.int = ...,
+        kind: Global___ReadingKind.ValueType = ...,
+        amendment: _common_pb2.Amendment | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_colour_grade", b"_colour_grade", "_colour_quadrant", b"_colour_quadrant", "_elongation", b"_elongation", "_extraneous_matter", b"_extraneous_matter", "_foreign_fibre", b"_foreign_fibre", "_instrument_colour_grade", b"_instrument_colour_grade", "_leaf_grade", b"_leaf_grade", "_length", b"_length", "_maturity", b"_maturity", "_micronaire", b"_micronaire", "_moisture", b"_moisture", "_plus_b", b"_plus_b", "_rd", b"_rd", "_short_fibre", b"_short_fibre", "_spinning_consistency", b"_spinning_consistency", "_strength", b"_strength", "_trash_area", b"_trash_area", "_trash_count", b"_trash_count", "_uniformity", b"_uniformity", "bale", b"bale", "bale_code", b"bale_code", "colour_grade", b"colour_grade", "colour_quadrant", b"colour_quadrant", "elongation", b"elongation", "extraneous_matter", b"extraneous_matter", "foreign_fibre", b"foreign_fibre", "instrument_colour_grade", b"instrument_colour_grade", "leaf_grade", b"leaf_grade", "length", b"length", "maturity", b"maturity", "micronaire", b"micronaire", "moisture", b"moisture", "plus_b", b"plus_b", "rd", b"rd", "short_fibre", b"short_fibre", "spinning_consistency", b"spinning_consistency", "strength", b"strength", "trash_area", b"trash_area", "trash_count", b"trash_count", "uniformity", b"uniformity", "usda_bale", b"usda_bale"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_colour_grade", b"_colour_grade", "_colour_quadrant", b"_colour_quadrant", "_elongation", b"_elongation", "_extraneous_matter", b"_extraneous_matter", "_foreign_fibre", b"_foreign_fibre", "_instrument_colour_grade", b"_instrument_colour_grade", "_leaf_grade", b"_leaf_grade", "_length", b"_length", "_maturity", b"_maturity", "_micronaire", b"_micronaire", "_moisture", b"_moisture", "_plus_b", b"_plus_b", "_rd", b"_rd", "_short_fibre", b"_short_fibre", "_spinning_consistency", b"_spinning_consistency", "_strength", b"_strength", "_trash_area", b"_trash_area", "_trash_count", b"_trash_count", "_uniformity", b"_uniformity", "amendment", b"amendment", "bale", b"bale", "bale_code", b"bale_code", "colour_grade", b"colour_grade", "colour_quadrant", b"colour_quadrant", "elongation", b"elongation", "extraneous_matter", b"extraneous_matter", "foreign_fibre", b"foreign_fibre", "instrument_colour_grade", b"instrument_colour_grade", "leaf_grade", b"leaf_grade", "length", b"length", "maturity", b"maturity", "micronaire", b"micronaire", "moisture", b"moisture", "plus_b", b"plus_b", "rd", b"rd", "short_fibre", b"short_fibre", "spinning_consistency", b"spinning_consistency", "strength", b"strength", "trash_area", b"trash_area", "trash_count", b"trash_count", "uniformity", b"uniformity", "usda_bale", b"usda_bale"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_colour_grade", b"_colour_grade", "_colour_quadrant", b"_colour_quadrant", "_elongation", b"_elongation", "_extraneous_matter", b"_extraneous_matter", "_foreign_fibre", b"_foreign_fibre", "_instrument_colour_grade", b"_instrument_colour_grade", "_leaf_grade", b"_leaf_grade", "_length", b"_length", "_maturity", b"_maturity", "_micronaire", b"_micronaire", "_moisture", b"_moisture", "_plus_b", b"_plus_b", "_rd", b"_rd", "_short_fibre", b"_short_fibre", "_spinning_consistency", b"_spinning_consistency", "_strength", b"_strength", "_trash_area", b"_trash_area", "_trash_count", b"_trash_count", "_uniformity", b"_uniformity", "bale", b"bale", "bale_code", b"bale_code", "colour_grade", b"colour_grade", "colour_quadrant", b"colour_quadrant", "elongation", b"elongation", "extraneous_matter", b"extraneous_matter", "foreign_fibre", b"foreign_fibre", "inspected_at_s", b"inspected_at_s", "instrument", b"instrument", "instrument_colour_grade", b"instrument_colour_grade", "laboratory", b"laboratory", "leaf_grade", b"leaf_grade", "length", b"length", "lot_no", b"lot_no", "maturity", b"maturity", "micronaire", b"micronaire", "moisture", b"moisture", "plus_b", b"plus_b", "preparation", b"preparation", "rd", b"rd", "short_fibre", b"short_fibre", "spinning_consistency", b"spinning_consistency", "standard", b"standard", "strength", b"strength", "trash_area", b"trash_area", "trash_count", b"trash_count", "uniformity", b"uniformity", "usda_bale", b"usda_bale"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_colour_grade", b"_colour_grade", "_colour_quadrant", b"_colour_quadrant", "_elongation", b"_elongation", "_extraneous_matter", b"_extraneous_matter", "_foreign_fibre", b"_foreign_fibre", "_instrument_colour_grade", b"_instrument_colour_grade", "_leaf_grade", b"_leaf_grade", "_length", b"_length", "_maturity", b"_maturity", "_micronaire", b"_micronaire", "_moisture", b"_moisture", "_plus_b", b"_plus_b", "_rd", b"_rd", "_short_fibre", b"_short_fibre", "_spinning_consistency", b"_spinning_consistency", "_strength", b"_strength", "_trash_area", b"_trash_area", "_trash_count", b"_trash_count", "_uniformity", b"_uniformity", "amendment", b"amendment", "bale", b"bale", "bale_code", b"bale_code", "colour_grade", b"colour_grade", "colour_quadrant", b"colour_quadrant", "elongation", b"elongation", "extraneous_matter", b"extraneous_matter", "foreign_fibre", b"foreign_fibre", "inspected_at_s", b"inspected_at_s", "instrument", b"instrument", "instrument_colour_grade", b"instrument_colour_grade", "kind", b"kind", "laboratory", b"laboratory", "leaf_grade", b"leaf_grade", "length", b"length", "lot_no", b"lot_no", "maturity", b"maturity", "micronaire", b"micronaire", "moisture", b"moisture", "plus_b", b"plus_b", "preparation", b"preparation", "rd", b"rd", "short_fibre", b"short_fibre", "spinning_consistency", b"spinning_consistency", "standard", b"standard", "strength", b"strength", "trash_area", b"trash_area", "trash_count", b"trash_count", "uniformity", b"uniformity", "usda_bale", b"usda_bale"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__colour_grade: _TypeAlias = _typing.Literal["colour_grade"]  # noqa: Y015
     _WhichOneofArgType__colour_grade: _TypeAlias = _typing.Literal["_colour_grade", b"_colour_grade"]  # noqa: Y015
@@ -541,6 +647,11 @@ class ReadingColumns(_message.Message):
     LABORATORY_FIELD_NUMBER: _builtins.int
     INSTRUMENT_FIELD_NUMBER: _builtins.int
     INSPECTED_AT_S_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    SUPERSEDES_REVISION_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    DECIDED_BY_FIELD_NUMBER: _builtins.int
     count: _builtins.int
     """Bales in the batch."""
     @_builtins.property
@@ -615,6 +726,22 @@ class ReadingColumns(_message.Message):
     def inspected_at_s(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Seconds since 1970-01-01 UTC; 0 when not known."""
 
+    @_builtins.property
+    def kind(self) -> Global___IntColumn:
+        """Values of the enum ReadingKind."""
+
+    @_builtins.property
+    def supersedes_revision(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """The amendment of corrections, 0 or absent for other bales."""
+
+    @_builtins.property
+    def reason(self) -> Global___IntColumn:
+        """Values of the enum AmendmentReason."""
+
+    @_builtins.property
+    def note(self) -> Global___TextColumn: ...
+    @_builtins.property
+    def decided_by(self) -> Global___TextColumn: ...
     def __init__(
         self,
         *,
@@ -647,14 +774,95 @@ class ReadingColumns(_message.Message):
         laboratory: Global___TextColumn | None = ...,
         instrument: Global___TextColumn | None = ...,
         inspected_at_s: _abc.Iterable[_builtins.int] | None = ...,
+        kind: Global___IntColumn | None = ...,
+        supersedes_revision: _abc.Iterable[_builtins.int] | None = ...,
+        reason: Global___IntColumn | None = ...,
+        note: Global___TextColumn | None = ...,
+        decided_by: Global___TextColumn | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["colour_grade", b"colour_grade", "colour_quadrant", b"colour_quadrant", "elongation", b"elongation", "extraneous_matter", b"extraneous_matter", "foreign_fibre", b"foreign_fibre", "instrument", b"instrument", "instrument_colour_grade", b"instrument_colour_grade", "laboratory", b"laboratory", "leaf_grade", b"leaf_grade", "length", b"length", "lot_no", b"lot_no", "maturity", b"maturity", "micronaire", b"micronaire", "moisture", b"moisture", "plus_b", b"plus_b", "preparation", b"preparation", "rd", b"rd", "short_fibre", b"short_fibre", "spinning_consistency", b"spinning_consistency", "standard", b"standard", "strength", b"strength", "trash_area", b"trash_area", "trash_count", b"trash_count", "uniformity", b"uniformity"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["colour_grade", b"colour_grade", "colour_quadrant", b"colour_quadrant", "decided_by", b"decided_by", "elongation", b"elongation", "extraneous_matter", b"extraneous_matter", "foreign_fibre", b"foreign_fibre", "instrument", b"instrument", "instrument_colour_grade", b"instrument_colour_grade", "kind", b"kind", "laboratory", b"laboratory", "leaf_grade", b"leaf_grade", "length", b"length", "lot_no", b"lot_no", "maturity", b"maturity", "micronaire", b"micronaire", "moisture", b"moisture", "note", b"note", "plus_b", b"plus_b", "preparation", b"preparation", "rd", b"rd", "reason", b"reason", "short_fibre", b"short_fibre", "spinning_consistency", b"spinning_consistency", "standard", b"standard", "strength", b"strength", "trash_area", b"trash_area", "trash_count", b"trash_count", "uniformity", b"uniformity"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bale_code_high", b"bale_code_high", "bale_code_low", b"bale_code_low", "colour_grade", b"colour_grade", "colour_quadrant", b"colour_quadrant", "count", b"count", "elongation", b"elongation", "extraneous_matter", b"extraneous_matter", "foreign_fibre", b"foreign_fibre", "inspected_at_s", b"inspected_at_s", "instrument", b"instrument", "instrument_colour_grade", b"instrument_colour_grade", "laboratory", b"laboratory", "leaf_grade", b"leaf_grade", "length", b"length", "lot_no", b"lot_no", "maturity", b"maturity", "micronaire", b"micronaire", "moisture", b"moisture", "plus_b", b"plus_b", "preparation", b"preparation", "rd", b"rd", "short_fibre", b"short_fibre", "spinning_consistency", b"spinning_consistency", "standard", b"standard", "strength", b"strength", "trash_area", b"trash_area", "trash_count", b"trash_count", "uniformity", b"uniformity", "usda_crop_year", b"usda_crop_year"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bale_code_high", b"bale_code_high", "bale_code_low", b"bale_code_low", "colour_grade", b"colour_grade", "colour_quadrant", b"colour_quadrant", "count", b"count", "decided_by", b"decided_by", "elongation", b"elongation", "extraneous_matter", b"extraneous_matter", "foreign_fibre", b"foreign_fibre", "inspected_at_s", b"inspected_at_s", "instrument", b"instrument", "instrument_colour_grade", b"instrument_colour_grade", "kind", b"kind", "laboratory", b"laboratory", "leaf_grade", b"leaf_grade", "length", b"length", "lot_no", b"lot_no", "maturity", b"maturity", "micronaire", b"micronaire", "moisture", b"moisture", "note", b"note", "plus_b", b"plus_b", "preparation", b"preparation", "rd", b"rd", "reason", b"reason", "short_fibre", b"short_fibre", "spinning_consistency", b"spinning_consistency", "standard", b"standard", "strength", b"strength", "supersedes_revision", b"supersedes_revision", "trash_area", b"trash_area", "trash_count", b"trash_count", "uniformity", b"uniformity", "usda_crop_year", b"usda_crop_year"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReadingColumns: _TypeAlias = ReadingColumns  # noqa: Y015
+
+@_typing.final
+class MeasureComparison(_message.Message):
+    """One measure of a re-test beside the original."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIELD_FIELD_NUMBER: _builtins.int
+    ORIGINAL_FIELD_NUMBER: _builtins.int
+    RETEST_FIELD_NUMBER: _builtins.int
+    TOLERANCE_FIELD_NUMBER: _builtins.int
+    WITHIN_FIELD_NUMBER: _builtins.int
+    field: _common_pb2.Field.ValueType
+    original: _builtins.int
+    """In the integers of the contract."""
+    retest: _builtins.int
+    tolerance: _builtins.int
+    """The largest difference within tolerance; absent where there is none for
+    this field: codes, which are equal or not, have none.
+    """
+    within: _builtins.bool
+    def __init__(
+        self,
+        *,
+        field: _common_pb2.Field.ValueType = ...,
+        original: _builtins.int = ...,
+        retest: _builtins.int = ...,
+        tolerance: _builtins.int | None = ...,
+        within: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_tolerance", b"_tolerance", "tolerance", b"tolerance"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_tolerance", b"_tolerance", "field", b"field", "original", b"original", "retest", b"retest", "tolerance", b"tolerance", "within", b"within"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__tolerance: _TypeAlias = _typing.Literal["tolerance"]  # noqa: Y015
+    _WhichOneofArgType__tolerance: _TypeAlias = _typing.Literal["_tolerance", b"_tolerance"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__tolerance) -> _WhichOneofReturnType__tolerance | None: ...
+
+Global___MeasureComparison: _TypeAlias = MeasureComparison  # noqa: Y015
+
+@_typing.final
+class RetestComparison(_message.Message):
+    """A re-test compared with the original under the tolerances of the rule set."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORIGINAL_REVISION_FIELD_NUMBER: _builtins.int
+    RETEST_REVISION_FIELD_NUMBER: _builtins.int
+    MEASURES_FIELD_NUMBER: _builtins.int
+    WITHIN_TOLERANCE_FIELD_NUMBER: _builtins.int
+    RETEST_IN_FORCE_FIELD_NUMBER: _builtins.int
+    original_revision: _builtins.int
+    retest_revision: _builtins.int
+    within_tolerance: _builtins.bool
+    retest_in_force: _builtins.bool
+    """Whether the re-test is in force, by the rule set."""
+    @_builtins.property
+    def measures(self) -> _containers.RepeatedCompositeFieldContainer[Global___MeasureComparison]:
+        """Fields that both have."""
+
+    def __init__(
+        self,
+        *,
+        original_revision: _builtins.int = ...,
+        retest_revision: _builtins.int = ...,
+        measures: _abc.Iterable[Global___MeasureComparison] | None = ...,
+        within_tolerance: _builtins.bool = ...,
+        retest_in_force: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["measures", b"measures", "original_revision", b"original_revision", "retest_in_force", b"retest_in_force", "retest_revision", b"retest_revision", "within_tolerance", b"within_tolerance"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RetestComparison: _TypeAlias = RetestComparison  # noqa: Y015
 
 @_typing.final
 class RowRange(_message.Message):
@@ -682,7 +890,7 @@ Global___RowRange: _TypeAlias = RowRange  # noqa: Y015
 
 @_typing.final
 class BaleOutcome(_message.Message):
-    """One bale that was neither created nor an identical repeat."""
+    """One bale that was neither plainly created nor an identical repeat."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -694,12 +902,16 @@ class BaleOutcome(_message.Message):
     RECEIVED_FIELD_NUMBER: _builtins.int
     STORED_FIELD_NUMBER: _builtins.int
     LIMIT_FIELD_NUMBER: _builtins.int
+    STORED_REVISION_FIELD_NUMBER: _builtins.int
+    CONFLICT_ID_FIELD_NUMBER: _builtins.int
+    COMPARISON_FIELD_NUMBER: _builtins.int
     row: _builtins.int
     """Place in the batch, from 0."""
     outcome: Global___Outcome.ValueType
     bale: _builtins.str
     """The bale as received: 32 digits, or crop year, "/" and 12 digits."""
     field: _common_pb2.Field.ValueType
+    """EXISTS_WITH_DIFFERENT_*, REJECTED: which value."""
     rule: Global___Rule.ValueType
     """REJECTED: which rule."""
     received: _builtins.str
@@ -710,6 +922,19 @@ class BaleOutcome(_message.Message):
     """EXISTS_WITH_DIFFERENT_*: the value stored, likewise."""
     limit: _builtins.str
     """REJECTED: the limit that was passed, likewise."""
+    stored_revision: _builtins.int
+    """The revision that this reading meets: EXISTS_WITH_DIFFERENT_*, the one it
+    differs from; SUPERSEDED_BY_*, the one in force (0: none); CORRECTED and
+    RETESTED_IN_FORCE, the one it took the place of (0: none).
+    """
+    conflict_id: _builtins.str
+    """EXISTS_WITH_DIFFERENT_*: the conflict, by which it is listed and resolved.
+    The same differing reading again has the same conflict.
+    """
+    @_builtins.property
+    def comparison(self) -> Global___RetestComparison:
+        """RETESTED*, and CREATED where a re-test had come before."""
+
     def __init__(
         self,
         *,
@@ -721,10 +946,13 @@ class BaleOutcome(_message.Message):
         received: _builtins.str = ...,
         stored: _builtins.str = ...,
         limit: _builtins.str = ...,
+        stored_revision: _builtins.int = ...,
+        conflict_id: _builtins.str = ...,
+        comparison: Global___RetestComparison | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["comparison", b"comparison"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bale", b"bale", "field", b"field", "limit", b"limit", "outcome", b"outcome", "received", b"received", "row", b"row", "rule", b"rule", "stored", b"stored"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bale", b"bale", "comparison", b"comparison", "conflict_id", b"conflict_id", "field", b"field", "limit", b"limit", "outcome", b"outcome", "received", b"received", "row", b"row", "rule", b"rule", "stored", b"stored", "stored_revision", b"stored_revision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -767,8 +995,9 @@ Global___BaleWarning: _TypeAlias = BaleWarning  # noqa: Y015
 
 @_typing.final
 class BatchOutcome(_message.Message):
-    """What became of every bale of a batch; sparse, CREATED is not listed.
-    created + existing + conflicting + rejected = received.
+    """What became of every bale of a batch; sparse, plain CREATED is not listed.
+    created + existing + conflicting + rejected + superseded + corrected +
+    retested = received.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -783,26 +1012,34 @@ class BatchOutcome(_message.Message):
     EXISTING_ROWS_FIELD_NUMBER: _builtins.int
     OUTCOMES_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
+    SUPERSEDED_FIELD_NUMBER: _builtins.int
+    CORRECTED_FIELD_NUMBER: _builtins.int
+    RETESTED_FIELD_NUMBER: _builtins.int
     received: _builtins.int
     created: _builtins.int
     existing: _builtins.int
     conflicting: _builtins.int
     rejected: _builtins.int
     warned: _builtins.int
-    """Bales created with at least one warning."""
+    """Bales created, corrected or re-tested with at least one warning."""
     unregistered: _builtins.int
     """Bales created whose lot is not registered (yet)."""
+    superseded: _builtins.int
+    corrected: _builtins.int
+    retested: _builtins.int
     @_builtins.property
     def existing_rows(self) -> _containers.RepeatedCompositeFieldContainer[Global___RowRange]:
         """Rows with outcome EXISTS."""
 
     @_builtins.property
     def outcomes(self) -> _containers.RepeatedCompositeFieldContainer[Global___BaleOutcome]:
-        """Rows that conflict or were rejected."""
+        """Rows with any other outcome than CREATED and EXISTS, and created ones with
+        which an earlier re-test was compared.
+        """
 
     @_builtins.property
     def warnings(self) -> _containers.RepeatedCompositeFieldContainer[Global___BaleWarning]:
-        """The first 1000 warnings of created bales."""
+        """The first 1000 warnings of readings that were kept."""
 
     def __init__(
         self,
@@ -817,10 +1054,13 @@ class BatchOutcome(_message.Message):
         existing_rows: _abc.Iterable[Global___RowRange] | None = ...,
         outcomes: _abc.Iterable[Global___BaleOutcome] | None = ...,
         warnings: _abc.Iterable[Global___BaleWarning] | None = ...,
+        superseded: _builtins.int = ...,
+        corrected: _builtins.int = ...,
+        retested: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["conflicting", b"conflicting", "created", b"created", "existing", b"existing", "existing_rows", b"existing_rows", "outcomes", b"outcomes", "received", b"received", "rejected", b"rejected", "unregistered", b"unregistered", "warned", b"warned", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conflicting", b"conflicting", "corrected", b"corrected", "created", b"created", "existing", b"existing", "existing_rows", b"existing_rows", "outcomes", b"outcomes", "received", b"received", "rejected", b"rejected", "retested", b"retested", "superseded", b"superseded", "unregistered", b"unregistered", "warned", b"warned", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -4,6 +4,7 @@ isort:skip_file
 """
 
 from collections import abc as _abc
+from cotton.inspection.v1 import common_pb2 as _common_pb2
 from cotton.inspection.v1 import lots_pb2 as _lots_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -34,9 +35,19 @@ class _LotStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LotState.Val
     LOT_STATE_WEIGHED: _LotState.ValueType  # 3
     """Weighed, not read."""
     LOT_STATE_READ: _LotState.ValueType  # 4
-    """Readings, no weight."""
+    """Being read: readings, no closure of the laboratory, no weight."""
     LOT_STATE_READ_AND_WEIGHED: _LotState.ValueType  # 5
-    """Readings and weight."""
+    """Being read, and weighed."""
+    LOT_STATE_TESTED: _LotState.ValueType  # 6
+    """The laboratory has closed it and its counts agree; not weighed."""
+    LOT_STATE_FINAL: _LotState.ValueType  # 7
+    """Tested and weighed."""
+    LOT_STATE_REVISED: _LotState.ValueType  # 8
+    """Final, and changed since it first was."""
+    LOT_STATE_WITHDRAWN: _LotState.ValueType  # 9
+    """Invalidated: in no figure."""
+    LOT_STATE_HELD: _LotState.ValueType  # 10
+    """Counts do not agree; LotHold says which."""
 
 class LotState(_LotState, metaclass=_LotStateEnumTypeWrapper):
     """Where a lot stands."""
@@ -49,10 +60,82 @@ LOT_STATE_REGISTERED: LotState.ValueType  # 2
 LOT_STATE_WEIGHED: LotState.ValueType  # 3
 """Weighed, not read."""
 LOT_STATE_READ: LotState.ValueType  # 4
-"""Readings, no weight."""
+"""Being read: readings, no closure of the laboratory, no weight."""
 LOT_STATE_READ_AND_WEIGHED: LotState.ValueType  # 5
-"""Readings and weight."""
+"""Being read, and weighed."""
+LOT_STATE_TESTED: LotState.ValueType  # 6
+"""The laboratory has closed it and its counts agree; not weighed."""
+LOT_STATE_FINAL: LotState.ValueType  # 7
+"""Tested and weighed."""
+LOT_STATE_REVISED: LotState.ValueType  # 8
+"""Final, and changed since it first was."""
+LOT_STATE_WITHDRAWN: LotState.ValueType  # 9
+"""Invalidated: in no figure."""
+LOT_STATE_HELD: LotState.ValueType  # 10
+"""Counts do not agree; LotHold says which."""
 Global___LotState: _TypeAlias = LotState  # noqa: Y015
+
+class _LotHold:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _LotHoldEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LotHold.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    LOT_HOLD_UNSPECIFIED: _LotHold.ValueType  # 0
+    LOT_HOLD_MORE_READ_THAN_DECLARED: _LotHold.ValueType  # 1
+    """More bales were read than declared."""
+    LOT_HOLD_RECEIVED_DIFFERS_FROM_DECLARED: _LotHold.ValueType  # 2
+    """The laboratory received another number of samples than bales declared."""
+    LOT_HOLD_TESTED_DIFFERS_FROM_RECEIVED: _LotHold.ValueType  # 3
+    """The laboratory tested another number than it received."""
+    LOT_HOLD_TESTED_DIFFERS_FROM_READ: _LotHold.ValueType  # 4
+    """Another number of bales is stored than the laboratory says it tested."""
+
+class LotHold(_LotHold, metaclass=_LotHoldEnumTypeWrapper):
+    """Why a lot is held."""
+
+LOT_HOLD_UNSPECIFIED: LotHold.ValueType  # 0
+LOT_HOLD_MORE_READ_THAN_DECLARED: LotHold.ValueType  # 1
+"""More bales were read than declared."""
+LOT_HOLD_RECEIVED_DIFFERS_FROM_DECLARED: LotHold.ValueType  # 2
+"""The laboratory received another number of samples than bales declared."""
+LOT_HOLD_TESTED_DIFFERS_FROM_RECEIVED: LotHold.ValueType  # 3
+"""The laboratory tested another number than it received."""
+LOT_HOLD_TESTED_DIFFERS_FROM_READ: LotHold.ValueType  # 4
+"""Another number of bales is stored than the laboratory says it tested."""
+Global___LotHold: _TypeAlias = LotHold  # noqa: Y015
+
+class _Basis:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _BasisEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Basis.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    BASIS_UNSPECIFIED: _Basis.ValueType  # 0
+    """As BASIS_IN_FORCE."""
+    BASIS_IN_FORCE: _Basis.ValueType  # 1
+    """The reading in force: the original or its correction, or the re-test that
+    took its place. What certificates and settlement go by.
+    """
+    BASIS_FIRST_INSPECTION: _Basis.ValueType  # 2
+    """First inspections only, as corrected: re-tests never enter. What published
+    statistics go by.
+    """
+
+class Basis(_Basis, metaclass=_BasisEnumTypeWrapper):
+    """Which readings of a bale count."""
+
+BASIS_UNSPECIFIED: Basis.ValueType  # 0
+"""As BASIS_IN_FORCE."""
+BASIS_IN_FORCE: Basis.ValueType  # 1
+"""The reading in force: the original or its correction, or the re-test that
+took its place. What certificates and settlement go by.
+"""
+BASIS_FIRST_INSPECTION: Basis.ValueType  # 2
+"""First inspections only, as corrected: re-tests never enter. What published
+statistics go by.
+"""
+Global___Basis: _TypeAlias = Basis  # noqa: Y015
 
 class _SummaryKey:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -283,25 +366,198 @@ class GetLotCertificateRequest(_message.Message):
     LOT_NO_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
     SHARE_DECIMALS_FIELD_NUMBER: _builtins.int
+    BASIS_FIELD_NUMBER: _builtins.int
     lot_no: _builtins.str
     revision: _builtins.int
     """The revision to answer at; 0 for the latest."""
     share_decimals: _builtins.int
     """Decimals of printed shares: 1 (default) or 2."""
+    basis: Global___Basis.ValueType
     def __init__(
         self,
         *,
         lot_no: _builtins.str = ...,
         revision: _builtins.int = ...,
         share_decimals: _builtins.int = ...,
+        basis: Global___Basis.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["lot_no", b"lot_no", "revision", b"revision", "share_decimals", b"share_decimals"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["basis", b"basis", "lot_no", b"lot_no", "revision", b"revision", "share_decimals", b"share_decimals"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetLotCertificateRequest: _TypeAlias = GetLotCertificateRequest  # noqa: Y015
+
+@_typing.final
+class ObjectionStatus(_message.Message):
+    """An objection to a lot, with its deadline."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OBJECTION_FIELD_NUMBER: _builtins.int
+    DECISION_UNTIL_FIELD_NUMBER: _builtins.int
+    LATE_FIELD_NUMBER: _builtins.int
+    OVERDUE_FIELD_NUMBER: _builtins.int
+    decision_until: _builtins.str
+    """Last day for the decision, "YYYY-MM-DD" China time."""
+    late: _builtins.bool
+    """Whether it came after the last day for objections."""
+    overdue: _builtins.bool
+    """Whether it is undecided after decision_until, or was decided after it."""
+    @_builtins.property
+    def objection(self) -> _lots_pb2.LotObjection: ...
+    def __init__(
+        self,
+        *,
+        objection: _lots_pb2.LotObjection | None = ...,
+        decision_until: _builtins.str = ...,
+        late: _builtins.bool = ...,
+        overdue: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["objection", b"objection"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decision_until", b"decision_until", "late", b"late", "objection", b"objection", "overdue", b"overdue"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ObjectionStatus: _TypeAlias = ObjectionStatus  # noqa: Y015
+
+@_typing.final
+class LotStatus(_message.Message):
+    """The course of a lot. Instants in microseconds since 1970-01-01 UTC are when
+    the service received what made the step, 0 while it has not been made.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LOT_NO_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    HOLDS_FIELD_NUMBER: _builtins.int
+    DECLARED_BALES_FIELD_NUMBER: _builtins.int
+    BALES_FIELD_NUMBER: _builtins.int
+    BALES_WITHDRAWN_FIELD_NUMBER: _builtins.int
+    OPEN_CONFLICTS_FIELD_NUMBER: _builtins.int
+    CLOSURE_FIELD_NUMBER: _builtins.int
+    CERTIFICATES_FIELD_NUMBER: _builtins.int
+    OBJECTIONS_FIELD_NUMBER: _builtins.int
+    REGISTERED_AT_US_FIELD_NUMBER: _builtins.int
+    FIRST_READ_AT_US_FIELD_NUMBER: _builtins.int
+    LAST_READ_AT_US_FIELD_NUMBER: _builtins.int
+    WEIGHED_AT_US_FIELD_NUMBER: _builtins.int
+    TESTED_AT_US_FIELD_NUMBER: _builtins.int
+    FINAL_AT_US_FIELD_NUMBER: _builtins.int
+    FINAL_REVISION_FIELD_NUMBER: _builtins.int
+    REVISED_AT_US_FIELD_NUMBER: _builtins.int
+    REVISED_REVISION_FIELD_NUMBER: _builtins.int
+    WITHDRAWN_AT_US_FIELD_NUMBER: _builtins.int
+    WITHDRAWAL_FIELD_NUMBER: _builtins.int
+    OBJECTION_UNTIL_FIELD_NUMBER: _builtins.int
+    GATE_IN_AT_S_FIELD_NUMBER: _builtins.int
+    CERTIFIED_AT_S_FIELD_NUMBER: _builtins.int
+    AGE_S_FIELD_NUMBER: _builtins.int
+    AS_OF_S_FIELD_NUMBER: _builtins.int
+    CHANGED_REVISION_FIELD_NUMBER: _builtins.int
+    SEASON_FIELD_NUMBER: _builtins.int
+    REGISTRATION_REVISION_FIELD_NUMBER: _builtins.int
+    WEIGHT_REVISION_FIELD_NUMBER: _builtins.int
+    lot_no: _builtins.str
+    state: Global___LotState.ValueType
+    declared_bales: _builtins.int
+    bales: _builtins.int
+    """Bales in force, and those withdrawn one by one."""
+    bales_withdrawn: _builtins.int
+    open_conflicts: _builtins.int
+    registered_at_us: _builtins.int
+    first_read_at_us: _builtins.int
+    last_read_at_us: _builtins.int
+    weighed_at_us: _builtins.int
+    tested_at_us: _builtins.int
+    final_at_us: _builtins.int
+    """When the lot first was final, and at which revision."""
+    final_revision: _builtins.int
+    revised_at_us: _builtins.int
+    """The last change since then."""
+    revised_revision: _builtins.int
+    withdrawn_at_us: _builtins.int
+    objection_until: _builtins.str
+    """Last day for objections, "YYYY-MM-DD" China time; "" before there is a
+    certificate.
+    """
+    gate_in_at_s: _builtins.int
+    certified_at_s: _builtins.int
+    """When the quality certificate was issued; 0 while it has not been."""
+    age_s: _builtins.int
+    """From gate-in to the quality certificate, or to `as_of_s` while there is
+    none; absent without gate-in.
+    """
+    as_of_s: _builtins.int
+    """The instant that ages and deadlines are told at: that of the revision asked
+    for, or now for the latest.
+    """
+    changed_revision: _builtins.int
+    """The last revision that touched the lot, at the revision asked for."""
+    season: _builtins.int
+    registration_revision: _builtins.int
+    """Revisions at which the registration and the weight in force were stored: what
+    an amendment of theirs has to name. 0 where there is none.
+    """
+    weight_revision: _builtins.int
+    @_builtins.property
+    def holds(self) -> _containers.RepeatedScalarFieldContainer[Global___LotHold.ValueType]: ...
+    @_builtins.property
+    def closure(self) -> _lots_pb2.LotClosure: ...
+    @_builtins.property
+    def certificates(self) -> _lots_pb2.LotCertificates: ...
+    @_builtins.property
+    def objections(self) -> _containers.RepeatedCompositeFieldContainer[Global___ObjectionStatus]: ...
+    @_builtins.property
+    def withdrawal(self) -> _common_pb2.Amendment:
+        """Of the withdrawal in force."""
+
+    def __init__(
+        self,
+        *,
+        lot_no: _builtins.str = ...,
+        state: Global___LotState.ValueType = ...,
+        holds: _abc.Iterable[Global___LotHold.ValueType] | None = ...,
+        declared_bales: _builtins.int = ...,
+        bales: _builtins.int = ...,
+        bales_withdrawn: _builtins.int = ...,
+        open_conflicts: _builtins.int = ...,
+        closure: _lots_pb2.LotClosure | None = ...,
+        certificates: _lots_pb2.LotCertificates | None = ...,
+        objections: _abc.Iterable[Global___ObjectionStatus] | None = ...,
+        registered_at_us: _builtins.int = ...,
+        first_read_at_us: _builtins.int = ...,
+        last_read_at_us: _builtins.int = ...,
+        weighed_at_us: _builtins.int = ...,
+        tested_at_us: _builtins.int = ...,
+        final_at_us: _builtins.int = ...,
+        final_revision: _builtins.int = ...,
+        revised_at_us: _builtins.int = ...,
+        revised_revision: _builtins.int = ...,
+        withdrawn_at_us: _builtins.int = ...,
+        withdrawal: _common_pb2.Amendment | None = ...,
+        objection_until: _builtins.str = ...,
+        gate_in_at_s: _builtins.int = ...,
+        certified_at_s: _builtins.int = ...,
+        age_s: _builtins.int | None = ...,
+        as_of_s: _builtins.int = ...,
+        changed_revision: _builtins.int = ...,
+        season: _builtins.int = ...,
+        registration_revision: _builtins.int = ...,
+        weight_revision: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_age_s", b"_age_s", "age_s", b"age_s", "certificates", b"certificates", "closure", b"closure", "withdrawal", b"withdrawal"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_age_s", b"_age_s", "age_s", b"age_s", "as_of_s", b"as_of_s", "bales", b"bales", "bales_withdrawn", b"bales_withdrawn", "certificates", b"certificates", "certified_at_s", b"certified_at_s", "changed_revision", b"changed_revision", "closure", b"closure", "declared_bales", b"declared_bales", "final_at_us", b"final_at_us", "final_revision", b"final_revision", "first_read_at_us", b"first_read_at_us", "gate_in_at_s", b"gate_in_at_s", "holds", b"holds", "last_read_at_us", b"last_read_at_us", "lot_no", b"lot_no", "objection_until", b"objection_until", "objections", b"objections", "open_conflicts", b"open_conflicts", "registered_at_us", b"registered_at_us", "registration_revision", b"registration_revision", "revised_at_us", b"revised_at_us", "revised_revision", b"revised_revision", "season", b"season", "state", b"state", "tested_at_us", b"tested_at_us", "weighed_at_us", b"weighed_at_us", "weight_revision", b"weight_revision", "withdrawal", b"withdrawal", "withdrawn_at_us", b"withdrawn_at_us"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__age_s: _TypeAlias = _typing.Literal["age_s"]  # noqa: Y015
+    _WhichOneofArgType__age_s: _TypeAlias = _typing.Literal["_age_s", b"_age_s"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__age_s) -> _WhichOneofReturnType__age_s | None: ...
+
+Global___LotStatus: _TypeAlias = LotStatus  # noqa: Y015
 
 @_typing.final
 class GetLotCertificateResponse(_message.Message):
@@ -326,6 +582,8 @@ class GetLotCertificateResponse(_message.Message):
     BALES_FIELD_NUMBER: _builtins.int
     BALES_WITHOUT_STANDARD_FIELD_NUMBER: _builtins.int
     UNVERIFIED_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    BASIS_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
     """The revision at which this was computed."""
     state: Global___LotState.ValueType
@@ -359,6 +617,8 @@ class GetLotCertificateResponse(_message.Message):
     """Bales read and not graded: the lot is not registered, or no loaded standard
     covers the cotton or grades in the units of the reading.
     """
+    basis: Global___Basis.ValueType
+    """Which readings were counted."""
     @_builtins.property
     def lot(self) -> _lots_pb2.Lot:
         """Only lot_no is set when the lot is not registered."""
@@ -378,6 +638,10 @@ class GetLotCertificateResponse(_message.Message):
         """Parts of `standard` that are not verified against its text, such as
         "GB1103.1-2023: weight.standard_trash".
         """
+
+    @_builtins.property
+    def status(self) -> Global___LotStatus:
+        """Where the lot stands, with times, holds, objections and deadlines."""
 
     def __init__(
         self,
@@ -401,10 +665,12 @@ class GetLotCertificateResponse(_message.Message):
         bales: _builtins.int = ...,
         bales_without_standard: _builtins.int = ...,
         unverified: _abc.Iterable[_builtins.str] | None = ...,
+        status: Global___LotStatus | None = ...,
+        basis: Global___Basis.ValueType = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_weight", b"_weight", "figures", b"figures", "lot", b"lot", "weight", b"weight"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_weight", b"_weight", "figures", b"figures", "lot", b"lot", "status", b"status", "weight", b"weight"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_weight", b"_weight", "bales", b"bales", "bales_under_other_standards", b"bales_under_other_standards", "bales_without_standard", b"bales_without_standard", "figures", b"figures", "first_inspected_on", b"first_inspected_on", "grading_version", b"grading_version", "laboratories", b"laboratories", "last_inspected_on", b"last_inspected_on", "length_level", b"length_level", "lot", b"lot", "main_colour", b"main_colour", "main_micronaire", b"main_micronaire", "mark", b"mark", "revision", b"revision", "season", b"season", "standard", b"standard", "state", b"state", "unverified", b"unverified", "weight", b"weight"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_weight", b"_weight", "bales", b"bales", "bales_under_other_standards", b"bales_under_other_standards", "bales_without_standard", b"bales_without_standard", "basis", b"basis", "figures", b"figures", "first_inspected_on", b"first_inspected_on", "grading_version", b"grading_version", "laboratories", b"laboratories", "last_inspected_on", b"last_inspected_on", "length_level", b"length_level", "lot", b"lot", "main_colour", b"main_colour", "main_micronaire", b"main_micronaire", "mark", b"mark", "revision", b"revision", "season", b"season", "standard", b"standard", "state", b"state", "status", b"status", "unverified", b"unverified", "weight", b"weight"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__weight: _TypeAlias = _typing.Literal["weight"]  # noqa: Y015
     _WhichOneofArgType__weight: _TypeAlias = _typing.Literal["_weight", b"_weight"]  # noqa: Y015
@@ -476,10 +742,12 @@ class SummariseGradesRequest(_message.Message):
     FILTERS_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
     SHARE_DECIMALS_FIELD_NUMBER: _builtins.int
+    BASIS_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
     """The revision to answer at; 0 for the latest."""
     share_decimals: _builtins.int
     """Decimals of printed shares: 1 or 2 (default)."""
+    basis: Global___Basis.ValueType
     @_builtins.property
     def keys(self) -> _containers.RepeatedScalarFieldContainer[Global___SummaryKey.ValueType]:
         """No key: one row with the total."""
@@ -495,10 +763,11 @@ class SummariseGradesRequest(_message.Message):
         filters: _abc.Iterable[Global___KeyFilter] | None = ...,
         revision: _builtins.int = ...,
         share_decimals: _builtins.int = ...,
+        basis: Global___Basis.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["filters", b"filters", "keys", b"keys", "revision", b"revision", "share_decimals", b"share_decimals"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["basis", b"basis", "filters", b"filters", "keys", b"keys", "revision", b"revision", "share_decimals", b"share_decimals"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -548,6 +817,8 @@ class SummaryRow(_message.Message):
     LOTS_WITH_CONDITIONED_WEIGHT_FIELD_NUMBER: _builtins.int
     FIGURES_FIELD_NUMBER: _builtins.int
     BALES_WITHOUT_LOT_FIELD_NUMBER: _builtins.int
+    LOTS_WITHDRAWN_FIELD_NUMBER: _builtins.int
+    BALES_WITHDRAWN_FIELD_NUMBER: _builtins.int
     lots: _builtins.int
     """Lots with a lot number; imported bales that came without one are no lot."""
     lots_unregistered: _builtins.int
@@ -568,6 +839,11 @@ class SummaryRow(_message.Message):
     """Lots whose conditioned weight is in the sum."""
     bales_without_lot: _builtins.int
     """Imported bales that came without a lot."""
+    lots_withdrawn: _builtins.int
+    """Withdrawn, in no other figure of the row: whole lots, and bales (those of
+    withdrawn lots and single ones).
+    """
+    bales_withdrawn: _builtins.int
     @_builtins.property
     def keys(self) -> _containers.RepeatedCompositeFieldContainer[Global___KeyValue]: ...
     @_builtins.property
@@ -590,10 +866,12 @@ class SummaryRow(_message.Message):
         lots_with_conditioned_weight: _builtins.int = ...,
         figures: Global___GradeFigures | None = ...,
         bales_without_lot: _builtins.int = ...,
+        lots_withdrawn: _builtins.int = ...,
+        bales_withdrawn: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["figures", b"figures"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bales", b"bales", "bales_unregistered", b"bales_unregistered", "bales_without_lot", b"bales_without_lot", "bales_without_standard", b"bales_without_standard", "conditioned", b"conditioned", "declared_bales", b"declared_bales", "figures", b"figures", "gross", b"gross", "keys", b"keys", "lots", b"lots", "lots_unregistered", b"lots_unregistered", "lots_weighed", b"lots_weighed", "lots_with_conditioned_weight", b"lots_with_conditioned_weight", "net", b"net", "tare", b"tare"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bales", b"bales", "bales_unregistered", b"bales_unregistered", "bales_withdrawn", b"bales_withdrawn", "bales_without_lot", b"bales_without_lot", "bales_without_standard", b"bales_without_standard", "conditioned", b"conditioned", "declared_bales", b"declared_bales", "figures", b"figures", "gross", b"gross", "keys", b"keys", "lots", b"lots", "lots_unregistered", b"lots_unregistered", "lots_weighed", b"lots_weighed", "lots_with_conditioned_weight", b"lots_with_conditioned_weight", "lots_withdrawn", b"lots_withdrawn", "net", b"net", "tare", b"tare"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -610,12 +888,15 @@ class SummariseGradesResponse(_message.Message):
     TOTAL_FIELD_NUMBER: _builtins.int
     GRADING_VERSION_FIELD_NUMBER: _builtins.int
     UNVERIFIED_FIELD_NUMBER: _builtins.int
+    BASIS_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
     """The revision at which this was computed."""
     weighting: _builtins.str
     """How means are weighted: always by bales."""
     grading_version: _builtins.str
     """Version of the grading rules."""
+    basis: Global___Basis.ValueType
+    """Which readings were counted."""
     @_builtins.property
     def standards(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Ids of the standards that graded the bales."""
@@ -644,10 +925,11 @@ class SummariseGradesResponse(_message.Message):
         total: Global___SummaryRow | None = ...,
         grading_version: _builtins.str = ...,
         unverified: _abc.Iterable[_builtins.str] | None = ...,
+        basis: Global___Basis.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["total", b"total"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["grading_version", b"grading_version", "revision", b"revision", "rows", b"rows", "standards", b"standards", "total", b"total", "unverified", b"unverified", "weighting", b"weighting"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["basis", b"basis", "grading_version", b"grading_version", "revision", b"revision", "rows", b"rows", "standards", b"standards", "total", b"total", "unverified", b"unverified", "weighting", b"weighting"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -22,22 +22,27 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from cotton.inspection.v1 import common_pb2 as cotton_dot_inspection_dot_v1_dot_common__pb2
 from cotton.inspection.v1 import readings_pb2 as cotton_dot_inspection_dot_v1_dot_readings__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n cotton/inspection/v1/trace.proto\x12\x14\x63otton.inspection.v1\x1a#cotton/inspection/v1/readings.proto\"t\n\x0eGetBaleRequest\x12\x13\n\tbale_code\x18\x01 \x01(\tH\x00\x12\x33\n\tusda_bale\x18\x02 \x01(\x0b\x32\x1e.cotton.inspection.v1.UsdaBaleH\x00\x12\x10\n\x08revision\x18\x03 \x01(\x04\x42\x06\n\x04\x62\x61le\"\xc1\x01\n\tBaleGrade\x12\x10\n\x08standard\x18\x01 \x01(\t\x12\x14\n\x0c\x63olour_grade\x18\x02 \x01(\t\x12\x14\n\x0clength_level\x18\x03 \x01(\t\x12\x17\n\x0fmicronaire_tier\x18\x04 \x01(\t\x12\x18\n\x10micronaire_grade\x18\x05 \x01(\t\x12\x15\n\rstrength_tier\x18\x06 \x01(\t\x12\x17\n\x0funiformity_tier\x18\x07 \x01(\t\x12\x13\n\x0bpreparation\x18\x08 \x01(\t\"\xaa\x02\n\x0fGetBaleResponse\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12.\n\x07reading\x18\x02 \x01(\x0b\x32\x1d.cotton.inspection.v1.Reading\x12.\n\x05grade\x18\x03 \x01(\x0b\x32\x1f.cotton.inspection.v1.BaleGrade\x12\x1a\n\x12stored_at_revision\x18\x04 \x01(\x04\x12\x0b\n\x03row\x18\x05 \x01(\r\x12\x13\n\x0bproducer_id\x18\x06 \x01(\t\x12\x16\n\x0ereceived_at_us\x18\x07 \x01(\x03\x12\x10\n\x08gin_code\x18\x08 \x01(\t\x12\x10\n\x08\x62\x61led_on\x18\t \x01(\t\x12\x13\n\x0b\x62\x61le_number\x18\n \x01(\t\x12\x16\n\x0elot_registered\x18\x0b \x01(\x08\x32\x66\n\x0cTraceService\x12V\n\x07GetBale\x12$.cotton.inspection.v1.GetBaleRequest\x1a%.cotton.inspection.v1.GetBaleResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n cotton/inspection/v1/trace.proto\x12\x14\x63otton.inspection.v1\x1a!cotton/inspection/v1/common.proto\x1a#cotton/inspection/v1/readings.proto\"t\n\x0eGetBaleRequest\x12\x13\n\tbale_code\x18\x01 \x01(\tH\x00\x12\x33\n\tusda_bale\x18\x02 \x01(\x0b\x32\x1e.cotton.inspection.v1.UsdaBaleH\x00\x12\x10\n\x08revision\x18\x03 \x01(\x04\x42\x06\n\x04\x62\x61le\"\xc1\x01\n\tBaleGrade\x12\x10\n\x08standard\x18\x01 \x01(\t\x12\x14\n\x0c\x63olour_grade\x18\x02 \x01(\t\x12\x14\n\x0clength_level\x18\x03 \x01(\t\x12\x17\n\x0fmicronaire_tier\x18\x04 \x01(\t\x12\x18\n\x10micronaire_grade\x18\x05 \x01(\t\x12\x15\n\rstrength_tier\x18\x06 \x01(\t\x12\x17\n\x0funiformity_tier\x18\x07 \x01(\t\x12\x13\n\x0bpreparation\x18\x08 \x01(\t\"\xa1\x03\n\x0fGetBaleResponse\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12.\n\x07reading\x18\x02 \x01(\x0b\x32\x1d.cotton.inspection.v1.Reading\x12.\n\x05grade\x18\x03 \x01(\x0b\x32\x1f.cotton.inspection.v1.BaleGrade\x12\x1a\n\x12stored_at_revision\x18\x04 \x01(\x04\x12\x0b\n\x03row\x18\x05 \x01(\r\x12\x13\n\x0bproducer_id\x18\x06 \x01(\t\x12\x16\n\x0ereceived_at_us\x18\x07 \x01(\x03\x12\x10\n\x08gin_code\x18\x08 \x01(\t\x12\x10\n\x08\x62\x61led_on\x18\t \x01(\t\x12\x13\n\x0b\x62\x61le_number\x18\n \x01(\t\x12\x16\n\x0elot_registered\x18\x0b \x01(\x08\x12\x11\n\twithdrawn\x18\x0c \x01(\x08\x12\x15\n\rlot_withdrawn\x18\r \x01(\x08\x12\x19\n\x11\x61waiting_original\x18\x0e \x01(\x08\x12\x30\n\x07history\x18\x0f \x03(\x0b\x32\x1f.cotton.inspection.v1.BaleEvent\"\x9b\x03\n\tBaleEvent\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12\x0b\n\x03row\x18\x02 \x01(\r\x12\x31\n\x04kind\x18\x03 \x01(\x0e\x32#.cotton.inspection.v1.BaleEventKind\x12\x16\n\x0ereceived_at_us\x18\x04 \x01(\x03\x12\x13\n\x0bproducer_id\x18\x05 \x01(\t\x12\x11\n\tprincipal\x18\x06 \x01(\t\x12.\n\x07reading\x18\x07 \x01(\x0b\x32\x1d.cotton.inspection.v1.Reading\x12\x32\n\tamendment\x18\x08 \x01(\x0b\x32\x1f.cotton.inspection.v1.Amendment\x12\x13\n\x0b\x63onflict_id\x18\t \x01(\t\x12:\n\ncomparison\x18\n \x01(\x0b\x32&.cotton.inspection.v1.RetestComparison\x12\x10\n\x08in_force\x18\x0b \x01(\x08\x12\x18\n\x10\x66irst_inspection\x18\x0c \x01(\x08\x12\x1b\n\x13superseded_revision\x18\r \x01(\x04*\xae\x02\n\rBaleEventKind\x12\x1f\n\x1b\x42\x41LE_EVENT_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14\x42\x41LE_EVENT_KIND_READ\x10\x01\x12\x1d\n\x19\x42\x41LE_EVENT_KIND_CORRECTED\x10\x02\x12\x1c\n\x18\x42\x41LE_EVENT_KIND_RETESTED\x10\x03\x12\x1c\n\x18\x42\x41LE_EVENT_KIND_CONFLICT\x10\x04\x12!\n\x1d\x42\x41LE_EVENT_KIND_CONFLICT_KEPT\x10\x05\x12%\n!BALE_EVENT_KIND_CONFLICT_ACCEPTED\x10\x06\x12\x1d\n\x19\x42\x41LE_EVENT_KIND_WITHDRAWN\x10\x07\x12\x1e\n\x1a\x42\x41LE_EVENT_KIND_REINSTATED\x10\x08\x32\x66\n\x0cTraceService\x12V\n\x07GetBale\x12$.cotton.inspection.v1.GetBaleRequest\x1a%.cotton.inspection.v1.GetBaleResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'cotton.inspection.v1.trace_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_GETBALEREQUEST']._serialized_start=95
-  _globals['_GETBALEREQUEST']._serialized_end=211
-  _globals['_BALEGRADE']._serialized_start=214
-  _globals['_BALEGRADE']._serialized_end=407
-  _globals['_GETBALERESPONSE']._serialized_start=410
-  _globals['_GETBALERESPONSE']._serialized_end=708
-  _globals['_TRACESERVICE']._serialized_start=710
-  _globals['_TRACESERVICE']._serialized_end=812
+  _globals['_BALEEVENTKIND']._serialized_start=1279
+  _globals['_BALEEVENTKIND']._serialized_end=1581
+  _globals['_GETBALEREQUEST']._serialized_start=130
+  _globals['_GETBALEREQUEST']._serialized_end=246
+  _globals['_BALEGRADE']._serialized_start=249
+  _globals['_BALEGRADE']._serialized_end=442
+  _globals['_GETBALERESPONSE']._serialized_start=445
+  _globals['_GETBALERESPONSE']._serialized_end=862
+  _globals['_BALEEVENT']._serialized_start=865
+  _globals['_BALEEVENT']._serialized_end=1276
+  _globals['_TRACESERVICE']._serialized_start=1583
+  _globals['_TRACESERVICE']._serialized_end=1685
 # @@protoc_insertion_point(module_scope)

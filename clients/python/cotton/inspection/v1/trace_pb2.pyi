@@ -3,9 +3,13 @@
 isort:skip_file
 """
 
+from collections import abc as _abc
+from cotton.inspection.v1 import common_pb2 as _common_pb2
 from cotton.inspection.v1 import readings_pb2 as _readings_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -16,6 +20,46 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _BaleEventKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _BaleEventKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_BaleEventKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    BALE_EVENT_KIND_UNSPECIFIED: _BaleEventKind.ValueType  # 0
+    BALE_EVENT_KIND_READ: _BaleEventKind.ValueType  # 1
+    """Its original reading."""
+    BALE_EVENT_KIND_CORRECTED: _BaleEventKind.ValueType  # 2
+    BALE_EVENT_KIND_RETESTED: _BaleEventKind.ValueType  # 3
+    """A review or supervisory re-test."""
+    BALE_EVENT_KIND_CONFLICT: _BaleEventKind.ValueType  # 4
+    """A reading that differs arrived, was kept and changed nothing."""
+    BALE_EVENT_KIND_CONFLICT_KEPT: _BaleEventKind.ValueType  # 5
+    """A conflict was resolved: the reading in force kept."""
+    BALE_EVENT_KIND_CONFLICT_ACCEPTED: _BaleEventKind.ValueType  # 6
+    """A conflict was resolved: its reading accepted as a correction."""
+    BALE_EVENT_KIND_WITHDRAWN: _BaleEventKind.ValueType  # 7
+    BALE_EVENT_KIND_REINSTATED: _BaleEventKind.ValueType  # 8
+
+class BaleEventKind(_BaleEventKind, metaclass=_BaleEventKindEnumTypeWrapper):
+    """What happened to a bale."""
+
+BALE_EVENT_KIND_UNSPECIFIED: BaleEventKind.ValueType  # 0
+BALE_EVENT_KIND_READ: BaleEventKind.ValueType  # 1
+"""Its original reading."""
+BALE_EVENT_KIND_CORRECTED: BaleEventKind.ValueType  # 2
+BALE_EVENT_KIND_RETESTED: BaleEventKind.ValueType  # 3
+"""A review or supervisory re-test."""
+BALE_EVENT_KIND_CONFLICT: BaleEventKind.ValueType  # 4
+"""A reading that differs arrived, was kept and changed nothing."""
+BALE_EVENT_KIND_CONFLICT_KEPT: BaleEventKind.ValueType  # 5
+"""A conflict was resolved: the reading in force kept."""
+BALE_EVENT_KIND_CONFLICT_ACCEPTED: BaleEventKind.ValueType  # 6
+"""A conflict was resolved: its reading accepted as a correction."""
+BALE_EVENT_KIND_WITHDRAWN: BaleEventKind.ValueType  # 7
+BALE_EVENT_KIND_REINSTATED: BaleEventKind.ValueType  # 8
+Global___BaleEventKind: _TypeAlias = BaleEventKind  # noqa: Y015
 
 @_typing.final
 class GetBaleRequest(_message.Message):
@@ -108,6 +152,10 @@ class GetBaleResponse(_message.Message):
     BALED_ON_FIELD_NUMBER: _builtins.int
     BALE_NUMBER_FIELD_NUMBER: _builtins.int
     LOT_REGISTERED_FIELD_NUMBER: _builtins.int
+    WITHDRAWN_FIELD_NUMBER: _builtins.int
+    LOT_WITHDRAWN_FIELD_NUMBER: _builtins.int
+    AWAITING_ORIGINAL_FIELD_NUMBER: _builtins.int
+    HISTORY_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
     """The revision at which this was computed."""
     stored_at_revision: _builtins.int
@@ -121,12 +169,26 @@ class GetBaleResponse(_message.Message):
     """"YYYY-MM-DD"; "" when the code holds no date."""
     bale_number: _builtins.str
     lot_registered: _builtins.bool
+    withdrawn: _builtins.bool
+    """Whether the bale was withdrawn, by itself; `reading` is then the last one
+    that was in force.
+    """
+    lot_withdrawn: _builtins.bool
+    """Whether its lot was withdrawn."""
+    awaiting_original: _builtins.bool
+    """Whether only re-tests of the bale that are not in force have arrived;
+    `reading` is then the first of them.
+    """
     @_builtins.property
     def reading(self) -> _readings_pb2.Reading:
         """The reading that counts."""
 
     @_builtins.property
     def grade(self) -> Global___BaleGrade: ...
+    @_builtins.property
+    def history(self) -> _containers.RepeatedCompositeFieldContainer[Global___BaleEvent]:
+        """Everything that was recorded of the bale, in order of revision and row."""
+
     def __init__(
         self,
         *,
@@ -141,11 +203,85 @@ class GetBaleResponse(_message.Message):
         baled_on: _builtins.str = ...,
         bale_number: _builtins.str = ...,
         lot_registered: _builtins.bool = ...,
+        withdrawn: _builtins.bool = ...,
+        lot_withdrawn: _builtins.bool = ...,
+        awaiting_original: _builtins.bool = ...,
+        history: _abc.Iterable[Global___BaleEvent] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["grade", b"grade", "reading", b"reading"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bale_number", b"bale_number", "baled_on", b"baled_on", "gin_code", b"gin_code", "grade", b"grade", "lot_registered", b"lot_registered", "producer_id", b"producer_id", "reading", b"reading", "received_at_us", b"received_at_us", "revision", b"revision", "row", b"row", "stored_at_revision", b"stored_at_revision"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["awaiting_original", b"awaiting_original", "bale_number", b"bale_number", "baled_on", b"baled_on", "gin_code", b"gin_code", "grade", b"grade", "history", b"history", "lot_registered", b"lot_registered", "lot_withdrawn", b"lot_withdrawn", "producer_id", b"producer_id", "reading", b"reading", "received_at_us", b"received_at_us", "revision", b"revision", "row", b"row", "stored_at_revision", b"stored_at_revision", "withdrawn", b"withdrawn"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetBaleResponse: _TypeAlias = GetBaleResponse  # noqa: Y015
+
+@_typing.final
+class BaleEvent(_message.Message):
+    """One event in the life of a bale."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: _builtins.int
+    ROW_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    RECEIVED_AT_US_FIELD_NUMBER: _builtins.int
+    PRODUCER_ID_FIELD_NUMBER: _builtins.int
+    PRINCIPAL_FIELD_NUMBER: _builtins.int
+    READING_FIELD_NUMBER: _builtins.int
+    AMENDMENT_FIELD_NUMBER: _builtins.int
+    CONFLICT_ID_FIELD_NUMBER: _builtins.int
+    COMPARISON_FIELD_NUMBER: _builtins.int
+    IN_FORCE_FIELD_NUMBER: _builtins.int
+    FIRST_INSPECTION_FIELD_NUMBER: _builtins.int
+    SUPERSEDED_REVISION_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    row: _builtins.int
+    """Place in the batch or request, from 0."""
+    kind: Global___BaleEventKind.ValueType
+    received_at_us: _builtins.int
+    producer_id: _builtins.str
+    principal: _builtins.str
+    conflict_id: _builtins.str
+    """Of a conflict and its resolution."""
+    in_force: _builtins.bool
+    """Whether its reading is in force at the revision asked for, and whether it
+    counts in the statistics of first inspections.
+    """
+    first_inspection: _builtins.bool
+    superseded_revision: _builtins.int
+    """The revision whose reading it took out of force; 0 where it took none."""
+    @_builtins.property
+    def reading(self) -> _readings_pb2.Reading:
+        """The reading that arrived, or that was accepted."""
+
+    @_builtins.property
+    def amendment(self) -> _common_pb2.Amendment:
+        """Of corrections, resolutions, withdrawals: why, and who decided."""
+
+    @_builtins.property
+    def comparison(self) -> _readings_pb2.RetestComparison: ...
+    def __init__(
+        self,
+        *,
+        revision: _builtins.int = ...,
+        row: _builtins.int = ...,
+        kind: Global___BaleEventKind.ValueType = ...,
+        received_at_us: _builtins.int = ...,
+        producer_id: _builtins.str = ...,
+        principal: _builtins.str = ...,
+        reading: _readings_pb2.Reading | None = ...,
+        amendment: _common_pb2.Amendment | None = ...,
+        conflict_id: _builtins.str = ...,
+        comparison: _readings_pb2.RetestComparison | None = ...,
+        in_force: _builtins.bool = ...,
+        first_inspection: _builtins.bool = ...,
+        superseded_revision: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amendment", b"amendment", "comparison", b"comparison", "reading", b"reading"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amendment", b"amendment", "comparison", b"comparison", "conflict_id", b"conflict_id", "first_inspection", b"first_inspection", "in_force", b"in_force", "kind", b"kind", "principal", b"principal", "producer_id", b"producer_id", "reading", b"reading", "received_at_us", b"received_at_us", "revision", b"revision", "row", b"row", "superseded_revision", b"superseded_revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BaleEvent: _TypeAlias = BaleEvent  # noqa: Y015
