@@ -153,7 +153,8 @@ class Config:
         64_000_000,
         WholeNumber(1, 2_000_000_000),
         unit="bales",
-        summary="Most bales that the registry holds; further new ones are refused.",
+        summary="Most readings that the registry holds: of every bale the first, and corrections, "
+        "re-tests and conflicts; further ones are refused.",
         reason="Two national seasons of 26 million bales with room to spare; at 100 bytes a bale "
         "6.4 GB of memory.",
     )
@@ -163,6 +164,15 @@ class Config:
         unit="lots",
         summary="Most lots that the registry holds; further new ones are refused.",
         reason="A national season has about 140 000.",
+    )
+    conflicts_max: int = setting(
+        1_000_000,
+        WholeNumber(1, 100_000_000),
+        unit="conflicts",
+        summary="Most readings that are held because they differ from the stored one; once there "
+        "are as many, no further readings are taken.",
+        reason="One bale in 26 of a national season: something is wrong long before, and "
+        "somebody has to look. About 300 bytes each.",
     )
     reader_threads: int = setting(
         2,

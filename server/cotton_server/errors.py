@@ -58,6 +58,10 @@ class Reason(Enum):
         grpc.StatusCode.FAILED_PRECONDITION,
         "Send the batches that are missing first, from `next_sequence` on.",
     )
+    STREAM_REPLACED = (
+        grpc.StatusCode.ABORTED,
+        "Give each sender a producer id of its own, or stop the other one, before you try again.",
+    )
     BATCH_REUSED = (
         grpc.StatusCode.ALREADY_EXISTS,
         "Send other readings under a sequence, batch id or request id that was never used.",
@@ -86,9 +90,21 @@ class Reason(Enum):
         grpc.StatusCode.RESOURCE_EXHAUSTED,
         "The operator has to raise bales_max or lots_max and restart the server.",
     )
+    TOO_MANY_CONFLICTS = (
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        "Resolve what makes readings differ; the operator can raise conflicts_max and restart.",
+    )
     STORAGE_FULL = (
         grpc.StatusCode.RESOURCE_EXHAUSTED,
         "The operator has to free disk space; then send the batch again. Nothing of it was kept.",
+    )
+    DEADLINE_PASSED = (
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        "Nothing of it was kept: send the same again, and allow it more time.",
+    )
+    CALLER_GONE = (
+        grpc.StatusCode.CANCELLED,
+        "Nothing of it was kept: send the same again, and wait for the answer.",
     )
     DRAINING = (
         grpc.StatusCode.UNAVAILABLE,

@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Final
 
 from cotton_server.api.ingest import IngestHandlers
-from cotton_server.api.lots import LotHandlers
+from cotton_server.api.records import RecordHandlers
 from cotton_server.api.requests import Admission
 from cotton_server.api.server import InspectionServer
 from cotton_server.api.summary import SummaryHandlers
@@ -85,6 +85,7 @@ async def _serve(config: Config) -> int:
                 queued_bytes_max=config.queued_bytes_max,
                 bales_max=config.bales_max,
                 lots_max=config.lots_max,
+                conflicts_max=config.conflicts_max,
             ),
             metrics,
             failed,
@@ -107,7 +108,7 @@ async def _serve(config: Config) -> int:
                 "metrics": "off" if metrics_port is None else f"http://{metrics_port}/metrics",
                 "data_dir": str(config.data_dir),
                 "revision": registry.revision,
-                "bales": registry.bales.count,
+                "bales": len(registry.bales.index),
             },
         )
         await stop.wait()
@@ -193,7 +194,7 @@ async def _replay(
         "replayed",
         extra={
             "revision": registry.revision,
-            "bales": registry.bales.count,
+            "bales": len(registry.bales.index),
             "lots": len(registry.lots),
             "seconds": f"{time.monotonic() - begun:.3f}",
         },
@@ -201,7 +202,7 @@ async def _replay(
 
 
 def _observe(metrics: Metrics, registry: Registry, ledger: Ledger) -> None:
-    metrics.observe("cotton_registry_bales", "Bales stored.", lambda: registry.bales.count)
+    metrics.observe("cotton_registry_bales", "Bales stored.", lambda: len(registry.bales.index))
     metrics.observe(
         "cotton_registry_lots", "Lots registered, weighed or read.", lambda: len(registry.lots)
     )
@@ -245,7 +246,7 @@ def _server(
             admission,
             batches_in_flight_max=config.stream_batches_in_flight_max,
         ),
-        lots=LotHandlers(committer, admission, records_max=config.lots_per_request_max),
+        records=RecordHandlers(committer, admission, records_max=config.lots_per_request_max),
         summary=SummaryHandlers(
             registry,
             LotsAtRevision(registry, standards),

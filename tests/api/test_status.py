@@ -13,8 +13,9 @@ from cotton_server.intake.decode import BatchLimits
 from cotton_server.registry.registry import Registry
 
 from tests.support.bales import append_request, bale
-from tests.support.calls import Context, Error
+from tests.support.calls import Error
 from tests.support.committing import Notes, committing
+from tests.support.streaming import Call
 
 RETRIED = {"DRAINING", "STORAGE_FAILED", "STORAGE_FULL", "TOO_MANY_CALLS"}
 
@@ -55,7 +56,7 @@ async def test_a_fault_of_the_server_in_a_stream_never_ends_it_as_if_all_were_we
             yield opening.SerializeToString()
             yield append_request([bale(1)]).SerializeToString()
 
-        context = Context()
+        context = Call()
         answers: list[ingest_pb2.AppendReadingsResponse] = []
         stream = handlers.append_readings(requests(), context)  # type: ignore[arg-type]  # as gRPC does
         answers.append(await anext(stream))

@@ -32,6 +32,7 @@ from cotton_client import errors, frames, samples
 from cotton_client.cli import (
     document,
     failures,
+    filters,
     invocation,
     main,
     options,
@@ -39,6 +40,7 @@ from cotton_client.cli import (
     program,
     progress,
 )
+from cotton_client.cli import lots as lots_command
 from cotton_client.cli import send as send_command
 from cotton_client.cli import summary as summary_command
 from cotton_client.cli.exits import Exit
@@ -171,7 +173,7 @@ class Service(
 @pytest.fixture
 def service() -> Service:
     """The service that the commands talk to."""
-    return Service()
+    return Service()  # type: ignore[abstract]  # methods that no test calls are inherited
 
 
 @pytest.fixture
@@ -272,12 +274,13 @@ def test_a_default_reason_of_every_error_is_on_the_page() -> None:
         assert f"`{kind.reason_default}`" in text, kind
 
 
-def test_the_list_of_commands_says_of_each_what_it_says_itself() -> None:
+@pytest.mark.parametrize("group", [main, lots_command.command], ids=["cotton", "cotton lots"])
+def test_the_list_of_commands_says_of_each_what_it_says_itself(group: click.Command) -> None:
     """The lines that need no import are the commands' own first lines."""
-    assert isinstance(main, program.Program)
-    context = click.Context(main)
-    for name, (_, line) in main.lazy_commands.items():
-        command = main.get_command(context, name)
+    assert isinstance(group, program.Program)
+    context = click.Context(group)
+    for name, (_, line) in group.lazy_commands.items():
+        command = group.get_command(context, name)
         assert command is not None
         assert (command.name, command.get_short_help_str(200)) == (name, line)
 
@@ -449,8 +452,8 @@ def test_lots_that_conflict_exit_6(service: Service) -> None:
 
 def test_words_of_the_contract_are_filtered_by_as_they_are_printed() -> None:
     """Lower case for users, capitals on the wire; names stay as they are."""
-    filters = summary_command.parse_filters(["cotton_type=saw_ginned_upland,gin=Ab,channel="])
-    assert filters == {
+    parsed = filters.parse_filters(["cotton_type=saw_ginned_upland,gin=Ab,channel="])
+    assert parsed == {
         summary_pb2.SUMMARY_KEY_COTTON_TYPE: ["SAW_GINNED_UPLAND"],
         summary_pb2.SUMMARY_KEY_GIN: ["Ab"],
         summary_pb2.SUMMARY_KEY_CHANNEL: [""],
@@ -478,9 +481,7 @@ def test_a_summary_asks_for_keys_and_filters(service: Service) -> None:
 @pytest.mark.parametrize("season", ["2019", "2019/20", "2019/2020"])
 def test_a_season_is_named_as_the_certificate_prints_it(season: str) -> None:
     """Or by the year in which it begins."""
-    assert summary_command.parse_filters([f"season={season}"]) == {
-        summary_pb2.SUMMARY_KEY_SEASON: ["2019"]
-    }
+    assert filters.parse_filters([f"season={season}"]) == {summary_pb2.SUMMARY_KEY_SEASON: ["2019"]}
 
 
 @pytest.mark.usefixtures("target")
@@ -540,9 +541,9 @@ def test_what_to_do_is_said_in_terms_of_the_command(
 
 def test_every_key_of_the_contract_can_be_named() -> None:
     """--help names them all."""
-    assert set(summary_command.KEYS.values()) == set(summary_pb2.SummaryKey.values()) - {0}
+    assert set(filters.KEYS.values()) == set(summary_pb2.SummaryKey.values()) - {0}
     help_text = summary_command.command.help or ""
-    assert all(word in help_text for word in summary_command.KEYS)
+    assert all(word in help_text for word in filters.KEYS)
 
 
 @pytest.mark.usefixtures("target")

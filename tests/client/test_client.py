@@ -195,6 +195,12 @@ class Service(
         """Is not there."""
         await context.abort(grpc.StatusCode.UNIMPLEMENTED, f"no {len(request.weights)} weights")
 
+    async def absent(self, request: Any, context: Any) -> Any:
+        """A method that is not there."""
+        await context.abort(grpc.StatusCode.UNIMPLEMENTED, f"no {type(request).__name__}")
+
+    CloseLots = RecordCertificates = RecordObjections = GetProducer = absent
+
     async def GetLotCertificate(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Knows no lot."""
         await abort(

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
+from cotton.inspection.v1 import common_pb2, readings_pb2
 from cotton_client import encode, fields, frames
 from cotton_client.frames import FrameError
 from google.protobuf.internal import encoder
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-if TYPE_CHECKING:
-    from cotton.inspection.v1 import readings_pb2
-
 INT32 = st.integers(-(2**31), 2**31 - 1)
+LETTERS = st.characters(categories=["L"])
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 
 
@@ -40,6 +39,12 @@ def bales(draw: st.DrawFn) -> dict[str, Any]:
     for name in ("lot_no", *frames.TEXT_FIELDS):
         row[name] = draw(st.none() | TEXT)
     row["inspected_at_s"] = draw(st.none() | st.integers(-(2**63), 2**63 - 1))
+    row["kind"] = draw(st.none() | st.sampled_from(fields.READING_KINDS))
+    if row["kind"] == "CORRECTION":
+        row["supersedes_revision"] = draw(st.integers(1, 2**63 - 1))
+        row["reason"] = draw(st.sampled_from(fields.AMENDMENT_REASONS))
+        row["note"] = draw(st.text(LETTERS, min_size=1, max_size=200))
+        row["decided_by"] = draw(st.text(LETTERS, min_size=1, max_size=64))
     return row
 
 
@@ -64,6 +69,11 @@ def content_of_rows(rows: readings_pb2.ReadingRows) -> list[dict[str, Any]]:
                 bale[name] = int(getattr(reading, name)) if has(reading, name) else None
         for name in ("lot_no", *frames.TEXT_FIELDS, "inspected_at_s"):
             bale[name] = getattr(reading, name)
+        bale["kind"] = reading.kind
+        bale |= {name: getattr(reading.amendment, name) for name in fields.AMENDMENT_FIELDS}
+        assert reading.HasField("amendment") == (
+            reading.kind == readings_pb2.READING_KIND_CORRECTION
+        )
         content.append(bale)
     return content
 
@@ -85,7 +95,14 @@ def content_of_columns(columns: readings_pb2.ReadingColumns) -> list[dict[str, A
             assert len(column.absent) in {0, -(-count // 8)}
             absent = bool(column.absent) and column.absent[row // 8] >> row % 8 & 1
             bale[name] = None if absent else column.values[row]
-        for name in ("lot_no", *frames.TEXT_FIELDS):
+        for name in ("kind", "reason"):
+            column = getattr(columns, name)
+            absent = bool(column.absent) and column.absent[row // 8] >> row % 8 & 1
+            bale[name] = column.values[row] if column.values and not absent else 0
+        superseded = columns.supersedes_revision
+        assert len(superseded) in {0, count}
+        bale["supersedes_revision"] = superseded[row] if superseded else 0
+        for name in ("lot_no", *frames.TEXT_FIELDS, "note", "decided_by"):
             column = getattr(columns, name)
             if not has(columns, name):
                 bale[name] = ""
@@ -107,6 +124,13 @@ def test_rows_and_columns_of_one_frame_carry_the_same(rows: list[dict[str, Any]]
             **{name: row[name] for name in fields.VALUE_FIELDS},
             **{name: row[name] or "" for name in ("lot_no", *frames.TEXT_FIELDS)},
             "inspected_at_s": row["inspected_at_s"] or 0,
+            "kind": readings_pb2.ReadingKind.Value(f"READING_KIND_{row['kind'] or 'UNSPECIFIED'}"),
+            "supersedes_revision": row["supersedes_revision"] or 0,
+            "reason": common_pb2.AmendmentReason.Value(
+                f"AMENDMENT_REASON_{row['reason'] or 'UNSPECIFIED'}"
+            ),
+            "note": row["note"] or "",
+            "decided_by": row["decided_by"] or "",
         }
         for row in rows
     ]
@@ -179,3 +203,29 @@ def test_batches_are_the_frame_in_order() -> None:
     assert [piece["n"].to_list() for piece in pieces] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
     with pytest.raises(ValueError, match="at least 1"):
         encode.batches(frame, 0)
+
+
+def test_a_frame_of_originals_is_written_as_before_there_were_kinds() -> None:
+    """The very bytes, so that a file sent before is known again."""
+    frame = frames.conform(
+        pl.DataFrame(
+            {
+                "bale_code": ["3" * 32, "4" * 32],
+                "lot_no": ["65140161077"] * 2,
+                "micronaire": [460, None],
+                "laboratory": ["LAB", "B"],
+                "inspected_at_s": [1, 2],
+            }
+        ),
+        frames.READINGS_SCHEMA,
+    )
+    assert encode.encode_columns_bytes(frame).hex() == (
+        "0802121055554025a6d70b001cc755dc32ca0f001a1055554025a6d70b001cc755dc32ca0f00"
+        "2a0d0a0b36353134303136313037375a080a03cc0300120102da010c0a034c41420a01421202"
+        "0001ea01020102"
+    )
+    first, _ = encode.encode_rows(frame).readings
+    assert first.SerializeToString(deterministic=True).hex() == (
+        "0a20333333333333333333333333333333333333333333333333333333333333333"
+        "31a0b363531343031363130373748cc03ca01034c4142d80101"
+    )

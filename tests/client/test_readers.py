@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import os
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
 from cotton_client import fields, frames, readers, samples
 from cotton_client.identifiers import IdentifierError
-from cotton_client.readers import errors, text, values
+from cotton_client.readers import (
+    bale_codes,
+    certificates_csv,
+    closures_csv,
+    errors,
+    objections_csv,
+    text,
+    values,
+)
 from cotton_client.readers.errors import (
     EmptyFileError,
     EncodingError,
@@ -20,12 +30,13 @@ from cotton_client.readers.errors import (
     UnreadableFileError,
     ValueInFileError,
 )
+from cotton_client.readers.notices import NOTICES_LISTED_MAX
 from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
 CODE = "32651401611141221550000121114104"
 OTHER = "32651401611141225310000121114105"
@@ -158,6 +169,11 @@ def test_every_column_of_a_csv_reaches_the_frame(tmp_path: Path) -> None:
         "laboratory": "LAB",
         "instrument": "HVI",
         "inspected_at": "2016-11-20",
+        "kind": "correction",
+        "supersedes_revision": "1234567890123456789",
+        "reason": "sample_mix_up",
+        "note": "bales 3 and 4",
+        "decided_by": "Office 3",
     }
     frame = read(write(tmp_path, ",".join(written) + "\n" + ",".join(written.values())))
     frames.validate(frame)
@@ -190,6 +206,11 @@ def test_every_column_of_a_csv_reaches_the_frame(tmp_path: Path) -> None:
         "laboratory": "LAB",
         "instrument": "HVI",
         "inspected_at_s": 1_479_571_200,
+        "kind": "CORRECTION",
+        "supersedes_revision": 1_234_567_890_123_456_789,
+        "reason": "SAMPLE_MIX_UP",
+        "note": "bales 3 and 4",
+        "decided_by": "Office 3",
     }
 
 
@@ -218,6 +239,7 @@ def test_spellings_of_one_csv_read_alike(tmp_path: Path, content: str) -> None:
 
 HEAD = "bale_code,lot_no,micronaire\n"
 GOOD = f"{CODE},{LOT},4.6\n"
+CORRECTIONS = "bale_code,lot_no,rd,kind,supersedes_revision,reason,decided_by\n"
 
 
 @pytest.mark.parametrize(
@@ -286,6 +308,41 @@ GOOD = f"{CODE},{LOT},4.6\n"
             2,
             "usda_bale_id",
             "960891871766",
+        ),
+        (
+            f"bale_code,lot_no,rd,kind\n{CODE},{LOT},80,RETEST\n",
+            ValueInFileError,
+            2,
+            "kind",
+            "RETEST",
+        ),
+        (
+            f"bale_code,lot_no,rd,kind\n{CODE},{LOT},80,\n{OTHER},{LOT},80,CORRECTION\n",
+            ValueInFileError,
+            3,
+            "supersedes_revision",
+            None,
+        ),
+        (
+            f"bale_code,lot_no,rd,kind,reason\n{CODE},{LOT},80,REVIEW,ENTRY_ERROR\n",
+            ValueInFileError,
+            2,
+            "reason",
+            "ENTRY_ERROR",
+        ),
+        (
+            f"{CORRECTIONS}{CODE},{LOT},80,CORRECTION,7,OTHER,me\n",
+            ValueInFileError,
+            2,
+            "note",
+            None,
+        ),
+        (
+            f"bale_code,lot_no,rd,kind,supersedes_revision\n{CODE},{LOT},80,CORRECTION,1.5\n",
+            ValueInFileError,
+            2,
+            "supersedes_revision",
+            "1.5",
         ),
         (
             "usda_bale_id,crop_year,rd\n960891871766,,80\n",
@@ -480,6 +537,7 @@ def test_a_real_usda_line_maps_field_by_field() -> None:
         "length": 114,
         "uniformity": 8280,
         "inspected_at_s": 1_163_030_400,
+        "kind": "REVIEW",
     }
 
 
@@ -563,6 +621,51 @@ def test_a_usda_bale_id_with_letters_is_refused(tmp_path: Path) -> None:
     assert error.column == "1-12 (usda_bale_id)"
 
 
+@pytest.mark.parametrize(
+    ("flags", "kind", "told"),
+    [
+        ("00", None, None),
+        ("  ", None, None),
+        ("10", "REVIEW", None),
+        ("20", None, "a rework names no stored reading"),
+        ("01", None, "a correction names no stored reading"),
+        ("11", "REVIEW", "read as a review"),
+        ("21", None, "read as a first result"),
+    ],
+)
+def test_reviews_have_their_kind_and_reworks_and_corrections_are_told_of(
+    tmp_path: Path, flags: str, kind: str | None, told: str | None
+) -> None:
+    """Columns 61 and 62; a rework or correction names nothing that it could supersede."""
+    path = write(tmp_path, f"{altered(61, 62, '00')}\n\n{altered(61, 62, flags)}\n")
+    notices = readers.NoticeList()
+    frame = read(path, on_notice=notices.add)
+    frames.validate(frame)
+    assert frame["kind"].to_list() == [None, kind]
+    assert notices.total == len(notices.listed) == (told is not None)
+    for notice in notices.listed:
+        assert (notice.path, notice.line) == (path, 3)
+        assert told is not None
+        assert told in str(notice)
+    assert_frame_equal(read(path), frame)
+
+
+@pytest.mark.parametrize(
+    ("place", "column"), [(61, "61 (original, review or rework)"), (62, "62 (correction)")]
+)
+def test_an_unknown_kind_of_usda_record_is_refused(tmp_path: Path, place: int, column: str) -> None:
+    error = refused(write(tmp_path, f"{altered(place, place, '7')}\n"))
+    assert (error.column, error.value) == (column, "7")
+
+
+def test_a_list_of_notices_counts_what_it_does_not_keep(tmp_path: Path) -> None:
+    """A file of reworks alone must not fill the memory."""
+    path = write(tmp_path, f"{altered(61, 61, '2')}\n" * (NOTICES_LISTED_MAX + 5))
+    notices = readers.NoticeList()
+    read(path, on_notice=notices.add)
+    assert (notices.total, len(notices.listed)) == (NOTICES_LISTED_MAX + 5, NOTICES_LISTED_MAX)
+
+
 def test_formats_are_told_from_the_content(tmp_path: Path) -> None:
     assert readers.detect_format(write(tmp_path, PLAIN, "a.txt")) == "csv"
     assert readers.detect_format(write(tmp_path, USDA_LINE, "a.csv")) == "usda67"
@@ -593,6 +696,11 @@ def test_a_lot_is_read_with_every_column(tmp_path: Path) -> None:
         "gate_in_at": "2016-11-20",
         "standard": "GB1103.1-2012",
         "quality_certificate_no": "Q1",
+        "production_line": "1",
+        "supersedes_revision": "7",
+        "reason": "entry_error",
+        "note": "",
+        "decided_by": "Office 3",
     }
     path = write(tmp_path, ",".join(written) + "\n" + ",".join(written.values()))
     frame = readers.read_lots(path)
@@ -604,6 +712,9 @@ def test_a_lot_is_read_with_every_column(tmp_path: Path) -> None:
         "cotton_type": "SAW_GINNED_UPLAND",
         "declared_bales": 186,
         "gate_in_at_s": 1_479_571_200,
+        "supersedes_revision": 7,
+        "reason": "ENTRY_ERROR",
+        "note": None,
     }
     assert row == expected
 
@@ -618,7 +729,7 @@ def test_a_weight_is_read_in_hundredths(tmp_path: Path) -> None:
     assert frame.schema == frames.WEIGHTS_SCHEMA
     assert frame.row(0) == (
         *(LOT, 4_220_000, 26_040, 460, 240, 10, 5_914_000, 1_694_000, "S1", None),
-        *(1_479_571_200, None),
+        *(1_479_571_200, None, None, None, None, None),
     )
 
 
@@ -631,6 +742,14 @@ def test_a_weight_is_read_in_hundredths(tmp_path: Path) -> None:
         (f"lot_no,declared_bales\n{LOT},186.5\n", ValueInFileError, 2, "declared_bales"),
         (f"lot_no,declared_bales\n{LOT},-1\n", ValueInFileError, 2, "declared_bales"),
         (f"lot_no,gin_code\n{LOT},6514\n", ValueInFileError, 2, "gin_code"),
+        (f"lot_no,production_line\n{LOT},12\n", ValueInFileError, 2, "production_line"),
+        (f"lot_no,reason\n{LOT},OTHER\n", ValueInFileError, 2, "supersedes_revision"),
+        (
+            f"lot_no,supersedes_revision,reason,decided_by\n{LOT},7,NO,me\n",
+            ValueInFileError,
+            2,
+            "reason",
+        ),
         ("lot_no\n", EmptyFileError, None, None),
     ],
 )
@@ -660,3 +779,149 @@ def test_what_is_wrong_in_a_weights_file_is_named(
         readers.read_weights(write(tmp_path, content))
     assert type(caught.value) is kind
     assert (caught.value.line, caught.value.column) == (line, column)
+
+
+# Closures, certificates, objections
+
+
+AMENDED = "supersedes_revision,reason,note,decided_by"
+AMENDMENT = ("7", "OTHER", "n", "Office 3")
+
+
+def test_a_closure_is_read_with_every_column(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        f"lot_no,laboratory,bales_received,bales_tested,closed_at,{AMENDED}\n"
+        f"{LOT},LAB,186,185,2016-11-20,{','.join(AMENDMENT)}\n{LOT},,0,0,,,,,\n",
+    )
+    frame = readers.read_closures(path)
+    assert frame.schema == frames.CLOSURES_SCHEMA
+    assert frame.row(0) == (LOT, "LAB", 186, 185, 1_479_571_200, 7, "OTHER", "n", "Office 3")
+    assert frame.row(1) == (LOT, None, 0, 0, *[None] * 5)
+    assert len(frames.closure_messages(frame)) == 2
+
+
+def test_certificates_are_read_with_every_column(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        f"lot_no,quality_certificate_no,weight_certificate_no,issued_at,{AMENDED}\n"
+        f"{LOT},Q1,W1,2016-11-20,{','.join(AMENDMENT)}\n{LOT},,W2,,,,,\n",
+    )
+    frame = readers.read_certificates(path)
+    assert frame.schema == frames.CERTIFICATES_SCHEMA
+    assert frame.row(0) == (LOT, "Q1", "W1", 1_479_571_200, 7, "OTHER", "n", "Office 3")
+    assert frame.row(1) == (LOT, None, "W2", *[None] * 5)
+    assert len(frames.certificate_messages(frame)) == 2
+
+
+def test_objections_are_read_with_every_column(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        "lot_no,objection_no,raised_by,raised_at,decision,decided_by,decided_at,note\n"
+        f"{LOT},Y1,owner,2016-11-20,upheld,Office 3,2016-11-20,n\n{LOT},Y2,,2016-11-20,,,,\n",
+    )
+    frame = readers.read_objections(path)
+    assert frame.schema == frames.OBJECTIONS_SCHEMA
+    moment = 1_479_571_200
+    assert frame.row(0) == (LOT, "Y1", "owner", moment, "UPHELD", "Office 3", moment, "n")
+    assert frame.row(1) == (LOT, "Y2", None, moment, *[None] * 4)
+    assert len(frames.objection_messages(frame)) == 2
+
+
+@pytest.mark.parametrize(
+    ("reader", "content", "kind", "line", "column"),
+    [
+        (
+            readers.read_closures,
+            f"lot_no,bales_tested\n{LOT},1\n",
+            HeaderError,
+            None,
+            "bales_received",
+        ),
+        (
+            readers.read_closures,
+            f"lot_no,bales_received,bales_tested\n{LOT},1,\n",
+            ValueInFileError,
+            2,
+            "bales_tested",
+        ),
+        (
+            readers.read_closures,
+            f"lot_no,bales_received,bales_tested\n{LOT},1,4294967296\n",
+            ValueInFileError,
+            2,
+            "bales_tested",
+        ),
+        (
+            readers.read_closures,
+            f"lot_no,bales_received,bales_tested,reason\n{LOT},1,1,OTHER\n",
+            ValueInFileError,
+            2,
+            "supersedes_revision",
+        ),
+        (
+            readers.read_certificates,
+            f"lot_no,issued_at\n{LOT},2016-11-20\n",
+            ValueInFileError,
+            2,
+            "quality_certificate_no",
+        ),
+        (readers.read_certificates, "issued_at\n2016-11-20\n", HeaderError, None, "lot_no"),
+        (
+            readers.read_objections,
+            f"lot_no,objection_no\n{LOT},1\n",
+            HeaderError,
+            None,
+            "raised_at",
+        ),
+        (
+            readers.read_objections,
+            f"lot_no,objection_no,raised_at,decision\n{LOT},1,2016-11-20,UPHELD\n",
+            ValueInFileError,
+            2,
+            "decided_by",
+        ),
+        (
+            readers.read_objections,
+            f"lot_no,objection_no,raised_at,decided_at\n{LOT},1,2016-11-20,2016-11-21\n",
+            ValueInFileError,
+            2,
+            "decided_at",
+        ),
+        (
+            readers.read_objections,
+            f"lot_no,objection_no,raised_at,decision\n{LOT},1,2016-11-20,YES\n",
+            ValueInFileError,
+            2,
+            "decision",
+        ),
+    ],
+)
+def test_what_is_wrong_in_a_file_of_records_of_lots_is_named(
+    tmp_path: Path,
+    reader: Callable[[Path], pl.DataFrame],
+    content: str,
+    kind: type[Exception],
+    line: int | None,
+    column: str,
+) -> None:
+    with pytest.raises(ReadingFileError) as caught:
+        reader(write(tmp_path, content))
+    assert type(caught.value) is kind
+    assert (caught.value.line, caught.value.column) == (line, column)
+
+
+@pytest.mark.parametrize(
+    ("heading", "columns"),
+    [
+        ("Closures", closures_csv.COLUMNS),
+        ("Certificates", certificates_csv.COLUMNS),
+        ("Objections", objections_csv.COLUMNS),
+        ("Bale codes", bale_codes.COLUMNS),
+    ],
+)
+def test_every_column_of_these_files_is_documented(heading: str, columns: tuple[str, ...]) -> None:
+    root = Path(__file__).resolve().parents[2]
+    text = (root / "docs" / "files.md").read_text("utf-8")
+    (section,) = [part for part in text.split("\n## ") if part.startswith(heading)]
+    assert set(columns) <= set(re.findall(r"`([a-z_]+)`", section))

@@ -15,6 +15,7 @@ from cotton_server.ledger.ledger import FILE_NAME
 from tests.support.bales import LOT, OTHER_LOT, Bale, append_request, bale, usda_bale
 from tests.support.committing import ANSWER_S_MAX, BOUNDS, answer, committing
 from tests.support.entries import read
+from tests.support.streaming import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,7 +48,7 @@ async def test_a_batch_is_in_the_ledger_byte_for_byte_when_it_is_acknowledged(
         assert (content.kind, content.producer, content.sequence) == ("readings", "p", 1)
         assert (content.batch_id, content.principal) == (None, "anonymous")
         assert content.message == "cotton.inspection.v1.AppendReadingsRequest"
-        assert (content.contract, content.rule_set) == ("cotton.inspection.v1", "intake-1")
+        assert (content.contract, content.rule_set) == ("cotton.inspection.v1", "intake-2")
         assert content.received_at_us == stored.received_at_us
         assert content.outcomes == stored.outcome.SerializeToString(deterministic=True)
 
@@ -68,7 +69,7 @@ async def test_the_same_batch_again_gives_the_first_answer_and_changes_nothing(
     async with committing(tmp_path) as restarted:
         again = await answer(await restarted.send(identity, TWO, shape=shape))
         assert again == replace(first, repeated=True)
-        assert (restarted.ledger.position, restarted.registry.bales.count) == (2, 4)
+        assert (restarted.ledger.position, len(restarted.registry.bales.index)) == (2, 4)
         notes = await restarted.closed()
         assert [each.result for each in notes.answered] == ["repeated"]
 
@@ -248,13 +249,13 @@ async def test_readings_of_more_lots_than_are_held_are_refused(tmp_path: Path) -
         assert (again.revision, again.outcome.created) == (2, 10)
 
 
-def failing(error: Callable[[], Exception]) -> Callable[[list[NewEntry]], int]:
-    """An append that raises."""
+def failing(error: Callable[[], Exception]) -> Callable[..., int]:
+    """A step that raises."""
 
-    def append(_entries: list[NewEntry]) -> int:
+    def step(*_arguments: object) -> int:
         raise error()
 
-    return append
+    return step
 
 
 async def test_after_a_failed_write_nothing_is_acknowledged_again(
@@ -282,10 +283,10 @@ async def test_whatever_goes_wrong_after_the_write_stops_everything(
 ) -> None:
     """A registry that may be half changed answers nothing more."""
     async with committing(tmp_path) as running:
-        monkeypatch.setattr(running.registry, "store_bales", failing(lambda: ValueError("bug")))
+        monkeypatch.setattr(running.registry, "keep", failing(lambda: ValueError("bug")))
         error = await refusal(await running.send(1, ONE))
         assert error.reason is Reason.STORAGE_FAILED
-        await asyncio.sleep(0)
+        await until(lambda: bool(running.failures))
         assert [str(failure) for failure in running.failures] == ["bug"]
     monkeypatch.undo()
     async with committing(tmp_path) as restarted:

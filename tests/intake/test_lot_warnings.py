@@ -25,7 +25,7 @@ def weight(lot_no: str = LOT, **fields: Any) -> lots_pb2.LotWeight:
 
 def weighed(*weights: lots_pb2.LotWeight) -> lots_pb2.LotsOutcome:
     """What becomes of weight records in an empty registry."""
-    return decide_weights(weights, Registry(bales_max=1), RULES).outcome
+    return decide_weights(weights, Registry(bales_max=1), RULES, 1).outcome
 
 
 @pytest.mark.parametrize(
@@ -107,4 +107,4 @@ def registered(standard: str) -> lots_pb2.LotsOutcome:
     lot = lots_pb2.Lot(
         lot_no=LOT, cotton_type=common_pb2.COTTON_TYPE_SAW_GINNED_UPLAND, standard=standard
     )
-    return decide_lots([lot], Registry(bales_max=1), RULES).outcome
+    return decide_lots([lot], Registry(bales_max=1), RULES, 1).outcome

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +11,8 @@ from cotton_server.errors import StartError
 from cotton_server.intake import replay as replay_module
 from cotton_server.intake.replay import ReplayDiffersError, replay
 from cotton_server.ledger import Ledger, LedgerDamagedError
+from cotton_server.registry.lots import LotEntry
+from cotton_server.registry.records import Versions
 from cotton_server.registry.registry import Registry
 
 from tests.support.bales import bale, usda_bale
@@ -28,6 +30,8 @@ BATCHES = [
     [bale(5)],
 ]
 BALES = 6
+READINGS = 7
+"""Six bales, and a reading that differs from that of one of them."""
 
 
 async def write(directory: Path) -> None:
@@ -50,24 +54,34 @@ def replayed(directory: Path, bales_max: int = 100) -> Registry:
     return registry
 
 
+def vars_of(lot: LotEntry) -> list[object]:
+    """All that a lot holds; versions spelled out."""
+    values = [getattr(lot, field.name) for field in fields(lot)]
+    return [list(value.all) if isinstance(value, Versions) else value for value in values]
+
+
 def contents(registry: Registry) -> tuple[object, ...]:
     """All that a registry holds."""
     bales, count = registry.bales, registry.bales.count
     columns: list[Any] = [bales.high, bales.low, bales.position, bales.batch_row]
-    columns.append(bales.inspected_at_s)
+    columns += [bales.inspected_at_s, bales.kind, bales.has_course]
     columns += [*bales.values.values(), *bales.references.values()]
     return (
         registry.revision,
-        registry.next_sequence("p"),
+        registry.producers.next_sequence("p"),
         [column[:count].tolist() for column in columns],
-        [(lot.lot_no, lot.runs, lot.registered_at, lot.changed_at) for lot in registry.lots],
+        [vars_of(lot) for lot in registry.lots],
+        [(row, registry.course(row)) for row in range(count) if bales.has_course[row]],
+        list(registry.conflicts),
+        registry.changes,
     )
 
 
 async def test_replay_gives_the_registry_that_was_there(tmp_path: Path) -> None:
     await write(tmp_path)
     async with committing(tmp_path) as running:
-        assert running.registry.bales.count == BALES
+        assert len(running.registry.bales.index) == BALES
+        assert running.registry.bales.count == READINGS
         assert contents(running.registry) == contents(replayed(tmp_path))
 
 
@@ -132,7 +146,7 @@ async def test_a_rule_set_or_message_of_another_version_is_a_clear_error(tmp_pat
     rewrite(tmp_path, lambda each: replace(each.content, rule_set="intake-99"))
     with pytest.raises(StartError, match=r"from entry 1 on.*'intake-99'.*Start the version"):
         replayed(tmp_path)
-    rewrite(tmp_path, lambda each: replace(each.content, rule_set="intake-1", message="x.Y"))
+    rewrite(tmp_path, lambda each: replace(each.content, rule_set="intake-2", message="x.Y"))
     with pytest.raises(StartError, match=r"'x.Y' is not part of this version"):
         replayed(tmp_path)
 
@@ -142,6 +156,6 @@ async def test_a_ledger_of_more_bales_than_the_registry_holds_is_a_clear_error(
 ) -> None:
     """The operator lowered bales_max below what is stored."""
     await write(tmp_path)
-    assert replayed(tmp_path, BALES).bales.count == BALES
+    assert replayed(tmp_path, READINGS).bales.count == READINGS
     with pytest.raises(StartError, match=r"bales_max"):
-        replayed(tmp_path, BALES - 1)
+        replayed(tmp_path, READINGS - 1)

@@ -40,7 +40,8 @@ class Indexed:
             self.rows[key] = row
             self.high[row], self.low[row] = key
         stop = len(self.rows)
-        self.index.add(first, self.index.hashes(self.high[first:stop], self.low[first:stop]))
+        rows = np.arange(first, stop, dtype=np.int32)
+        self.index.add(rows, self.index.hashes(self.high[first:stop], self.low[first:stop]))
 
 
 keys = st.tuples(

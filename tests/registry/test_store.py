@@ -8,20 +8,20 @@ import pytest
 from cotton.inspection.v1 import lots_pb2
 from cotton_server.domain.fields import VALUE_FIELDS
 from cotton_server.intake.decode import BatchLimits, decode
-from cotton_server.intake.rules import CURRENT, rule_set
-from cotton_server.intake.verdict import apply, judge
+from cotton_server.registry.lifecycle import Moment
 from cotton_server.registry.lots import LotBook, LotEntry
+from cotton_server.registry.records import Version
 from cotton_server.registry.registry import Registry
 from cotton_server.registry.texts import TextBook
 
+from tests.support import deciding
 from tests.support.bales import LOT, OTHER_LOT, Bale, bale, batch, usda_bale
 
 
 def store(registry: Registry, *batches: list[Bale]) -> None:
     """Decides and applies each batch."""
     for bales in batches:
-        verdict = judge([decode(batch(bales), BatchLimits(1000))], registry, rule_set(CURRENT))
-        apply(verdict, registry.revision + 1, registry)
+        deciding.store(registry, decode(batch(bales), BatchLimits(1000)))
 
 
 def test_rows_of_a_lot_that_touch_are_one_run() -> None:
@@ -49,7 +49,10 @@ def runs(*ranges: tuple[int, int]) -> npt.NDArray[np.int32]:
 def test_a_lot_is_seen_as_it_was_at_a_revision(
     revision: int, count: int, ranges: list[tuple[int, int]], registered: bool, weighed: bool
 ) -> None:
-    lot = LotEntry(0, LOT, 2016, lots_pb2.Lot(), 2, lots_pb2.LotWeight(), 3, 9)
+    lot = LotEntry(0, LOT, 2016)
+    lot.registrations.add(Version(2, 0, lots_pb2.Lot()))
+    lot.weights.add(Version(3, 0, lots_pb2.LotWeight()))
+    lot.course.first = Moment(1, 0)
     lot.add_run(0, 3)
     lot.add_run(5, 9)
     seen = lot.at(revision, count)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
-from cotton.inspection.v1 import ingest_pb2, readings_pb2
+from cotton.inspection.v1 import common_pb2, ingest_pb2, readings_pb2
 from cotton_server.domain.fields import TEXT_FIELD_NAMES, VALUE_FIELD_NAMES
 from cotton_server.domain.identifiers import USDA_HIGH
 from hypothesis import strategies as st
@@ -56,6 +56,21 @@ class Bale:
     laboratory: str = ""
     instrument: str = ""
     inspected_at_s: int = 0
+    kind: int = 0
+    supersedes: int = 0
+    reason: int = 0
+    note: str = ""
+    decided_by: str = ""
+
+    def correcting(self, revision: int) -> Bale:
+        """The same reading as a correction of what was stored at a revision."""
+        return replace(
+            self,
+            kind=readings_pb2.READING_KIND_CORRECTION,
+            supersedes=revision,
+            reason=common_pb2.AMENDMENT_REASON_ENTRY_ERROR,
+            decided_by="inspector",
+        )
 
     def but(self, **values: int | None) -> Bale:
         """The same reading with other values; None takes one out."""
@@ -92,7 +107,13 @@ def rows(bales: Sequence[Bale]) -> readings_pb2.ReadingRows:
             laboratory=each.laboratory,
             instrument=each.instrument,
             inspected_at_s=each.inspected_at_s,
+            kind=cast("readings_pb2.ReadingKind.ValueType", each.kind),
         )
+        if each.supersedes or each.reason or each.note or each.decided_by:
+            amendment = reading.amendment
+            amendment.supersedes_revision = each.supersedes
+            amendment.reason = cast("common_pb2.AmendmentReason.ValueType", each.reason)
+            amendment.note, amendment.decided_by = each.note, each.decided_by
         if each.crop_year:
             reading.usda_bale.bale_id, reading.usda_bale.crop_year = each.code, each.crop_year
         else:
@@ -124,7 +145,7 @@ def columns(bales: Sequence[Bale]) -> readings_pb2.ReadingColumns:
             column = getattr(answer, name)
             column.values.extend(each.values.get(name, 77) for each in bales)
             column.absent = _bitmap([name not in each.values for each in bales])
-    for name in TEXT_FIELD_NAMES:
+    for name in (*TEXT_FIELD_NAMES, "note", "decided_by"):
         texts = [getattr(each, name) for each in bales]
         if any(texts):
             distinct = list(dict.fromkeys(texts))
@@ -133,6 +154,12 @@ def columns(bales: Sequence[Bale]) -> readings_pb2.ReadingColumns:
             getattr(answer, name).CopyFrom(made)
     if any(each.inspected_at_s for each in bales):
         answer.inspected_at_s.extend(each.inspected_at_s for each in bales)
+    if any(each.kind for each in bales):
+        answer.kind.values.extend(each.kind for each in bales)
+    if any(each.reason for each in bales):
+        answer.reason.values.extend(each.reason for each in bales)
+    if any(each.supersedes for each in bales):
+        answer.supersedes_revision.extend(each.supersedes for each in bales)
     return answer
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+import uuid
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
 
 import numpy as np
+from cotton_server.api import server, streams
 from cotton_server.intake import decide
+from cotton_server.intake.committer import Committer, Submission
 from cotton_server.ledger import Ledger, NewEntry
 from cotton_server.ledger import ledger as ledger_module
 from cotton_server.registry.index import NOT_FOUND, BaleIndex
@@ -34,6 +37,20 @@ def without_duplicate_check() -> Iterator[None]:
         patch.object(BaleIndex, "find", find_nothing),
         patch.object(decide, "_pair_twins", lambda *_arguments: None),
     ):
+        yield
+
+
+@contextmanager
+def without_sequence_check() -> Iterator[None]:
+    """Whatever sequence a batch carries, it is stored: after a gap, and also again."""
+
+    def sift(_committer: Committer, group: list[Submission]) -> tuple[Any, Any, Any]:
+        for submission in group:
+            if submission.sequence is not None:
+                submission.sequence, submission.batch_id = None, uuid.uuid4().hex
+        return group, [], []
+
+    with patch.object(Committer, "_sift", sift):
         yield
 
 
@@ -110,6 +127,38 @@ def with_slow_disk() -> Iterator[None]:
 
 
 @contextmanager
+def with_unbounded_queue() -> Iterator[None]:
+    """Messages are taken without waiting for room or for answers, however slow the disk is."""
+
+    async def reserve(committer: Committer, size_bytes: int) -> None:
+        committer._count_in_flight(1, size_bytes)
+
+    made = streams.Stream.__init__
+
+    def make_without_bound(
+        stream: streams.Stream, _in_flight_max: int, deadline_s: float | None
+    ) -> None:
+        made(stream, 1 << 30, deadline_s)
+
+    with (
+        with_slow_disk(),
+        patch.object(Committer, "reserve", reserve),
+        patch.object(streams.Stream, "__init__", make_without_bound),
+    ):
+        yield
+
+
+@contextmanager
+def with_quick_keepalive() -> Iterator[None]:
+    """Not broken, but asks whether a peer is still there 60 times as soon."""
+    quick = tuple(
+        (name, value // 60 if name.endswith("_ms") else value) for name, value in server.KEEPALIVE
+    )
+    with patch.object(server, "KEEPALIVE", quick):
+        yield
+
+
+@contextmanager
 def with_failing_disk() -> Iterator[None]:
     """Not broken, but on a disk whose third sync fails."""
     append = Ledger.append
@@ -127,12 +176,15 @@ BROKEN: Final[dict[str, Callable[[], AbstractContextManager[None]]]] = {
     broken.__name__: broken
     for broken in (
         without_duplicate_check,
+        without_sequence_check,
         without_comparison,
         acknowledging_before_commit,
         without_sync,
         without_digest_check,
         going_on_after_failure,
         with_slow_disk,
+        with_unbounded_queue,
+        with_quick_keepalive,
         with_failing_disk,
     )
 }

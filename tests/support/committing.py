@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from cotton.inspection.v1 import common_pb2, ingest_pb2, lots_pb2
 from cotton_server.intake.committer import Committer, Receipt, Stored, Submission
-from cotton_server.intake.content import APPEND, LOTS, READINGS, REGISTER
+from cotton_server.intake.content import APPEND, LOTS, READINGS, REQUESTS
 from cotton_server.intake.decode import BatchLimits, decode
 from cotton_server.intake.replay import replay
 from cotton_server.intake.room import Bounds
@@ -135,7 +135,7 @@ class Committing:
                 sequence=None,
                 batch_id=request_id,
                 principal="anonymous",
-                message=REGISTER,
+                message=REQUESTS[LOTS].name,
                 payload=request.SerializeToString(),
                 content=request,
                 answer=asyncio.get_running_loop().create_future(),
@@ -168,7 +168,13 @@ async def answer(future: asyncio.Future[Stored]) -> Stored:
     return await asyncio.wait_for(future, ANSWER_S_MAX)
 
 
-BOUNDS = Bounds(group_bytes_max=4 << 20, queued_bytes_max=64 << 20, bales_max=5000, lots_max=100)
+BOUNDS = Bounds(
+    group_bytes_max=4 << 20,
+    queued_bytes_max=64 << 20,
+    bales_max=5000,
+    lots_max=100,
+    conflicts_max=1000,
+)
 
 
 @asynccontextmanager

@@ -43,13 +43,15 @@ class Model:
             self.first[key] = bale
             return CREATED
         for name in ORDER:
+            if name == "laboratory" and not (first.laboratory and bale.laboratory):
+                continue
             if _value(first, name) != _value(bale, name):
                 return readings_pb2.Outcome.Value(f"OUTCOME_EXISTS_WITH_DIFFERENT_{name.upper()}")
         return EXISTS
 
 
 def _value(bale: Bale, name: str) -> object:
-    return getattr(bale, name) if name in ("lot_no", "standard") else bale.values.get(name)
+    return getattr(bale, name) if name in ("lot_no", "standard", "laboratory") else bale.values.get(name)
 
 
 def outcomes_of(answer: readings_pb2.BatchOutcome) -> list[int]:

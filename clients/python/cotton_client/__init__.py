@@ -1,7 +1,8 @@
 """The client of the cotton inspection data service.
 
-`CottonClient` talks to a service; `errors` holds everything that it raises. The names
-below are loaded when they are first used, so that a command starts quickly.
+`CottonClient` talks to a service, `SyncCottonClient` does so without await; `errors` holds
+everything that they raise. The names below are loaded when they are first used, so that a
+command starts quickly.
 """
 
 from __future__ import annotations
@@ -12,30 +13,46 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from cotton_client.amendments import AmendmentsReceipt
     from cotton_client.client import CottonClient
     from cotton_client.errors import CottonError
+    from cotton_client.listing import Listing
     from cotton_client.lots import LotsReceipt
     from cotton_client.retry import RetryPolicy
+    from cotton_client.spool import Feed, Source, Spool
     from cotton_client.stream import ReadingStream
+    from cotton_client.sync import SyncCottonClient
     from cotton_client.upload import BaleIssue, UploadTotals
 
 __all__ = [
+    "AmendmentsReceipt",
     "BaleIssue",
     "CottonClient",
     "CottonError",
+    "Feed",
+    "Listing",
     "LotsReceipt",
     "ReadingStream",
     "RetryPolicy",
+    "Source",
+    "Spool",
+    "SyncCottonClient",
     "UploadTotals",
 ]
 
 _MODULES: Final[Mapping[str, str]] = {
+    "AmendmentsReceipt": "amendments",
     "BaleIssue": "upload",
     "CottonClient": "client",
     "CottonError": "errors",
+    "Feed": "spool",
+    "Listing": "listing",
     "LotsReceipt": "lots",
     "ReadingStream": "stream",
     "RetryPolicy": "retry",
+    "Source": "spool",
+    "Spool": "spool",
+    "SyncCottonClient": "sync",
     "UploadTotals": "upload",
 }
 """The module that defines each name."""

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import secrets
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import grpc
 from cotton.inspection.v1 import (
+    amendments_pb2,
+    amendments_pb2_grpc,
     ingest_pb2,
     ingest_pb2_grpc,
+    lifecycle_pb2,
+    lifecycle_pb2_grpc,
     lots_pb2,
     lots_pb2_grpc,
     readings_pb2,
@@ -18,7 +23,7 @@ from cotton.inspection.v1 import (
     trace_pb2_grpc,
 )
 
-from cotton_client import errors
+from cotton_client import amendments, changes, errors
 from cotton_client.channel import (
     TARGET_DEFAULT,
     check_size,
@@ -27,17 +32,29 @@ from cotton_client.channel import (
     open_channel,
 )
 from cotton_client.identity import check_producer_id, content_id
-from cotton_client.lots import LotsReceipt, chunks, merged
+from cotton_client.listing import Listing
+from cotton_client.lots import chunks, receipt_of
 from cotton_client.retry import Patience, RetryPolicy
+from cotton_client.spool.delivery import SpoolDelivery
 from cotton_client.stream import WINDOW_DEFAULT, ReadingStream
-from cotton_client.upload import BATCH_BALES_DEFAULT, Upload, UploadTotals, batches
+from cotton_client.upload import BATCH_BALES_DEFAULT, Upload, UploadTotals, batches, totals_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
     from types import TracebackType
 
     import polars as pl
+    from cotton.inspection.v1 import common_pb2
     from google.protobuf.message import Message
+
+    from cotton_client.amendments import AmendmentsReceipt
+    from cotton_client.delivery import Delivery
+    from cotton_client.lots import LotsReceipt
+    from cotton_client.spool.delivery import SentFile
+    from cotton_client.spool.feed import Feed
+    from cotton_client.spool.store import Spool
+
+    Filters = Mapping[summary_pb2.SummaryKey.ValueType, Sequence[str]]
 
 _T = TypeVar("_T")
 
@@ -108,13 +125,14 @@ class CottonClient:
         Any number of lots: they travel in requests of at most LOTS_PER_REQUEST_MAX.
         Without `request_id` each request's id follows from its content, so that the same
         lots sent again are answered as a repeat; with one, all must fit in one request.
+        A lot with an amendment takes the place of the registration that it names.
         """
         stub = lots_pb2_grpc.LotServiceStub(self.channel)
         requests = [
             lots_pb2.RegisterLotsRequest(producer_id=producer_id, lots=chunk)
             for chunk in chunks(lots)
         ]
-        return await self._send_lots(stub.RegisterLots, requests, request_id)
+        return receipt_of(await self._send(stub.RegisterLots, requests, request_id))
 
     async def record_lot_weights(
         self, weights: Sequence[lots_pb2.LotWeight], *, producer_id: str, request_id: str = ""
@@ -125,7 +143,232 @@ class CottonClient:
             lots_pb2.RecordLotWeightsRequest(producer_id=producer_id, weights=chunk)
             for chunk in chunks(weights)
         ]
-        return await self._send_lots(stub.RecordLotWeights, requests, request_id)
+        return receipt_of(await self._send(stub.RecordLotWeights, requests, request_id))
+
+    async def close_lots(
+        self, closures: Sequence[lots_pb2.LotClosure], *, producer_id: str, request_id: str = ""
+    ) -> LotsReceipt:
+        """Records that a laboratory has tested what it received; otherwise as register_lots."""
+        stub = lots_pb2_grpc.LotServiceStub(self.channel)
+        requests = [
+            lots_pb2.CloseLotsRequest(producer_id=producer_id, closures=chunk)
+            for chunk in chunks(closures)
+        ]
+        return receipt_of(await self._send(stub.CloseLots, requests, request_id))
+
+    async def record_certificates(
+        self,
+        certificates: Sequence[lots_pb2.LotCertificates],
+        *,
+        producer_id: str,
+        request_id: str = "",
+    ) -> LotsReceipt:
+        """Records the numbers of certificates that were issued; otherwise as register_lots."""
+        stub = lots_pb2_grpc.LotServiceStub(self.channel)
+        requests = [
+            lots_pb2.RecordCertificatesRequest(producer_id=producer_id, certificates=chunk)
+            for chunk in chunks(certificates)
+        ]
+        return receipt_of(await self._send(stub.RecordCertificates, requests, request_id))
+
+    async def record_objections(
+        self,
+        objections: Sequence[lots_pb2.LotObjection],
+        *,
+        producer_id: str,
+        request_id: str = "",
+    ) -> LotsReceipt:
+        """Records objections to lots, and what was decided; otherwise as register_lots."""
+        stub = lots_pb2_grpc.LotServiceStub(self.channel)
+        requests = [
+            lots_pb2.RecordObjectionsRequest(producer_id=producer_id, objections=chunk)
+            for chunk in chunks(objections)
+        ]
+        return receipt_of(await self._send(stub.RecordObjections, requests, request_id))
+
+    async def withdraw(
+        self,
+        withdrawals: Sequence[amendments_pb2.Withdrawal],
+        *,
+        producer_id: str,
+        request_id: str = "",
+    ) -> AmendmentsReceipt:
+        """Invalidates bales or lots, or takes that back.
+
+        Without `request_id` each call has ids of its own: the same withdrawal may be right
+        once more after it was taken back, and one that holds already is answered EXISTS.
+        """
+        stub = amendments_pb2_grpc.AmendmentServiceStub(self.channel)
+        requests = [
+            amendments_pb2.WithdrawRequest(producer_id=producer_id, withdrawals=chunk)
+            for chunk in chunks(withdrawals)
+        ]
+        responses = await self._send(stub.Withdraw, requests, request_id, by_content=False)
+        return amendments.receipt_of(responses)
+
+    async def resolve_conflicts(
+        self,
+        resolutions: Sequence[amendments_pb2.ConflictResolution],
+        *,
+        producer_id: str,
+        request_id: str = "",
+    ) -> AmendmentsReceipt:
+        """Decides conflicts: keeps readings in force, or accepts others; ids as of withdraw."""
+        stub = amendments_pb2_grpc.AmendmentServiceStub(self.channel)
+        requests = [
+            amendments_pb2.ResolveConflictsRequest(producer_id=producer_id, resolutions=chunk)
+            for chunk in chunks(resolutions)
+        ]
+        responses = await self._send(stub.ResolveConflicts, requests, request_id, by_content=False)
+        return amendments.receipt_of(responses)
+
+    def conflicts(
+        self,
+        *,
+        states: Sequence[amendments_pb2.ConflictState.ValueType] = (),
+        lot_nos: Sequence[str] = (),
+        laboratories: Sequence[str] = (),
+        bale_code: str = "",
+        after_conflict_id: str = "",
+        limit: int = 0,
+        revision: int = 0,
+    ) -> Listing[amendments_pb2.Conflict]:
+        """Readings that differ from the one in force, in order of arrival; `async for` them.
+
+        A connection that breaks is resumed after the last conflict given.
+        """
+        stub = amendments_pb2_grpc.AmendmentServiceStub(self.channel)
+        request = amendments_pb2.ListConflictsRequest(
+            revision=revision,
+            states=states,
+            lot_nos=lot_nos,
+            laboratories=laboratories,
+            bale_code=bale_code,
+            after_conflict_id=after_conflict_id,
+            limit=limit,
+        )
+
+        def advance(
+            request: amendments_pb2.ListConflictsRequest, given: amendments_pb2.Conflict
+        ) -> bool:
+            request.after_conflict_id = given.conflict_id
+            last = request.limit == 1
+            request.limit = max(request.limit - 1, 0)
+            return not last
+
+        return Listing(
+            stub.ListConflicts,
+            request,
+            lambda message: message.conflicts,
+            patience=self._patience,
+            target=self.target,
+            advance=advance,
+        )
+
+    async def count_conflicts(self, *, revision: int = 0) -> amendments_pb2.CountConflictsResponse:
+        """Conflicts by laboratory and state."""
+        stub = amendments_pb2_grpc.AmendmentServiceStub(self.channel)
+        request = amendments_pb2.CountConflictsRequest(revision=revision)
+        return await self._call(stub.CountConflicts, request)
+
+    def lots(
+        self,
+        filters: Filters | None = None,
+        *,
+        states: Sequence[summary_pb2.LotState.ValueType] = (),
+        overdue: bool = False,
+        objected: bool = False,
+        age_s_min: int = 0,
+        limit: int = 0,
+        revision: int = 0,
+    ) -> Listing[summary_pb2.LotStatus]:
+        """Where every lot that passes all filters stands, by lot number; `async for` them.
+
+        Ages and deadlines are told at one instant, so an answer that breaks after its first
+        lot raises Unavailable.
+        """
+        stub = lifecycle_pb2_grpc.LifecycleServiceStub(self.channel)
+        request = lifecycle_pb2.ListLotsRequest(
+            revision=revision,
+            filters=_key_filters(filters),
+            states=states,
+            overdue=overdue,
+            objected=objected,
+            age_s_min=age_s_min,
+            limit=limit,
+        )
+        return Listing(
+            stub.ListLots,
+            request,
+            lambda message: message.lots,
+            patience=self._patience,
+            target=self.target,
+        )
+
+    def watch_changes(
+        self,
+        from_revision: int = 0,
+        filters: Filters | None = None,
+        *,
+        kinds: Sequence[lifecycle_pb2.LotChangeKind.ValueType] = (),
+        without_figures: bool = False,
+        until_now: bool = False,
+        on_retry: Callable[[errors.CottonError, float], None] | None = None,
+    ) -> AsyncIterator[lifecycle_pb2.WatchChangesResponse]:
+        """Every change to lots after a revision, in order, and from then on as it happens.
+
+        Each message names the revision up to which everything has been told: whoever keeps
+        it resumes there. A message without changes says how far the feed has come. The feed
+        goes on by itself after the connection broke, for as long as `retry` has patience,
+        and gives no change twice. `until_now` ends it at the revision that is the latest.
+        """
+        stub = lifecycle_pb2_grpc.LifecycleServiceStub(self.channel)
+        request = lifecycle_pb2.WatchChangesRequest(
+            from_revision=from_revision,
+            filters=_key_filters(filters),
+            kinds=kinds,
+            without_figures=without_figures,
+            until_now=until_now,
+        )
+        return changes.follow(
+            stub.WatchChanges,
+            request,
+            patience=self._patience,
+            target=self.target,
+            on_retry=on_retry,
+        )
+
+    async def producer(self, producer_id: str) -> ingest_pb2.GetProducerResponse:
+        """Where a producer stands; all zero for one of which nothing is stored."""
+        check_producer_id(producer_id)
+        stub = ingest_pb2_grpc.IngestServiceStub(self.channel)
+        request = ingest_pb2.GetProducerRequest(producer_id=producer_id)
+        return await self._call(stub.GetProducer, request)
+
+    async def correct(
+        self,
+        code: str,
+        values: Mapping[str, int | str | None],
+        amendment: common_pb2.Amendment,
+        *,
+        producer_id: str,
+        crop_year: int | None = None,
+    ) -> UploadTotals:
+        """Corrects the reading in force of a bale, which the amendment names by its revision.
+
+        `values` and errors: as `amendments.corrected_reading`. The same correction sent
+        again is answered as a repeat.
+        """
+        bale = await self.bale(code, crop_year=crop_year)
+        reading = amendments.corrected_reading(bale, values, amendment)
+        return await self.submit_correction(reading, producer_id=producer_id)
+
+    async def submit_correction(
+        self, reading: readings_pb2.Reading, *, producer_id: str
+    ) -> UploadTotals:
+        """Sends a correction that `amendments.corrected_reading` made."""
+        batch = readings_pb2.ReadingBatch(rows=readings_pb2.ReadingRows(readings=[reading]))
+        return totals_of(batch, await self.submit_readings(producer_id, batch))
 
     async def submit_readings(
         self, producer_id: str, batch: readings_pb2.ReadingBatch
@@ -142,33 +385,37 @@ class CottonClient:
         return response.result
 
     async def lot_certificate(
-        self, lot_no: str, *, revision: int = 0, share_decimals: int = 1
+        self,
+        lot_no: str,
+        *,
+        revision: int = 0,
+        share_decimals: int = 1,
+        basis: summary_pb2.Basis.ValueType = summary_pb2.BASIS_UNSPECIFIED,
     ) -> summary_pb2.GetLotCertificateResponse:
         """The certificate of a lot at a revision, 0 for the latest; NotFound without trace."""
         stub = summary_pb2_grpc.SummaryServiceStub(self.channel)
         request = summary_pb2.GetLotCertificateRequest(
-            lot_no=lot_no, revision=revision, share_decimals=share_decimals
+            lot_no=lot_no, revision=revision, share_decimals=share_decimals, basis=basis
         )
         return await self._call(stub.GetLotCertificate, request)
 
     async def summarise_grades(
         self,
         keys: Sequence[summary_pb2.SummaryKey.ValueType] = (),
-        filters: Mapping[summary_pb2.SummaryKey.ValueType, Sequence[str]] | None = None,
+        filters: Filters | None = None,
         *,
         revision: int = 0,
         share_decimals: int = 2,
+        basis: summary_pb2.Basis.ValueType = summary_pb2.BASIS_UNSPECIFIED,
     ) -> summary_pb2.SummariseGradesResponse:
         """Grades of all lots that pass every filter, added up by the keys."""
         stub = summary_pb2_grpc.SummaryServiceStub(self.channel)
         request = summary_pb2.SummariseGradesRequest(
             keys=keys,
-            filters=[
-                summary_pb2.KeyFilter(key=key, values=values)
-                for key, values in (filters or {}).items()
-            ],
+            filters=_key_filters(filters),
             revision=revision,
             share_decimals=share_decimals,
+            basis=basis,
         )
         return await self._call(stub.SummariseGrades, request)
 
@@ -231,47 +478,95 @@ class CottonClient:
         """
         check_producer_id(producer_id)
         source = batches(frames, batch_bales, rows=rows)
-        upload = Upload(producer_id, source, sequenced, on_progress)
+        upload = Upload(producer_id, source, sequenced=sequenced, on_progress=on_progress)
+        await self._deliver(producer_id, upload, window, on_retry)
+        return upload.totals
+
+    async def send_spooled(
+        self,
+        spool: Spool,
+        *,
+        feed: Feed | None = None,
+        window: int = WINDOW_DEFAULT,
+        on_progress: Callable[[SentFile], None] | None = None,
+        on_retry: Callable[[errors.CottonError, float], None] | None = None,
+    ) -> tuple[SentFile, ...]:
+        """Stores what waits in a spool, in order, and says what became of each file of it.
+
+        A batch leaves the spool when the service has answered that it is stored, now or
+        before; one that is refused is set aside in the spool with its error, and the
+        others go on. With a `feed` under way, whatever it adds is sent too, until it has
+        ended. `on_progress` hears of a file after every answer, otherwise as send_frames.
+
+        Errors: SpoolError for a spool of another server or one that cannot be written; as
+        send_frames where a stream fails, when all that was not answered stays spooled.
+        """
+        spool.require_server(self.target)
+        delivery = SpoolDelivery(spool, feed, on_progress)
+        try:
+            await self._deliver(spool.producer_id, delivery, window, on_retry)
+        finally:
+            await delivery.forget_stored()
+        return delivery.files
+
+    async def _deliver(
+        self,
+        producer_id: str,
+        delivery: Delivery,
+        window: int,
+        on_retry: Callable[[errors.CottonError, float], None] | None,
+    ) -> None:
+        """Runs a delivery over as many streams as it takes."""
         patience = Patience(self._retry, answered=self._answered)
         while True:
-            done = upload.totals.batches
+            done = delivery.answered
             try:
                 async with self.open_stream(producer_id, window=window) as stream:
                     patience.answered = True
-                    await upload.run(stream)
+                    await delivery.run(stream)
             except errors.CottonError as error:
                 if not error.transient:
                     raise
-                if upload.totals.batches > done:
+                if delivery.answered > done:
                     patience.renew()
                 await patience.pause(error, on_retry)
             else:
-                return upload.totals
+                return
 
-    async def _send_lots(
+    async def _send(
         self,
-        method: Callable[..., Awaitable[Any]],
-        requests: Sequence[lots_pb2.RegisterLotsRequest | lots_pb2.RecordLotWeightsRequest],
+        method: Callable[..., Awaitable[_T]],
+        requests: Sequence[Any],
         request_id: str,
-    ) -> LotsReceipt:
-        """The receipts of all requests as one."""
+        *,
+        by_content: bool = True,
+    ) -> list[_T]:
+        """The answers to requests that carry an id, in their order.
+
+        Where none is given, ids follow from the content, or are made up for this call.
+        """
         if request_id and len(requests) > 1:
             raise errors.InputError(
                 f"{len(requests)} requests would be needed for one request id.",
                 remedy="Leave request_id out, or send fewer records at a time.",
             )
-        receipt = LotsReceipt(revision=0, repeated=bool(requests))
+        call_id = secrets.token_hex(16)
+        responses = []
         for index, request in enumerate(requests):
             check_producer_id(request.producer_id)
-            request.request_id = request_id or content_id(request, index)
-            response = await self._call(method, request)
-            receipt = merged(receipt, response)
-        return receipt
+            own_id = content_id(request, index) if by_content else f"{call_id}-{index}"
+            request.request_id = request_id or own_id
+            responses.append(await self._call(method, request))
+        return responses
+
+    def _patience(self) -> Patience:
+        """Patience of one call."""
+        return Patience(self._retry, answered=self._answered)
 
     async def _call(self, method: Callable[..., Awaitable[_T]], request: Message) -> _T:
         """The answer to a unary call, repeated while the server is unavailable."""
         check_size(request.ByteSize(), "A request")
-        patience = Patience(self._retry, answered=self._answered)
+        patience = self._patience()
         while True:
             try:
                 response = await method(request, timeout=self._timeout_s)
@@ -284,3 +579,10 @@ class CottonClient:
             else:
                 self._answered = True
                 return response
+
+
+def _key_filters(filters: Filters | None) -> list[summary_pb2.KeyFilter]:
+    """Filters as messages; all must hold."""
+    return [
+        summary_pb2.KeyFilter(key=key, values=values) for key, values in (filters or {}).items()
+    ]

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import polars as pl
-from cotton.inspection.v1 import readings_pb2
+from cotton.inspection.v1 import common_pb2, readings_pb2
 
-from cotton_client.fields import VALUE_FIELDS
+from cotton_client.fields import KIND_PREFIX, REASON_PREFIX, VALUE_FIELDS
+from cotton_client.frame_amendments import message_of
 from cotton_client.frames import TEXT_FIELDS, bale_keys, require_readings, validate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 _LENGTH_DELIMITED: Final = 2
 _ONE_BYTE_END: Final = 1 << 7
@@ -29,6 +30,12 @@ _INT_VALUES: Final = readings_pb2.IntColumn.VALUES_FIELD_NUMBER
 _INT_ABSENT: Final = readings_pb2.IntColumn.ABSENT_FIELD_NUMBER
 _TEXT_DICTIONARY: Final = readings_pb2.TextColumn.DICTIONARY_FIELD_NUMBER
 _TEXT_INDEX: Final = readings_pb2.TextColumn.INDEX_FIELD_NUMBER
+_KINDS: Final[Mapping[str, int]] = {
+    name.removeprefix(KIND_PREFIX): number for name, number in readings_pb2.ReadingKind.items()
+}
+_REASONS: Final[Mapping[str, int]] = {
+    name.removeprefix(REASON_PREFIX): number for name, number in common_pb2.AmendmentReason.items()
+}
 
 
 def _varint(number: int) -> bytes:
@@ -101,6 +108,13 @@ def _text_column(series: pl.Series) -> bytes | None:
     return dictionary + _delimited(_TEXT_INDEX, packed_varints(index))
 
 
+def _enum_column(series: pl.Series, numbers: Mapping[str, int]) -> bytes | None:
+    """The message IntColumn of a column of names; None when every one is absent."""
+    if series.null_count() == len(series):
+        return None
+    return _int_column(series.replace_strict(numbers, return_dtype=pl.Int32))
+
+
 def encode_columns_bytes(frame: pl.DataFrame) -> bytes:
     """A readings frame as the wire bytes of one message ReadingColumns.
 
@@ -114,7 +128,13 @@ def encode_columns_bytes(frame: pl.DataFrame) -> bytes:
         "usda_crop_year": None if crop_years is None else packed_varints(crop_years),
     }
     fields |= {name: _int_column(frame[name]) for name in VALUE_FIELDS}
-    fields |= {name: _text_column(frame[name]) for name in ("lot_no", *TEXT_FIELDS)}
+    texts = ("lot_no", *TEXT_FIELDS, "note", "decided_by")
+    fields |= {name: _text_column(frame[name]) for name in texts}
+    fields["kind"] = _enum_column(frame["kind"], _KINDS)
+    fields["reason"] = _enum_column(frame["reason"], _REASONS)
+    superseded = frame["supersedes_revision"]
+    if superseded.null_count() < len(superseded):
+        fields["supersedes_revision"] = packed_varints(superseded.fill_null(0).to_numpy())
     times = frame["inspected_at_s"].fill_null(0).to_numpy()
     fields["inspected_at_s"] = packed_varints(times) if times.any() else None
     parts = [_varint(_NUMBER["count"] << 3) + _varint(frame.height)]
@@ -141,7 +161,8 @@ def encode_rows(frame: pl.DataFrame) -> readings_pb2.ReadingRows:
     """
     validate(frame)
     rows = readings_pb2.ReadingRows()
-    for row in frame.iter_rows(named=True):
+    present = [name for name in frame.columns if frame[name].null_count() < frame.height]
+    for row in frame.select(present).iter_rows(named=True):
         fields = {name: value for name, value in row.items() if value is not None}
         bale_id = fields.pop("usda_bale_id", None)
         crop_year = fields.pop("crop_year", None)
@@ -149,6 +170,11 @@ def encode_rows(frame: pl.DataFrame) -> readings_pb2.ReadingRows:
             fields["usda_bale"] = readings_pb2.UsdaBale(bale_id=bale_id, crop_year=crop_year)
         if "foreign_fibre" in fields:
             fields["foreign_fibre"] = bool(fields["foreign_fibre"])
+        if "kind" in fields:
+            fields["kind"] = f"{KIND_PREFIX}{fields['kind']}"
+        amendment = message_of(fields)
+        if amendment is not None:
+            fields["amendment"] = amendment
         rows.readings.add(**fields)
     return rows
 

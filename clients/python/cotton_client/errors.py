@@ -121,6 +121,37 @@ class DeadlineExceeded(Unavailable):
     remedy_default = "Send the same again; what was stored is not counted twice."
 
 
+class DeadlinePassed(DeadlineExceeded):
+    """The call's deadline passed before the server stored anything: nothing of it was kept."""
+
+    reason_default = "DEADLINE_PASSED"
+    remedy_default = "Send the same again, with more time."
+
+
+class SpoolError(CottonError):
+    """The spool on this machine's disk cannot be used; what it holds is left as it is."""
+
+    reason_default = "SPOOL_FAILED"
+    remedy_default = "Check the directory, its permissions and the space on the disk."
+
+
+class SpoolBusy(SpoolError):  # noqa: N818 - a state of the spool
+    """Another process sends from the spool."""
+
+    reason_default = "SPOOL_BUSY"
+    remedy_default = "Wait until it has ended, or stop it, then do the same again."
+
+
+class SpoolFull(SpoolError):  # noqa: N818 - a state of the spool
+    """The spool is at its limit, and nothing in it waits that could be sent to make room."""
+
+    reason_default = "SPOOL_FULL"
+    remedy_default = (
+        "See `cotton spool list`, then retry or drop what was refused, or give a larger"
+        " --spool-limit."
+    )
+
+
 class Refused(CottonError):  # noqa: N818 - the root of what the server refuses
     """The server answered, and refused the request; nothing of it was kept."""
 
@@ -165,6 +196,21 @@ class OutOfSequence(FailedPrecondition):
         """The sequence that the producer's next batch must carry, where the server said it."""
         text = self.metadata.get("next_sequence", "")
         return int(text) if text.isascii() and text.isdigit() else None
+
+
+class StreamReplaced(FailedPrecondition):
+    """A newer stream of the same producer was opened, and this one ended for it."""
+
+    reason_default = "STREAM_REPLACED"
+    remedy_default = (
+        "Let one process at a time send for a producer, or give each a producer of its own;"
+        " then send the same again: nothing is counted twice."
+    )
+
+    @property
+    def transient(self) -> bool:
+        """Never: two processes would take the producer from each other for ever."""
+        return False
 
 
 class Reused(Refused):
@@ -212,7 +258,11 @@ _BY_CODE: Final[Mapping[grpc.StatusCode, type[CottonError]]] = {
 }
 """Class of an error by its status; any other status is a ServerFault."""
 
-_BY_REASON: Final[Mapping[str, type[CottonError]]] = {"SEQUENCE_GAP": OutOfSequence}
+_BY_REASON: Final[Mapping[str, type[CottonError]]] = {
+    "DEADLINE_PASSED": DeadlinePassed,
+    "SEQUENCE_GAP": OutOfSequence,
+    "STREAM_REPLACED": StreamReplaced,
+}
 """Class of an error by the server's reason, where it says more than the status."""
 
 _CODES: Final = {code.value[0]: code for code in grpc.StatusCode}

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from cotton_client import errors
 
 _RANDOM: Final = secrets.SystemRandom()
+_DOUBLINGS_MAX: Final = 64
+"""Beyond any pause; whoever tries for days must not count out of the range of a float."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,8 @@ class RetryPolicy:
 
     def delay_s(self, attempt: int) -> float:
         """A pause before the attempt, counted from 1."""
-        return _RANDOM.uniform(0, min(self.delay_max_s, self.delay_first_s * 2.0**attempt))
+        doublings = min(attempt, _DOUBLINGS_MAX)
+        return _RANDOM.uniform(0, min(self.delay_max_s, self.delay_first_s * 2.0**doublings))
 
 
 class Patience:
@@ -58,7 +61,8 @@ class Patience:
         policy = self._policy
         self._attempt += 1
         waited_s = asyncio.get_running_loop().time() - self._since
-        delay_s = max(policy.delay_s(self._attempt), error.retry_after_s or 0.0)
+        # On top of what the server asks for: it asks the same of all that it turned away.
+        delay_s = (error.retry_after_s or 0.0) + policy.delay_s(self._attempt)
         if waited_s + delay_s > (policy.patience_s if self.answered else policy.patience_first_s):
             raise error
         if on_retry is not None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from cotton.inspection.v1 import readings_pb2
 
 from cotton_client import errors
 from cotton_client.channel import MESSAGE_BYTES_MAX
+from cotton_client.delivery import Delivery, Unacknowledged
 from cotton_client.identity import content_id
 
 if TYPE_CHECKING:
@@ -30,10 +30,34 @@ BATCH_BALES_DEFAULT: Final = 4096
 OUTCOMES_MAX: Final = 1000
 """Outcomes other than created that the totals of an upload list; all are counted."""
 
+OUTCOME_COUNTS: Final = (
+    "created",
+    "existing",
+    "conflicting",
+    "rejected",
+    "superseded",
+    "corrected",
+    "retested",
+)
+"""Counts of bales by outcome: together they are the bales received."""
+
+AMENDED: Final = frozenset(
+    {
+        readings_pb2.OUTCOME_CREATED,
+        readings_pb2.OUTCOME_SUPERSEDED_BY_CORRECTION,
+        readings_pb2.OUTCOME_SUPERSEDED_BY_RETEST,
+        readings_pb2.OUTCOME_SUPERSEDED_BY_WITHDRAWAL,
+        readings_pb2.OUTCOME_CORRECTED,
+        readings_pb2.OUTCOME_RETESTED,
+        readings_pb2.OUTCOME_RETESTED_IN_FORCE,
+    }
+)
+"""Outcomes that are listed though nothing is wrong; CREATED is, where a re-test came before."""
+
 
 @dataclass(frozen=True, slots=True)
 class BaleIssue:
-    """A bale of an upload that conflicts or was rejected; `bale` counts from 1 over it all."""
+    """A bale of an upload that the service lists; `bale` counts from 1 over it all."""
 
     bale: int
     outcome: readings_pb2.BaleOutcome
@@ -43,12 +67,14 @@ class BaleIssue:
 class UploadTotals:
     """What became of every bale of an upload.
 
-    created + existing + conflicting + rejected = received. `revision` is the latest at
-    which a batch was stored, 0 when there was none. `repeated_batches` had been stored by
-    an earlier upload of the same content, and are counted by their first answer;
-    `resent_batches` were sent more than once because a connection broke. `issues` lists
-    the first OUTCOMES_MAX bales that conflict or were rejected, `existing_bales` the
-    first OUTCOMES_MAX ranges (counted from 1) of bales that were stored before.
+    created + existing + conflicting + rejected + superseded + corrected + retested =
+    received. `revision` is the latest at which a batch was stored, 0 when there was none.
+    `repeated_batches` had been stored by an earlier upload of the same content, and are
+    counted by their first answer; `resent_batches` were sent more than once because a
+    connection broke. `issues` lists the first OUTCOMES_MAX bales that conflict or were
+    rejected, `amended` the first OUTCOMES_MAX that were superseded, corrected, re-tested, or
+    created after a re-test of theirs, `existing_bales` the first OUTCOMES_MAX ranges
+    (counted from 1) of bales that were stored before.
     """
 
     batches: int = 0
@@ -57,126 +83,107 @@ class UploadTotals:
     existing: int = 0
     conflicting: int = 0
     rejected: int = 0
+    superseded: int = 0
+    corrected: int = 0
+    retested: int = 0
     warned: int = 0
     unregistered: int = 0
     repeated_batches: int = 0
     resent_batches: int = 0
     revision: int = 0
     issues: tuple[BaleIssue, ...] = ()
+    amended: tuple[BaleIssue, ...] = ()
     existing_bales: tuple[range, ...] = ()
 
     @property
     def complete(self) -> bool:
-        """Whether every bale is stored as it was sent."""
+        """Whether every bale is stored as it was sent, or was until it was superseded."""
         return not self.conflicting and not self.rejected
 
 
-@dataclass(slots=True)
-class _Unacknowledged:
-    """A batch whose answer has not come: its place in the upload and how often it was sent."""
-
-    batch: readings_pb2.ReadingBatch
-    index: int
-    bale_first: int
-    bales: int
-    sent: int = 0
-    answer: asyncio.Future[ingest_pb2.BatchResult] | None = None
-
-
-@dataclass(slots=True)
-class Upload:
+class Upload(Delivery):
     """The state of send_frames that outlives a connection."""
 
-    producer_id: str
-    source: Iterator[readings_pb2.ReadingBatch]
-    sequenced: bool
-    on_progress: Callable[[UploadTotals], None] | None
-    totals: UploadTotals = field(default_factory=UploadTotals)
-    pending: deque[_Unacknowledged] = field(default_factory=deque)
-    batches_read: int = 0
-    bales_read: int = 0
-    sequence_first: int = 0
-    source_error: Exception | None = None
+    def __init__(
+        self,
+        producer_id: str,
+        source: Iterator[readings_pb2.ReadingBatch],
+        *,
+        sequenced: bool = False,
+        on_progress: Callable[[UploadTotals], None] | None = None,
+    ) -> None:
+        super().__init__()
+        self.totals = UploadTotals()
+        self._producer_id = producer_id
+        self._source = source
+        self._sequenced = sequenced
+        self._on_progress = on_progress
+        self._batches_read = 0
+        self._bales_read = 0
+        self._sequence_first = 0
+        self._source_error: Exception | None = None
 
     async def run(self, stream: ReadingStream) -> None:
-        """Sends what is unacknowledged, then the rest; returns when all is acknowledged."""
-        self._agree_on_sequence(stream)
-        for each in self.pending:
-            each.answer = None
-        for each in tuple(self.pending):
-            await self._send(stream, each)
-        while (batch := await self._next()) is not None:
-            await self._send(stream, self._take(batch))
-        while self.pending:
-            await self._acknowledge(self.pending[0])
-        if self.source_error is not None:
-            raise self.source_error
+        """Sends everything; raises what the source failed with once all before is answered."""
+        await super().run(stream)
+        if self._source_error is not None:
+            raise self._source_error
 
-    async def _next(self) -> readings_pb2.ReadingBatch | None:
-        """The next batch; None at the end, or where the source fails.
-
-        A failure is kept until what was sent before it is acknowledged.
-        """
-        if self.source_error is not None:
-            return None
-        try:
-            return await asyncio.to_thread(next, self.source, None)
-        except Exception as error:  # noqa: BLE001 - raised by run, whatever it is
-            self.source_error = error
-            return None
-
-    def _agree_on_sequence(self, stream: ReadingStream) -> None:
+    async def opened(self, stream: ReadingStream) -> None:
         """Starts at the producer's sequence, or checks that nobody else moved it."""
-        if not self.sequenced:
+        if not self._sequenced:
             return
-        if not self.batches_read:
-            self.sequence_first = stream.next_sequence
-        acknowledged = self.sequence_first + self.totals.batches
-        read = self.sequence_first + self.batches_read
+        if not self._batches_read:
+            self._sequence_first = stream.next_sequence
+        acknowledged = self._sequence_first + self.totals.batches
+        read = self._sequence_first + self._batches_read
         if not acknowledged <= stream.next_sequence <= read:
             raise errors.OutOfSequence(
-                f"Producer {self.producer_id} stands at sequence {stream.next_sequence},"
+                f"Producer {self._producer_id} stands at sequence {stream.next_sequence},"
                 f" where {acknowledged} to {read} was expected.",
                 metadata={"next_sequence": str(stream.next_sequence)},
             )
 
-    def _take(self, batch: readings_pb2.ReadingBatch) -> _Unacknowledged:
-        """The batch with its identity, held until it is acknowledged."""
-        bales = batch.columns.count or len(batch.rows.readings)
-        if self.sequenced:
-            batch.sequence = self.sequence_first + self.batches_read
-        else:
-            batch.batch_id = content_id(batch, self.batches_read)
-        unacknowledged = _Unacknowledged(batch, self.batches_read, self.bales_read + 1, bales)
-        self.pending.append(unacknowledged)
-        self.batches_read += 1
-        self.bales_read += bales
-        return unacknowledged
+    async def next(self) -> Unacknowledged | None:
+        """The next batch; None at the end, or where the source fails.
 
-    async def _send(self, stream: ReadingStream, each: _Unacknowledged) -> None:
-        """Sends a batch, then counts whatever was answered meanwhile."""
-        each.sent += 1
-        each.answer = await stream.send(each.batch)
-        while self.pending and (answer := self.pending[0].answer) is not None and answer.done():
-            await self._acknowledge(self.pending[0])
-
-    async def _acknowledge(self, each: _Unacknowledged) -> None:
-        """Counts the answer to the oldest batch; raises what refused it."""
-        if each.answer is None:
-            raise AssertionError("the oldest batch was not sent")
+        A failure is kept until what was sent before it is acknowledged.
+        """
+        if self._source_error is not None:
+            return None
         try:
-            result = await each.answer
-        except errors.Refused as error:
-            last = each.bale_first + each.bales - 1
-            error.message = (
-                f"Batch {each.index + 1} (bales {each.bale_first} to {last}) was refused:"
-                f" {error.message}"
-            )
-            raise
-        self.pending.popleft()
-        self.totals = _add(self.totals, result, each)
-        if self.on_progress is not None:
-            self.on_progress(self.totals)
+            batch = await asyncio.to_thread(next, self._source, None)
+        except Exception as error:  # noqa: BLE001 - raised by run, whatever it is
+            self._source_error = error
+            return None
+        return None if batch is None else self._named(batch)
+
+    def _named(self, batch: readings_pb2.ReadingBatch) -> Unacknowledged:
+        """The batch with its identity and its place."""
+        if self._sequenced:
+            batch.sequence = self._sequence_first + self._batches_read
+        else:
+            batch.batch_id = content_id(batch, self._batches_read)
+        each = Unacknowledged(batch, self._batches_read, self._bales_read + 1, bales_in(batch))
+        self._batches_read += 1
+        self._bales_read += each.bales
+        return each
+
+    async def stored(self, each: Unacknowledged, result: ingest_pb2.BatchResult) -> None:
+        """Adds the answer to the totals."""
+        self.totals = added(self.totals, result, each)
+        if self._on_progress is not None:
+            self._on_progress(self.totals)
+
+    async def refused(self, each: Unacknowledged, error: errors.Refused) -> None:
+        """Raises the refusal with the batch and its bales named."""
+        error.message = f"{each.where} was refused: {error.message}"
+        raise error
+
+
+def bales_in(batch: readings_pb2.ReadingBatch) -> int:
+    """Bales of a batch, whichever its shape."""
+    return batch.columns.count or len(batch.rows.readings)
 
 
 def batches(
@@ -210,21 +217,26 @@ def batches(
         yield from fitted(frame)
 
 
-def _add(
-    totals: UploadTotals, result: ingest_pb2.BatchResult, each: _Unacknowledged
+def totals_of(batch: readings_pb2.ReadingBatch, result: ingest_pb2.BatchResult) -> UploadTotals:
+    """What became of the bales of one batch that travelled alone, in rows."""
+    sent = Unacknowledged(batch, 0, 1, len(batch.rows.readings), sent=1)
+    return added(UploadTotals(), result, sent)
+
+
+def added(
+    totals: UploadTotals, result: ingest_pb2.BatchResult, each: Unacknowledged
 ) -> UploadTotals:
     """The totals with one more answer in them."""
     outcome = result.outcome
-    accounted = outcome.created + outcome.existing + outcome.conflicting + outcome.rejected
+    accounted = sum(getattr(outcome, name) for name in OUTCOME_COUNTS)
     if not each.bales == outcome.received == accounted:
         raise errors.ContractViolation(
             f"The server accounts for {accounted} of {outcome.received} bales received;"
             f" {each.bales} were sent."
         )
-    room = OUTCOMES_MAX - len(totals.issues)
-    issues = tuple(
-        BaleIssue(each.bale_first + bale.row, bale) for bale in outcome.outcomes[: max(room, 0)]
-    )
+    listed = [BaleIssue(each.bale_first + bale.row, bale) for bale in outcome.outcomes]
+    issues = [bale for bale in listed if bale.outcome.outcome not in AMENDED]
+    amended = [bale for bale in listed if bale.outcome.outcome in AMENDED]
     room = OUTCOMES_MAX - len(totals.existing_bales)
     existing = tuple(
         range(each.bale_first + rows.first, each.bale_first + rows.first + rows.count)
@@ -234,15 +246,13 @@ def _add(
         totals,
         batches=totals.batches + 1,
         received=totals.received + outcome.received,
-        created=totals.created + outcome.created,
-        existing=totals.existing + outcome.existing,
-        conflicting=totals.conflicting + outcome.conflicting,
-        rejected=totals.rejected + outcome.rejected,
+        **{name: getattr(totals, name) + getattr(outcome, name) for name in OUTCOME_COUNTS},
         warned=totals.warned + outcome.warned,
         unregistered=totals.unregistered + outcome.unregistered,
         repeated_batches=totals.repeated_batches + (result.repeated_batch and each.sent == 1),
         resent_batches=totals.resent_batches + (each.sent > 1),
         revision=max(totals.revision, result.revision),
-        issues=totals.issues + issues,
+        issues=(*totals.issues, *issues)[:OUTCOMES_MAX],
+        amended=(*totals.amended, *amended)[:OUTCOMES_MAX],
         existing_bales=totals.existing_bales + existing,
     )

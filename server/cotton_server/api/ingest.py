@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import grpc
 from cotton.inspection.v1 import ingest_pb2, readings_pb2
 
+from cotton_server.api.deadline import deadline_of
 from cotton_server.api.requests import ANONYMOUS, require_producer
 from cotton_server.api.status import abort, internal_error, status_of
+from cotton_server.api.streams import Due, Stream, Streams
 from cotton_server.domain.identifiers import is_token
 from cotton_server.errors import Reason, ServiceError
 from cotton_server.intake.committer import Receipt, Submission
@@ -19,25 +20,16 @@ from cotton_server.intake.content import APPEND, READINGS, SUBMIT
 from cotton_server.intake.decode import BatchLimits, decode, parse
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine
+    from collections.abc import AsyncIterator
 
     from cotton_server.api.requests import Admission
+    from cotton_server.api.streams import Identity
     from cotton_server.intake.committer import Committer, Stored
     from cotton_server.registry.registry import Registry
 
 _LOG: Final = logging.getLogger(__name__)
 
 Context = grpc.aio.ServicerContext[Any, Any]
-Identity = tuple[int | None, str | None]
-
-
-@dataclass(slots=True)
-class _Pending:
-    """An answer that is due: of a submission, a refusal, or that the stream was opened."""
-
-    identity: Identity
-    submission: Submission | None = None
-    refusal: ServiceError | None = None
 
 
 class IngestHandlers:
@@ -58,44 +50,54 @@ class IngestHandlers:
         self._registry = registry
         self._limits = limits
         self._batches_in_flight_max = batches_in_flight_max
-        self._streams: set[_Stream] = set()
-        self._draining = asyncio.Event()
+        self._streams = Streams()
+        self._ended: set[asyncio.Task[None]] = set()
+        self._draining = False
 
     async def append_readings(
         self, requests: AsyncIterator[bytes], context: Context
     ) -> AsyncIterator[ingest_pb2.AppendReadingsResponse]:
         """One answer a batch, in order; an error in a batch is an answer too."""
-        if self._draining.is_set():
+        if self._draining:
             await abort(context, _draining())
-        stream = _Stream(self._batches_in_flight_max)
+        stream = Stream(self._batches_in_flight_max, deadline_of(context))
         reader = stream.start(self._read(requests, stream))
-        self._streams.add(stream)
+        self._streams.enter(stream)
         try:
-            while (pending := await stream.answers.get()) is not None:
-                answer = await self._answer(pending, stream)
+            while (due := await stream.answers.get()) is not None:
+                answer = await self._answer(due, stream)
                 stream.slots.release()
                 yield answer
+                stream.given(due)
+                # Not kept while the next is waited for: an answer may be as large as a batch.
+                del due, answer
         finally:
             reader.cancel()
-            self._streams.discard(stream)
+            # What was taken may be decided only after the call, which a broken connection ends.
+            leaving = asyncio.create_task(self._streams.leave(stream))
+            self._ended.add(leaving)
+            leaving.add_done_callback(self._ended.discard)
             (failure,) = await asyncio.gather(reader, return_exceptions=True)
         if isinstance(failure, Exception) and not context.cancelled():
             _LOG.error("a stream failed", exc_info=failure)
             await abort(context, internal_error(failure))
-        if self._draining.is_set():
-            await abort(context, _draining())
+        if stream.stopped is not None and not stream.complete:
+            await abort(context, stream.stopped)
 
     async def submit_readings(
-        self, payload: bytes, _context: Context
+        self, payload: bytes, context: Context
     ) -> ingest_pb2.SubmitReadingsResponse:
-        """One batch of one producer; raises ServiceError."""
-        receipt = Receipt()
+        """One batch of one producer; raises ServiceError.
+
+        A caller that goes before the batch is decided cancels `answer`, and with it the batch.
+        """
+        receipt, deadline_s = Receipt(), deadline_of(context)
         await self._admission.take_room(READINGS, payload)
         with self._admission.decoding(READINGS, payload):
             request = parse(ingest_pb2.SubmitReadingsRequest, payload)
             require_producer(request.producer_id)
             submission = self._submission(
-                request.producer_id, request.batch, payload, SUBMIT, receipt
+                request.producer_id, request.batch, payload, SUBMIT, receipt, deadline_s
             )
         self._committer.submit(submission)
         stored = await submission.answer
@@ -104,14 +106,33 @@ class IngestHandlers:
             result=_result((submission.sequence, submission.batch_id), stored),
         )
 
+    async def get_producer(
+        self, payload: bytes, _context: Context
+    ) -> ingest_pb2.GetProducerResponse:
+        """Where a producer stands; raises ServiceError."""
+        request = parse(ingest_pb2.GetProducerRequest, payload)
+        require_producer(request.producer_id)
+        # The revision first: what is noted between the two is of a later one, which it names.
+        revision = self._registry.revision
+        producer = self._registry.producers.get(request.producer_id)
+        return ingest_pb2.GetProducerResponse(
+            revision=max(revision, producer.last_revision),
+            producer_id=request.producer_id,
+            next_sequence=producer.next_sequence,
+            batches=producer.batches,
+            bales_received=producer.bales_received,
+            last_revision=producer.last_revision,
+            last_received_at_us=producer.last_received_at_us,
+            stream_open=self._streams.is_open(request.producer_id),
+        )
+
     def drain(self) -> None:
         """Takes no more batches: streams answer what they have received and end."""
-        self._draining.set()
-        for stream in self._streams:
-            stream.stop_waiting()
+        self._draining = True
+        self._streams.stop(_draining())
 
-    async def _read(self, requests: AsyncIterator[bytes], stream: _Stream) -> None:
-        while not self._draining.is_set():
+    async def _read(self, requests: AsyncIterator[bytes], stream: Stream) -> None:
+        while stream.stopped is None:
             # A place among the unanswered first: a stream that does not read its answers is
             # not read from either. Then room for the message, before it is decoded.
             payload = await stream.next_of(requests)
@@ -121,11 +142,14 @@ class IngestHandlers:
             try:
                 await self._admission.take_room(READINGS, payload)
             except ServiceError as refusal:
-                stream.answers.put_nowait(_Pending((None, None), refusal=refusal))
+                stream.owe(Due(refusal=refusal))
             else:
-                stream.answers.put_nowait(self._take(payload, stream, receipt))
+                await self._take(payload, stream, receipt)
+            # Not kept while the next is waited for: an idle stream holds no message.
+            del payload
 
-    def _take(self, payload: bytes, stream: _Stream, receipt: Receipt) -> _Pending:
+    async def _take(self, payload: bytes, stream: Stream, receipt: Receipt) -> None:
+        """Submits a batch, or opens the stream; either way an answer is due."""
         identity: Identity = (None, None)
         try:
             with self._admission.decoding(READINGS, payload):
@@ -134,18 +158,22 @@ class IngestHandlers:
                     identity = _identity(request.batch)
                     stream.require_open()
                     submission = self._submission(
-                        stream.producer, request.batch, payload, APPEND, receipt
+                        stream.producer, request.batch, payload, APPEND, receipt, stream.deadline_s
                     )
                 else:
-                    stream.open(request)
+                    producer = _producer(request, stream)
                     submission = None
         except ServiceError as refusal:
-            return _Pending(identity, refusal=refusal)
-        if submission is None:
-            self._admission.give_back(payload)
-        else:
+            stream.owe(Due(identity, refusal=refusal))
+            return
+        if submission is not None:
             self._committer.submit(submission)
-        return _Pending(identity, submission)
+            stream.owe(Due(identity, stored=submission.answer))
+            return
+        # Before an older stream is waited for: what that one took may need the room.
+        self._admission.give_back(payload)
+        await self._streams.claim(producer, stream)
+        stream.owe(Due(next_sequence=self._registry.producers.next_sequence(producer)))
 
     def _submission(
         self,
@@ -154,6 +182,7 @@ class IngestHandlers:
         payload: bytes,
         message: str,
         receipt: Receipt,
+        deadline_s: float | None,
     ) -> Submission:
         sequence, batch_id = _identity(batch)
         if sequence is None and batch_id is None:
@@ -185,83 +214,52 @@ class IngestHandlers:
             content=decode(batch, self._limits),
             answer=asyncio.get_running_loop().create_future(),
             receipt=receipt,
+            deadline_s=deadline_s,
         )
 
-    async def _answer(
-        self, pending: _Pending, stream: _Stream
-    ) -> ingest_pb2.AppendReadingsResponse:
-        refusal = pending.refusal
-        if pending.submission is not None:
-            try:
-                stored = await pending.submission.answer
-                return ingest_pb2.AppendReadingsResponse(
-                    revision=self._registry.revision, result=_result(pending.identity, stored)
-                )
-            except ServiceError as error:
-                refusal = error
-        following = self._registry.next_sequence(stream.producer) if stream.producer else 0
-        if refusal is not None and "next_sequence" in refusal.metadata:
-            following = int(refusal.metadata["next_sequence"])
-        if refusal is None:
+    async def _answer(self, due: Due, stream: Stream) -> ingest_pb2.AppendReadingsResponse:
+        refusal = due.refusal
+        if due.next_sequence is not None:
             return ingest_pb2.AppendReadingsResponse(
                 revision=self._registry.revision,
                 opened=ingest_pb2.StreamOpened(
-                    producer_id=stream.producer, next_sequence=following
+                    producer_id=stream.producer, next_sequence=due.next_sequence
                 ),
             )
+        if due.stored is not None:
+            try:
+                # Shielded: what a stream has sent is committed also when its connection breaks,
+                # and found as a repeat when it resumes.
+                stored = await asyncio.shield(due.stored)
+                return ingest_pb2.AppendReadingsResponse(
+                    revision=self._registry.revision, result=_result(due.identity, stored)
+                )
+            except ServiceError as error:
+                refusal = error
+        if refusal is None:
+            raise AssertionError("an answer that is due is an opening, of a batch, or a refusal")
+        following = (
+            self._registry.producers.next_sequence(stream.producer) if stream.producer else 0
+        )
+        if "next_sequence" in refusal.metadata:
+            following = int(refusal.metadata["next_sequence"])
         refused = ingest_pb2.BatchRefused(status=status_of(refusal), next_sequence=following)
-        _set_identity(refused, pending.identity)
+        _set_identity(refused, due.identity)
         return ingest_pb2.AppendReadingsResponse(revision=self._registry.revision, refused=refused)
 
 
-class _Stream:
-    """One stream: its producer, and the answers that are due, in order."""
-
-    def __init__(self, in_flight_max: int) -> None:
-        self.producer = ""
-        self.slots = asyncio.Semaphore(in_flight_max)
-        self.answers: asyncio.Queue[_Pending | None] = asyncio.Queue()
-        self._reader: asyncio.Task[None] | None = None
-        self._waiting = True
-
-    def start(self, reading: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Starts what reads the stream; however it ends, None ends the answers."""
-        self._reader = asyncio.create_task(reading)
-        self._reader.add_done_callback(lambda _: self.answers.put_nowait(None))
-        return self._reader
-
-    async def next_of(self, requests: AsyncIterator[bytes]) -> bytes | None:
-        """The next message once there is a place for its answer; None at the end."""
-        self._waiting = True
-        await self.slots.acquire()
-        payload = await anext(requests, None)
-        self._waiting = False
-        return payload
-
-    def stop_waiting(self) -> None:
-        """Ends the reader if it waits for a message; one that has one goes on with it."""
-        if self._reader is not None and self._waiting:
-            self._reader.cancel()
-
-    def open(self, request: ingest_pb2.AppendReadingsRequest) -> None:
-        """Notes whose stream this is; raises ServiceError."""
-        if not request.HasField("open"):
-            raise ServiceError(
-                Reason.MISSING_FIELD,
-                "The message has neither `open` nor `batch`.",
-                {"request": "neither open nor batch"},
-            )
-        if self.producer:
-            raise ServiceError(Reason.STREAM_NOT_OPENED, "The stream was opened a second time.")
-        require_producer(request.open.producer_id)
-        self.producer = request.open.producer_id
-
-    def require_open(self) -> None:
-        """Raises ServiceError when it is not known whose stream this is."""
-        if not self.producer:
-            raise ServiceError(
-                Reason.STREAM_NOT_OPENED, "A batch came before the stream was opened."
-            )
+def _producer(request: ingest_pb2.AppendReadingsRequest, stream: Stream) -> str:
+    """Whose stream this is to be; raises ServiceError."""
+    if not request.HasField("open"):
+        raise ServiceError(
+            Reason.MISSING_FIELD,
+            "The message has neither `open` nor `batch`.",
+            {"request": "neither open nor batch"},
+        )
+    if stream.producer:
+        raise ServiceError(Reason.STREAM_NOT_OPENED, "The stream was opened a second time.")
+    require_producer(request.open.producer_id)
+    return request.open.producer_id
 
 
 def _draining() -> ServiceError:

@@ -9,7 +9,13 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import grpc
-from cotton.inspection.v1 import ingest_pb2, lots_pb2, summary_pb2, trace_pb2
+from cotton.inspection.v1 import (
+    amendments_pb2,
+    ingest_pb2,
+    lots_pb2,
+    summary_pb2,
+    trace_pb2,
+)
 from google.protobuf.message import Message
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
@@ -21,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterator
 
     from cotton_server.api.ingest import IngestHandlers
-    from cotton_server.api.lots import LotHandlers
+    from cotton_server.api.records import RecordHandlers
     from cotton_server.api.summary import SummaryHandlers
     from cotton_server.api.trace import TraceHandlers
 
@@ -30,16 +36,46 @@ _LOG: Final = logging.getLogger(__name__)
 Context = grpc.aio.ServicerContext[Any, Any]
 StreamHandler = Callable[[AsyncIterator[bytes], Context], AsyncIterator[Message]]
 
+KEEPALIVE: Final = (
+    # A warehouse that loses its power or its line says no goodbye, and TCP does not miss a peer
+    # to which nothing is sent: its stream would count against concurrent_calls_max for ever. So
+    # who is silent for a minute is asked, and is gone when no answer comes within 20 s, time
+    # enough for a line over satellite. The second of the two is what ends the wait: gRPC's own
+    # is a minute.
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+    ("grpc.http2.ping_timeout_ms", 20_000),
+    # Connections without a call are asked too: each holds a file descriptor.
+    ("grpc.keepalive_permit_without_calls", 1),
+    # A stream may be idle for hours between two lots: it is asked as often as it takes.
+    ("grpc.http2.max_pings_without_data", 0),
+    # Clients may ask as well, ours every 20 s; by gRPC's own limit, once in five minutes, the
+    # server would break their connections for it.
+    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+)
+"""Options of gRPC by which both sides find out that the other is gone."""
+
+FLOW: Final = (
+    # What gRPC reads ahead of a handler that does not read. By itself it measures the line and
+    # goes up to 5 MB a stream, which 500 streams behind a slow disk turn into 3 GB: fixed at
+    # 512 KiB they hold a third of that, and as many bales a second get through. A line of 50 ms
+    # to and fro still carries 10 MB/s, or 200 000 bales, on one stream.
+    ("grpc.http2.bdp_probe", 0),
+    ("grpc.http2.lookahead_bytes", 512 << 10),
+)
+"""Options of gRPC that bound what a stream holds before it is read."""
+
 _OTHER_CALLS_MAX: Final = 100
 _FLUSH_S: Final = 0.25
 """What answers that were just given have to reach their callers."""
 
 _INGEST: Final = ingest_pb2.DESCRIPTOR.services_by_name["IngestService"].full_name
 _LOTS: Final = lots_pb2.DESCRIPTOR.services_by_name["LotService"].full_name
+_AMENDMENTS: Final = amendments_pb2.DESCRIPTOR.services_by_name["AmendmentService"].full_name
 _SUMMARY: Final = summary_pb2.DESCRIPTOR.services_by_name["SummaryService"].full_name
 _TRACE: Final = trace_pb2.DESCRIPTOR.services_by_name["TraceService"].full_name
 
-SERVICES: Final = (_INGEST, _LOTS, _SUMMARY, _TRACE)
+SERVICES: Final = (_INGEST, _LOTS, _AMENDMENTS, _SUMMARY, _TRACE)
 
 
 class InspectionServer:
@@ -49,7 +85,7 @@ class InspectionServer:
         self,
         *,
         ingest: IngestHandlers,
-        lots: LotHandlers,
+        records: RecordHandlers,
         summary: SummaryHandlers,
         trace: TraceHandlers,
         message_bytes_max: int,
@@ -62,6 +98,8 @@ class InspectionServer:
         unary = self._calls.unary
         self._server = grpc.aio.server(
             options=[
+                *KEEPALIVE,
+                *FLOW,
                 # Up to twice the limit a handler refuses with what to do; gRPC itself
                 # refuses what is larger still, with its own words.
                 ("grpc.max_receive_message_length", 2 * message_bytes_max),
@@ -85,14 +123,16 @@ class InspectionServer:
                             response_serializer=_serialised,
                         ),
                         "SubmitReadings": unary(ingest.submit_readings),
+                        "GetProducer": unary(ingest.get_producer),
                     },
                 ),
                 grpc.method_handlers_generic_handler(
                     _LOTS,
-                    {
-                        "RegisterLots": unary(lots.register_lots),
-                        "RecordLotWeights": unary(lots.record_lot_weights),
-                    },
+                    {name: unary(handler) for name, handler in records.lots().items()},
+                ),
+                grpc.method_handlers_generic_handler(
+                    _AMENDMENTS,
+                    {name: unary(handler) for name, handler in records.amendments().items()},
                 ),
                 grpc.method_handlers_generic_handler(
                     _SUMMARY,

@@ -137,6 +137,11 @@ def gin_of_lot(lot_no: str) -> str:
     return lot_no[:5]
 
 
+def line_of_lot(lot_no: str) -> str:
+    """Production line of an 11-digit lot number."""
+    return lot_no[7]
+
+
 def is_producer_id(text: str) -> bool:
     """Whether text is 1 to 64 letters, digits, dots, dashes, underscores or colons."""
     return _PRODUCER_ID.fullmatch(text) is not None

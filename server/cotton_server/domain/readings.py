@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
+from cotton.inspection.v1 import readings_pb2
 
 from cotton_server.domain.fields import TEXT_FIELD_NAMES, VALUE_FIELDS
 from cotton_server.domain.identifiers import BaleKey, UInt64Array
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
 Int32Array = npt.NDArray[np.int32]
 Int64Array = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
+
+ORIGINAL: Final = int(readings_pb2.READING_KIND_ORIGINAL)
+REVIEW: Final = int(readings_pb2.READING_KIND_REVIEW)
+SUPERVISORY: Final = int(readings_pb2.READING_KIND_SUPERVISORY)
+CORRECTION: Final = int(readings_pb2.READING_KIND_CORRECTION)
+RETESTS: Final = (REVIEW, SUPERVISORY)
 
 RAW_ABSENT: Final = int(np.iinfo(np.int32).min)
 """What stands in a received value column where the bale has no value: no measure can be it."""
@@ -39,13 +46,53 @@ class Texts:
 
 
 @dataclass(frozen=True, slots=True)
+class Kinds:
+    """What the readings of a table are, where not all are plain originals.
+
+    All of one length: `kind` (int32, numbers of the enum ReadingKind as received, 0 is read as
+    ORIGINAL), and the amendment of each: `supersedes` (uint64, 0 for none), `reason` (int32,
+    numbers of AmendmentReason, 0 for none), `note` and `decided_by`.
+    """
+
+    kind: Int32Array
+    supersedes: UInt64Array
+    reason: Int32Array
+    note: Texts
+    decided_by: Texts
+
+    def same_as(self, other: Kinds | None) -> bool:
+        """Whether both say the same of every reading."""
+        return (
+            other is not None
+            and np.array_equal(self.kind, other.kind)
+            and np.array_equal(self.supersedes, other.supersedes)
+            and np.array_equal(self.reason, other.reason)
+            and self.note.spelled_out() == other.note.spelled_out()
+            and self.decided_by.spelled_out() == other.decided_by.spelled_out()
+        )
+
+
+def plain_kinds(count: int) -> Kinds:
+    """Kinds of as many plain originals."""
+    none = Texts(("",), np.zeros(count, np.int32))
+    return Kinds(
+        np.full(count, ORIGINAL, np.int32),
+        np.zeros(count, np.uint64),
+        np.zeros(count, np.int32),
+        none,
+        none,
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class ReadingTable:
     """Readings as received, a row a bale.
 
     Columns, all of one length: `high` and `low` (uint64, the bale key), `values` (int32 per
     value field, RAW_ABSENT where absent; a field that no bale has is left out), `texts` (by
     text field), `inspected_at_s` (int64, 0 unknown). `malformed` gives, for the rows whose
-    bale identifier has not its form, what was received; their key is (0, 0).
+    bale identifier has not its form, what was received; their key is (0, 0). `kinds` is None
+    when all are plain originals, as nearly always.
     """
 
     high: UInt64Array
@@ -54,6 +101,7 @@ class ReadingTable:
     values: Mapping[str, Int32Array]
     texts: Mapping[str, Texts]
     inspected_at_s: Int64Array
+    kinds: Kinds | None = None
 
     def __len__(self) -> int:
         """Bales in the table."""
@@ -74,6 +122,7 @@ class ReadingTable:
             and np.array_equal(self.low, other.low)
             and self.malformed == other.malformed
             and np.array_equal(self.inspected_at_s, other.inspected_at_s)
+            and (other.kinds is None if self.kinds is None else self.kinds.same_as(other.kinds))
         )
         return (
             plain
@@ -118,6 +167,20 @@ def concatenated(tables: Sequence[ReadingTable]) -> ReadingTable:
             for name in TEXT_FIELD_NAMES
         },
         inspected_at_s=np.concatenate([table.inspected_at_s for table in tables]),
+        kinds=_concatenated_kinds(tables),
+    )
+
+
+def _concatenated_kinds(tables: Sequence[ReadingTable]) -> Kinds | None:
+    if all(table.kinds is None for table in tables):
+        return None
+    parts = [table.kinds or plain_kinds(len(table)) for table in tables]
+    return Kinds(
+        kind=np.concatenate([part.kind for part in parts]),
+        supersedes=np.concatenate([part.supersedes for part in parts]),
+        reason=np.concatenate([part.reason for part in parts]),
+        note=_concatenated_texts([part.note for part in parts]),
+        decided_by=_concatenated_texts([part.decided_by for part in parts]),
     )
 
 

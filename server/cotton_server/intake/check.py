@@ -12,10 +12,14 @@ from cotton_server.domain.fields import VALUE_FIELDS
 from cotton_server.domain.identifiers import USDA_HIGH, dates_are_plausible, gin_of_lot, gins_of
 from cotton_server.domain.identifiers import is_lot_no as lot_no_has_its_form
 from cotton_server.domain.readings import (
+    CORRECTION,
+    ORIGINAL,
     RAW_ABSENT,
+    RETESTS,
     BoolArray,
     Int32Array,
     Int64Array,
+    Kinds,
     ReadingTable,
 )
 
@@ -26,6 +30,8 @@ if TYPE_CHECKING:
 
 WARNINGS_LISTED_MAX: Final = 1000
 """Warnings spelled out in one answer; all are counted."""
+
+_KINDS: Final = (ORIGINAL, *RETESTS, CORRECTION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +78,21 @@ def check(table: ReadingTable, rules: RuleSet) -> Checked:
         if column is None:
             continue
         for family, mask in families:
-            if field.name in ("colour_grade", "instrument_colour_grade"):
+            if field.name == "colour_grade":
                 _check_colour(checked, field.number, column, family.colour_grades, mask)
+            elif field.name == "instrument_colour_grade":
+                # An instrument may have the other chart built in: doubtful, and no grade.
+                known = rules.gb.colour_grades | rules.usda.colour_grades
+                _check_colour(checked, field.number, column, known, mask)
+                _warn_of_colour(checked, field.number, column, family.colour_grades, mask)
             else:
                 limits = family.ranges.get(field.name) or rules.codes[field.name]
                 _check_range(checked, field.number, column, limits, mask)
     _check_times(checked, table, rules.inspected_at_s)
     _check_not_empty(checked, table)
+    if table.kinds is not None:
+        for finding in _kind_findings(table.kinds):
+            _reject(checked, finding)
     for finding in _identity_warnings(table, usda):
         _warn(checked, finding)
     for finding in _unknown_standards(table, rules):
@@ -166,6 +180,23 @@ def _check_colour(
         _reject(checked, Finding(row, field, readings_pb2.RULE_UNKNOWN_CODE, received, None))
 
 
+def _warn_of_colour(
+    checked: Checked,
+    field: common_pb2.Field.ValueType,
+    column: Int32Array,
+    own: BoolArray,
+    mask: BoolArray | None,
+) -> None:
+    """Warns of codes that exist, but not for bales that are named in this way."""
+    inside = (column >= 0) & (column < len(own))
+    foreign = inside & ~own[np.where(inside, column, 0)]
+    if mask is not None:
+        foreign &= mask
+    for row in np.flatnonzero(foreign).tolist():
+        received = int(column[row])
+        _warn(checked, Finding(row, field, readings_pb2.RULE_UNKNOWN_CODE, received, None))
+
+
 def _check_range(
     checked: Checked,
     field: common_pb2.Field.ValueType,
@@ -211,6 +242,36 @@ def _check_times(checked: Checked, table: ReadingTable, limits: Range) -> None:
     column = table.inspected_at_s
     known = column != 0
     _check_limits(checked, common_pb2.FIELD_INSPECTED_AT, column, limits, known)
+
+
+def _kind_findings(kinds: Kinds) -> Iterator[Finding]:
+    """Kinds that do not exist, corrections without their amendment, amendments of others."""
+    reasons = common_pb2.AmendmentReason.values()
+    for row in range(len(kinds.kind)):
+        kind, reason = int(kinds.kind[row]), int(kinds.reason[row])
+        revision, who = int(kinds.supersedes[row]), kinds.decided_by.at(row)
+        amended = {
+            common_pb2.FIELD_SUPERSEDES_REVISION: revision != 0,
+            common_pb2.FIELD_REASON: reason != 0,
+            common_pb2.FIELD_DECIDED_BY: bool(who),
+        }
+        if kind not in _KINDS:
+            rule = readings_pb2.RULE_UNKNOWN_CODE
+            yield Finding(row, common_pb2.FIELD_KIND, rule, kind, None)
+        elif kind != CORRECTION:
+            amended[common_pb2.FIELD_NOTE] = bool(kinds.note.at(row))
+            for field, given in amended.items():
+                if given:
+                    yield Finding(row, field, readings_pb2.RULE_NOT_ALLOWED, None, None)
+        else:
+            for field, given in amended.items():
+                if not given:
+                    yield Finding(row, field, readings_pb2.RULE_REQUIRED, None, None)
+            if reason not in reasons:
+                rule = readings_pb2.RULE_UNKNOWN_CODE
+                yield Finding(row, common_pb2.FIELD_REASON, rule, reason, None)
+            elif reason == common_pb2.AMENDMENT_REASON_OTHER and not kinds.note.at(row):
+                yield Finding(row, common_pb2.FIELD_NOTE, readings_pb2.RULE_REQUIRED, None, None)
 
 
 def _check_not_empty(checked: Checked, table: ReadingTable) -> None:

@@ -10,15 +10,25 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from cotton.inspection.v1 import lots_pb2, readings_pb2
+from cotton.inspection.v1 import readings_pb2
 
 from cotton_server.errors import Reason, ServiceError
-from cotton_server.intake.content import CONTRACT, READINGS, Content, content_of, same_content
+from cotton_server.intake.content import (
+    CONTRACT,
+    READINGS,
+    AnyOutcome,
+    Content,
+    bales_of,
+    content_of,
+    outcome_of,
+    same_content,
+)
 from cotton_server.intake.records import BatchAnswered, GroupCommitted
 from cotton_server.intake.room import Bounds, Room
 from cotton_server.intake.rules import CURRENT, rule_set
-from cotton_server.intake.verdict import AnyOutcome, apply, judge
+from cotton_server.intake.verdict import apply, judge
 from cotton_server.ledger import LedgerFailedError, LedgerFullError, NewEntry
+from cotton_server.registry.lifecycle import Moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -54,7 +64,12 @@ class Receipt:
 
 @dataclass(slots=True, eq=False)
 class Submission:
-    """One message on its way into the ledger; `answer` is set when it is durable or refused."""
+    """One message on its way into the ledger; `answer` is set when it is durable or refused.
+
+    It is refused, not stored, when `deadline_s` (on the clock that measures durations) has
+    passed or `answer` was cancelled before it is taken into the group that is appended. From
+    then on it is stored, and sending it again is a repeat.
+    """
 
     kind: str
     producer: str
@@ -66,6 +81,7 @@ class Submission:
     content: Content
     answer: asyncio.Future[Stored]
     receipt: Receipt
+    deadline_s: float | None = None
     answered: bool = False
 
 
@@ -241,9 +257,13 @@ class Committer:
         taken: set[tuple[str, str]] = set()
         following: dict[str, int] = {}
         room = Room(self._registry, self._bounds)
+        now_s = time.perf_counter()
         for submission in group:
+            if (unwanted := _unwanted(submission, now_s)) is not None:
+                answers.append((submission, unwanted))
+                continue
             if submission.sequence is not None:
-                durable = self._registry.next_sequence(submission.producer)
+                durable = self._registry.producers.next_sequence(submission.producer)
                 expected = following.get(submission.producer, durable)
                 in_group = durable <= submission.sequence < expected
                 if submission.sequence > expected:
@@ -262,9 +282,7 @@ class Committer:
                 deferred.append(submission)
             elif stored is not None:
                 answers.append((submission, _first_answer(submission, stored)))
-            elif (
-                full := room.take(submission.content, new_producer=submission.sequence == 1)
-            ) is not None:
+            elif (full := room.take(submission.content, producer=submission.producer)) is not None:
                 answers.append((submission, full))
             else:
                 fresh.append(submission)
@@ -283,7 +301,10 @@ class Committer:
     def _commit(self, group: list[Submission], begun: float) -> None:
         try:
             verdict = judge(
-                [submission.content for submission in group], self._registry, rule_set(CURRENT)
+                [submission.content for submission in group],
+                self._registry,
+                rule_set(CURRENT),
+                self._ledger.position + 1,
             )
         except Exception as error:  # noqa: BLE001 - nothing was stored: refuse this group and live on
             _LOG.exception("a group of batches could not be decided")
@@ -300,10 +321,19 @@ class Committer:
             self._refuse(group, ServiceError(Reason.STORAGE_FULL, str(error)))
             return
         committed = time.perf_counter()
-        apply(verdict, first, self._registry)
-        for submission in group:
-            if submission.sequence is not None:
-                self._registry.advance(submission.producer, submission.sequence)
+        moments = [
+            Moment(first + place, submission.receipt.at_us)
+            for place, submission in enumerate(group)
+        ]
+        apply(verdict, moments, self._registry)
+        for submission, moment in zip(group, moments, strict=True):
+            self._registry.producers.note(
+                submission.producer,
+                submission.sequence,
+                moment.position,
+                moment.received_at_us,
+                bales_of(submission.content),
+            )
         applied = time.perf_counter()
         self._answer(
             [
@@ -347,8 +377,7 @@ def _first_answer(submission: Submission, entry: Entry) -> Answer:
     )
     if not same:
         return _reused(submission, entry)
-    kind = readings_pb2.BatchOutcome if content.kind == READINGS else lots_pb2.LotsOutcome
-    return Stored(entry.position, True, content.received_at_us, kind.FromString(content.outcomes))
+    return Stored(entry.position, True, content.received_at_us, outcome_of(content))
 
 
 def _entry(submission: Submission, outcome: AnyOutcome) -> NewEntry:
@@ -379,16 +408,23 @@ def _record(
     answered: float,
 ) -> GroupCommitted:
     readings = [one for one in outcomes if isinstance(one, readings_pb2.BatchOutcome)]
+
+    def count(name: str) -> int:
+        return sum(getattr(outcome, name, 0) for outcome in outcomes)
+
     return GroupCommitted(
         kind=group[0].kind,
         batches=len(group),
         bytes=sum(len(submission.payload) for submission in group),
-        received=sum(outcome.received for outcome in outcomes),
-        created=sum(outcome.created for outcome in outcomes),
-        existing=sum(outcome.existing for outcome in outcomes),
-        conflicting=sum(outcome.conflicting for outcome in outcomes),
-        rejected=sum(outcome.rejected for outcome in outcomes),
-        warned=sum(outcome.warned for outcome in outcomes),
+        received=count("received"),
+        created=count("created") + count("applied"),
+        existing=count("existing"),
+        conflicting=count("conflicting"),
+        rejected=count("rejected"),
+        superseded=count("superseded"),
+        corrected=count("corrected"),
+        retested=count("retested"),
+        warned=count("warned"),
         unregistered=sum(outcome.unregistered for outcome in readings),
         decide_s=decide_s,
         commit_s=commit_s,
@@ -398,6 +434,17 @@ def _record(
         revision=revision,
         committed_at_s=time.time(),
     )
+
+
+def _unwanted(submission: Submission, now_s: float) -> ServiceError | None:
+    """Why nobody waits for the answer any more; None while somebody does."""
+    if submission.deadline_s is not None and submission.deadline_s <= now_s:
+        return ServiceError(
+            Reason.DEADLINE_PASSED, "The call's deadline passed before the batch was decided."
+        )
+    if submission.answer.cancelled():
+        return ServiceError(Reason.CALLER_GONE, "The caller went before the batch was decided.")
+    return None
 
 
 def _gap(submission: Submission, expected: int) -> ServiceError:

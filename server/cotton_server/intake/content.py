@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
-from cotton.inspection.v1 import ingest_pb2, lots_pb2
+from cotton.inspection.v1 import amendments_pb2, ingest_pb2, lots_pb2, readings_pb2
 
 from cotton_server.domain.readings import ReadingTable
 from cotton_server.intake.decode import BatchLimits, decode, parse
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from google.protobuf.message import Message
+
     from cotton_server.ledger import NewEntry
 
 CONTRACT: Final = "cotton.inspection.v1"
@@ -17,13 +22,83 @@ CONTRACT: Final = "cotton.inspection.v1"
 READINGS: Final = "readings"
 LOTS: Final = "lots"
 WEIGHTS: Final = "weights"
-
-Content = ReadingTable | lots_pb2.RegisterLotsRequest | lots_pb2.RecordLotWeightsRequest
+CLOSURES: Final = "closures"
+CERTIFICATES: Final = "certificates"
+OBJECTIONS: Final = "objections"
+WITHDRAWALS: Final = "withdrawals"
+RESOLUTIONS: Final = "resolutions"
 
 APPEND: Final = ingest_pb2.AppendReadingsRequest.DESCRIPTOR.full_name
 SUBMIT: Final = ingest_pb2.SubmitReadingsRequest.DESCRIPTOR.full_name
-REGISTER: Final = lots_pb2.RegisterLotsRequest.DESCRIPTOR.full_name
-WEIGH: Final = lots_pb2.RecordLotWeightsRequest.DESCRIPTOR.full_name
+
+LotsRequest = (
+    lots_pb2.RegisterLotsRequest
+    | lots_pb2.RecordLotWeightsRequest
+    | lots_pb2.CloseLotsRequest
+    | lots_pb2.RecordCertificatesRequest
+    | lots_pb2.RecordObjectionsRequest
+)
+AmendmentsRequest = amendments_pb2.WithdrawRequest | amendments_pb2.ResolveConflictsRequest
+RecordsRequest = LotsRequest | AmendmentsRequest
+Content = ReadingTable | RecordsRequest
+AnyOutcome = readings_pb2.BatchOutcome | lots_pb2.LotsOutcome | amendments_pb2.AmendmentsOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class RequestKind:
+    """A kind of request that holds records: its message, and the field that holds them."""
+
+    kind: str
+    message: type[RecordsRequest]
+    records: str
+    outcome: type[lots_pb2.LotsOutcome] | type[amendments_pb2.AmendmentsOutcome]
+
+    @property
+    def name(self) -> str:
+        """The full name of the message."""
+        return self.message.DESCRIPTOR.full_name
+
+    def records_of(self, request: Message) -> Sequence[Any]:
+        """The records of a request of this kind."""
+        records: Sequence[Any] = getattr(request, self.records)
+        return records
+
+
+REQUESTS: Final[dict[str, RequestKind]] = {
+    each.kind: each
+    for each in (
+        RequestKind(LOTS, lots_pb2.RegisterLotsRequest, "lots", lots_pb2.LotsOutcome),
+        RequestKind(WEIGHTS, lots_pb2.RecordLotWeightsRequest, "weights", lots_pb2.LotsOutcome),
+        RequestKind(CLOSURES, lots_pb2.CloseLotsRequest, "closures", lots_pb2.LotsOutcome),
+        RequestKind(
+            CERTIFICATES,
+            lots_pb2.RecordCertificatesRequest,
+            "certificates",
+            lots_pb2.LotsOutcome,
+        ),
+        RequestKind(
+            OBJECTIONS, lots_pb2.RecordObjectionsRequest, "objections", lots_pb2.LotsOutcome
+        ),
+        RequestKind(
+            WITHDRAWALS,
+            amendments_pb2.WithdrawRequest,
+            "withdrawals",
+            amendments_pb2.AmendmentsOutcome,
+        ),
+        RequestKind(
+            RESOLUTIONS,
+            amendments_pb2.ResolveConflictsRequest,
+            "resolutions",
+            amendments_pb2.AmendmentsOutcome,
+        ),
+    )
+}
+"""Every kind of request with records, by kind."""
+
+_BY_MESSAGE: Final = {each.name: each for each in REQUESTS.values()}
+
+KINDS: Final = (READINGS, *REQUESTS)
+"""Every kind of entry."""
 
 _STORED_LIMITS: Final = BatchLimits(bales_max=2**16)
 """What was taken in is read again, whatever the limit is now."""
@@ -41,23 +116,37 @@ def content_of(entry: NewEntry) -> Content:
     if entry.message == SUBMIT:
         submit = parse(ingest_pb2.SubmitReadingsRequest, entry.payload)
         return decode(submit.batch, _STORED_LIMITS)
-    if entry.message == REGISTER:
-        return parse(lots_pb2.RegisterLotsRequest, entry.payload)
-    if entry.message == WEIGH:
-        return parse(lots_pb2.RecordLotWeightsRequest, entry.payload)
+    if entry.message in _BY_MESSAGE:
+        return parse(_BY_MESSAGE[entry.message].message, entry.payload)
     raise UnknownContentError(f"message {entry.message!r} is not part of this version")
+
+
+def kind_of(content: Content) -> str:
+    """The kind of entry that a content is."""
+    if isinstance(content, ReadingTable):
+        return READINGS
+    return _BY_MESSAGE[content.DESCRIPTOR.full_name].kind
+
+
+def bales_of(content: Content) -> int:
+    """Bales received in a content."""
+    return len(content) if isinstance(content, ReadingTable) else 0
+
+
+def outcome_of(entry: NewEntry) -> AnyOutcome:
+    """What was decided of an entry."""
+    if entry.kind == READINGS:
+        return readings_pb2.BatchOutcome.FromString(entry.outcomes)
+    return REQUESTS[entry.kind].outcome.FromString(entry.outcomes)
 
 
 def same_content(one: Content, other: Content) -> bool:
     """Whether two payloads say the same, in whatever shape and encoding."""
-    if isinstance(one, ReadingTable) and isinstance(other, ReadingTable):
-        return one.same_content(other)
-    if isinstance(one, lots_pb2.RegisterLotsRequest) and isinstance(
-        other, lots_pb2.RegisterLotsRequest
-    ):
-        return list(one.lots) == list(other.lots)
-    if isinstance(one, lots_pb2.RecordLotWeightsRequest) and isinstance(
-        other, lots_pb2.RecordLotWeightsRequest
-    ):
-        return list(one.weights) == list(other.weights)
-    return False
+    if isinstance(one, ReadingTable) or isinstance(other, ReadingTable):
+        return (
+            isinstance(one, ReadingTable)
+            and isinstance(other, ReadingTable)
+            and one.same_content(other)
+        )
+    kind = REQUESTS[kind_of(one)]
+    return type(one) is type(other) and list(kind.records_of(one)) == list(kind.records_of(other))

@@ -11,52 +11,101 @@ from cotton.inspection.v1 import readings_pb2
 
 from cotton_server.domain.fields import ABSENT, VALUE_FIELDS
 from cotton_server.domain.identifiers import USDA_HIGH, crop_year_of_lot, is_lot_no
-from cotton_server.domain.readings import RAW_ABSENT, Int32Array, ReadingTable
+from cotton_server.domain.readings import ORIGINAL, RAW_ABSENT, Int32Array, ReadingTable
+from cotton_server.intake.amend import (
+    CREATED,
+    DIFFERENT_LABORATORY,
+    DIFFERENT_LOT,
+    DIFFERENT_STANDARD,
+    EXISTS,
+    REJECTED,
+    Amendments,
+    Contents,
+    Verdict,
+)
+from cotton_server.registry.courses import NO_ROW
 from cotton_server.registry.index import NOT_FOUND
-from cotton_server.registry.registry import CreatedBales
+from cotton_server.registry.registry import KeptReadings
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cotton_server.domain.identifiers import UInt64Array
     from cotton_server.intake.check import Checked
+    from cotton_server.intake.rules import RuleSet
     from cotton_server.registry.index import RowArray
-    from cotton_server.registry.registry import Registry
+    from cotton_server.registry.registry import BaleEvent, Registry
 
-CREATED: Final = int(readings_pb2.OUTCOME_CREATED)
-EXISTS: Final = int(readings_pb2.OUTCOME_EXISTS)
-REJECTED: Final = int(readings_pb2.OUTCOME_REJECTED)
-DIFFERENT_LOT: Final = int(readings_pb2.OUTCOME_EXISTS_WITH_DIFFERENT_LOT_NO)
-DIFFERENT_STANDARD: Final = int(readings_pb2.OUTCOME_EXISTS_WITH_DIFFERENT_STANDARD)
+FIRST_CONFLICT: Final = int(readings_pb2.OUTCOME_EXISTS_WITH_DIFFERENT_LOT_NO)
+"""The lowest outcome of a conflict; only REJECTED is not lower and none."""
 
 _NO_LOT: Final = -1
 _UNKNOWN: Final = -2
 
 
 @dataclass(frozen=True, slots=True)
+class Placed:
+    """Where the rows of a table are recorded: ledger position (uint32), place in the batch."""
+
+    position: npt.NDArray[np.uint32]
+    batch_row: npt.NDArray[np.uint16]
+
+
+def places(first_position: int, sizes: Sequence[int]) -> Placed:
+    """The places of the rows of batches of these sizes, stored one after the other."""
+    positions = np.arange(first_position, first_position + len(sizes), dtype=np.uint32)
+    starts = np.cumsum([0, *sizes[:-1]])
+    rows = np.arange(sum(sizes)) - np.repeat(starts, sizes)
+    return Placed(np.repeat(positions, sizes), rows.astype(np.uint16))
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """What becomes of every row of a table.
 
-    `outcome` (uint8, numbers of the enum Outcome); `stored` (int32): the row of the bale store
-    that a repeat was compared with, or NOT_FOUND; `twin` (int32): the earlier row of this
-    table that it was compared with, or NOT_FOUND; `lot_registered` (bool): whether the row's
-    lot is registered now; `hashes` (uint64) of the keys, of the registry's index.
+    `outcome` (uint8, numbers of the enum Outcome); `stored` (int32): the row that the index gives
+    for the bale, or NOT_FOUND; `lot_registered` (bool): whether the row's lot is registered now;
+    `hashes` (uint64) of the keys, of the registry's index. Rows of bales to which more happens
+    than one reading have a verdict; `events` is what happens to those bales, in order of rows.
     """
 
     table: ReadingTable
+    placed: Placed
     outcome: npt.NDArray[np.uint8]
     stored: RowArray
-    twin: RowArray
     lot_registered: npt.NDArray[np.bool_]
     hashes: UInt64Array
+    contents: Contents
+    verdicts: dict[int, Verdict]
+    events: Sequence[BaleEvent]
 
-    def created(
-        self, position: npt.NDArray[np.uint32], batch_row: npt.NDArray[np.uint16]
-    ) -> CreatedBales:
-        """The new bales, given ledger position and place in the batch of every row."""
-        rows = np.flatnonzero(self.outcome == CREATED)
-        return CreatedBales(self.table, rows, self.hashes[rows], position[rows], batch_row[rows])
+    def kept(self) -> KeptReadings:
+        """The readings to store."""
+        plain = self.outcome == CREATED
+        is_first = plain.copy()
+        brought = sorted(-2 - each.event.row for each in self.events if each.event.row < NO_ROW)
+        if brought:
+            keys = {-2 - each.key_row for each in self.events if each.key_row < NO_ROW}
+            plain[brought] = False
+            is_first[brought] = [row in keys for row in brought]
+        rows = np.flatnonzero(plain)
+        if brought:
+            rows = np.union1d(rows, np.asarray(brought))
+        return KeptReadings(
+            table=self.table,
+            rows=rows,
+            hashes=self.hashes[rows],
+            position=self.placed.position[rows],
+            batch_row=self.placed.batch_row[rows],
+            is_first=is_first[rows],
+            is_plain=plain[rows],
+            events=self.events,
+        )
 
 
-def decide(table: ReadingTable, checked: Checked, registry: Registry) -> Decision:
+def decide(
+    table: ReadingTable, checked: Checked, registry: Registry, rules: RuleSet, placed: Placed
+) -> Decision:
     """Decides every row in order: what earlier rows create, later rows meet.
 
     Deciding several batches as one table gives each the outcomes that it would have alone
@@ -75,7 +124,67 @@ def decide(table: ReadingTable, checked: Checked, registry: Registry) -> Decisio
     paired = np.flatnonzero(twin != NOT_FOUND)
     if len(paired):
         outcome[paired] = _compared_with_twin(table, paired, twin[paired])
-    return Decision(table, outcome, stored, twin, registered, hashes)
+    decision = Decision(
+        table, placed, outcome, stored, registered, hashes, Contents(table, registry), {}, ()
+    )
+    more = _more_than_one_reading(decision, accepted, registry)
+    return _with_courses(decision, more, registry, rules) if len(more) else decision
+
+
+def _more_than_one_reading(
+    decision: Decision, accepted: npt.NDArray[np.bool_], registry: Registry
+) -> npt.NDArray[np.intp]:
+    """Rows of bales with a course, or that begin one here: no column can decide them."""
+    outcome, stored = decision.outcome, decision.stored
+    marked = (outcome >= FIRST_CONFLICT) & (outcome != REJECTED)
+    met = stored != NOT_FOUND
+    if met.any():
+        marked |= accepted & met & registry.bales.has_course[np.where(met, stored, 0)]
+    kinds = decision.table.kinds
+    if kinds is not None:
+        marked |= accepted & (kinds.kind != ORIGINAL)
+    if not marked.any():
+        return np.flatnonzero(marked)
+    # All rows of these bales; another bale of the same hash is decided alike either way.
+    return np.flatnonzero(accepted & np.isin(decision.hashes, decision.hashes[marked]))
+
+
+def _with_courses(
+    decision: Decision, rows: npt.NDArray[np.intp], registry: Registry, rules: RuleSet
+) -> Decision:
+    table, outcome = decision.table, decision.outcome
+    bales: dict[tuple[int, int], list[int]] = {}
+    for row in rows.tolist():
+        bales.setdefault((int(table.high[row]), int(table.low[row])), []).append(row)
+    amendments = Amendments(
+        table, registry, rules, decision.placed.position, decision.placed.batch_row
+    )
+    verdicts: dict[int, Verdict] = {}
+    events: list[BaleEvent] = []
+    for of_bale in bales.values():
+        stored = int(decision.stored[of_bale[0]])
+        amended = amendments.decide(of_bale, stored)
+        for row, verdict in amended.verdicts.items():
+            outcome[row] = verdict.outcome
+        # A new bale that was read once, or again alike, has no course.
+        if stored != NOT_FOUND or any(
+            verdict.outcome not in (CREATED, EXISTS) or verdict.comparison is not None
+            for verdict in amended.verdicts.values()
+        ):
+            verdicts |= amended.verdicts
+            events += amended.events
+    events.sort(key=lambda each: (each.event.position, each.event.batch_row))
+    return Decision(
+        table,
+        decision.placed,
+        outcome,
+        decision.stored,
+        decision.lot_registered,
+        decision.hashes,
+        amendments.contents,
+        verdicts,
+        events,
+    )
 
 
 def _pair_twins(
@@ -143,6 +252,15 @@ def _compared_with_store(
     )
     differs = bales.references["standard"][stored] != numbers[standards.index[rows]]
     _mark(outcome, differs, DIFFERENT_STANDARD)
+    sites = table.texts["laboratory"]
+    if any(sites.dictionary):
+        book = registry.texts["laboratory"]
+        numbers = np.asarray(
+            [_UNKNOWN if (n := book.number_of(text)) is None else n for text in sites.dictionary],
+            np.int32,
+        )
+        was, now = bales.references["laboratory"][stored], numbers[sites.index[rows]]
+        _mark(outcome, (was != now) & (was != 0) & (now != 0), DIFFERENT_LABORATORY)
     return outcome
 
 
@@ -158,6 +276,10 @@ def _compared_with_twin(
             _mark(outcome, column[rows] != column[twins], int(field.differs))
     standards = table.texts["standard"].index
     _mark(outcome, standards[rows] != standards[twins], DIFFERENT_STANDARD)
+    sites = table.texts["laboratory"]
+    named = np.asarray([bool(text) for text in sites.dictionary])[sites.index]
+    differs = sites.index[rows] != sites.index[twins]
+    _mark(outcome, differs & named[rows] & named[twins], DIFFERENT_LABORATORY)
     return outcome
 
 

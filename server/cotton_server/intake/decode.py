@@ -23,7 +23,14 @@ from cotton_server.domain.identifiers import (
     is_standard_id,
     usda_bale_key,
 )
-from cotton_server.domain.readings import RAW_ABSENT, Int32Array, ReadingTable, Texts
+from cotton_server.domain.readings import (
+    ORIGINAL,
+    RAW_ABSENT,
+    Int32Array,
+    Kinds,
+    ReadingTable,
+    Texts,
+)
 from cotton_server.errors import Reason, ServiceError
 
 if TYPE_CHECKING:
@@ -31,6 +38,9 @@ if TYPE_CHECKING:
 
 TEXT_CHARACTERS_MAX: Final = 64
 """Longest text of a reading; names of laboratories and instruments are codes, not prose."""
+
+NOTE_CHARACTERS_MAX: Final = 200
+"""Longest note of an amendment: prose, and read by people."""
 
 MessageT = TypeVar("MessageT", bound=Message)
 
@@ -132,7 +142,47 @@ def _decode_columns(columns: readings_pb2.ReadingColumns) -> ReadingTable:
             values[name] = _int_column(name, column, count)
         elif name == "inspected_at_s":
             inspected = _sized(name, np.asarray(column, np.int64), count)
-    return ReadingTable(high, low, malformed, values, texts, inspected)
+    return ReadingTable(
+        high, low, malformed, values, texts, inspected, _column_kinds(columns, count)
+    )
+
+
+def _column_kinds(columns: readings_pb2.ReadingColumns, count: int) -> Kinds | None:
+    sent = {descriptor.name for descriptor, _ in columns.ListFields()}
+    if not sent & {"kind", "supersedes_revision", "reason", "note", "decided_by"}:
+        return None
+
+    def ints(name: str) -> Int32Array:
+        if name not in sent:
+            return np.zeros(count, np.int32)
+        column = _int_column(name, getattr(columns, name), count)
+        return np.where(column == RAW_ABSENT, np.int32(0), column)
+
+    def texts(name: str) -> Texts:
+        if name not in sent:
+            return Texts(("",), np.zeros(count, np.int32))
+        return _text_column(name, getattr(columns, name), count)
+
+    superseded: UInt64Array = np.zeros(count, np.uint64)
+    if "supersedes_revision" in sent:
+        superseded = np.asarray(columns.supersedes_revision, np.uint64)
+        superseded = _sized("supersedes_revision", superseded, count)
+    return _kinds(ints("kind"), superseded, ints("reason"), texts("note"), texts("decided_by"))
+
+
+def _kinds(
+    kind: Int32Array, supersedes: UInt64Array, reason: Int32Array, note: Texts, decided_by: Texts
+) -> Kinds | None:
+    """Kinds of readings, None where all are plain originals."""
+    kind = np.where(kind == 0, np.int32(ORIGINAL), kind)
+    plain = (
+        (kind == ORIGINAL).all()
+        and not supersedes.any()
+        and not reason.any()
+        and not any(note.spelled_out())
+        and not any(decided_by.spelled_out())
+    )
+    return None if plain else Kinds(kind, supersedes, reason, note, decided_by)
 
 
 def _keys(
@@ -244,12 +294,13 @@ def _refuse_strange_text(name: str, text: str) -> None:
             f"A standard is named by a text that is no id of one ({len(text)} characters).",
             {name: "not 1 to 32 ASCII letters, digits, blanks, dots, slashes or dashes"},
         )
-    if len(text) > TEXT_CHARACTERS_MAX or not is_plain_text(text):
+    limit = NOTE_CHARACTERS_MAX if name == "note" else TEXT_CHARACTERS_MAX
+    if len(text) > limit or not is_plain_text(text):
         raise ServiceError(
             Reason.INVALID_FIELD,
             f"A {name} has {len(text)} characters or control characters; at most"
-            f" {TEXT_CHARACTERS_MAX} without those are taken.",
-            {name: f"not 1 to {TEXT_CHARACTERS_MAX} characters without control characters"},
+            f" {limit} without those are taken.",
+            {name: f"not 1 to {limit} characters without control characters"},
         )
 
 
@@ -266,6 +317,21 @@ def _decode_rows(readings: Sequence[readings_pb2.Reading]) -> ReadingTable:
         values={name: column for name, column in columns if column is not None},
         texts={name: _row_texts(name, rows) for name in TEXT_FIELD_NAMES},
         inspected_at_s=np.asarray([row.inspected_at_s for row in rows], np.int64),
+        kinds=_row_kinds(rows),
+    )
+
+
+def _row_kinds(rows: Sequence[readings_pb2.Reading]) -> Kinds | None:
+    kinds = [row.kind for row in rows]
+    if set(kinds) <= {0, ORIGINAL} and not any(row.HasField("amendment") for row in rows):
+        return None
+    amendments = [row.amendment for row in rows]
+    return _kinds(
+        np.asarray(kinds, np.int32),
+        np.asarray([each.supersedes_revision for each in amendments], np.uint64),
+        np.asarray([each.reason for each in amendments], np.int32),
+        _texts("note", [each.note for each in amendments]),
+        _texts("decided_by", [each.decided_by for each in amendments]),
     )
 
 
@@ -312,8 +378,12 @@ def _row_values(name: str, rows: Sequence[readings_pb2.Reading]) -> Int32Array |
 
 
 def _row_texts(name: str, rows: Sequence[readings_pb2.Reading]) -> Texts:
+    return _texts(name, list(map(attrgetter(name), rows)))
+
+
+def _texts(name: str, texts: Sequence[str]) -> Texts:
     codes: dict[str, int] = {}
-    index = [codes.setdefault(text, len(codes)) for text in map(attrgetter(name), rows)]
+    index = [codes.setdefault(text, len(codes)) for text in texts]
     for text in codes:
         _refuse_strange_text(name, text)
     return Texts(tuple(codes), np.asarray(index, np.int32))

@@ -8,16 +8,21 @@ import numpy as np
 from cotton.inspection.v1 import common_pb2, readings_pb2
 
 from cotton_server.domain.fields import ABSENT, VALUE_FIELDS, Kind, in_units
-from cotton_server.domain.readings import RAW_ABSENT
 from cotton_server.intake.check import WARNINGS_LISTED_MAX
-from cotton_server.intake.decide import (
+from cotton_server.intake.amend import (
+    CORRECTED,
     CREATED,
+    DIFFERENT_LABORATORY,
     DIFFERENT_LOT,
     DIFFERENT_STANDARD,
     EXISTS,
     REJECTED,
+    RETESTED,
+    RETESTED_IN_FORCE,
+    SUPERSEDED,
 )
-from cotton_server.registry.index import NOT_FOUND
+from cotton_server.registry.conflicts import conflict_id
+from cotton_server.registry.registry import of_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,25 +31,44 @@ if TYPE_CHECKING:
 
     from cotton_server.domain.fields import ValueField
     from cotton_server.intake.check import Checked, Finding
+    from cotton_server.intake.amend import Contents, Verdict
     from cotton_server.intake.decide import Decision
-    from cotton_server.registry.registry import Registry
+
+_SUPERSEDED: Final = np.asarray(sorted(SUPERSEDED), np.uint8)
+_TEXT_FIELDS: Final = {
+    DIFFERENT_LOT: ("lot_no", common_pb2.FIELD_LOT_NO),
+    DIFFERENT_STANDARD: ("standard", common_pb2.FIELD_STANDARD),
+    DIFFERENT_LABORATORY: ("laboratory", common_pb2.FIELD_LABORATORY),
+}
+_AS_IT_IS: Final = frozenset(
+    {
+        common_pb2.FIELD_INSPECTED_AT,
+        common_pb2.FIELD_KIND,
+        common_pb2.FIELD_SUPERSEDES_REVISION,
+        common_pb2.FIELD_REASON,
+    }
+)
+"""Fields whose values are told as the whole numbers that they are."""
 
 _FIELD_BY_NUMBER: Final = {field.number: field for field in VALUE_FIELDS}
 _FIELD_BY_OUTCOME: Final = {int(field.differs): field for field in VALUE_FIELDS}
 
 
 def batch_outcomes(
-    decision: Decision, checked: Checked, registry: Registry, sizes: Sequence[int]
+    decision: Decision, checked: Checked, sizes: Sequence[int]
 ) -> list[readings_pb2.BatchOutcome]:
     """The outcome of each batch of a table that holds batches of these sizes in order."""
     warnings: dict[int, list[Finding]] = {}
     for finding in checked.warnings:
         warnings.setdefault(finding.row, []).append(finding)
+    listed = (decision.outcome != CREATED) & (decision.outcome != EXISTS)
+    for row, verdict in decision.verdicts.items():
+        listed[row] |= verdict.comparison is not None
     answers = []
     start = 0
     for size in sizes:
         stop = start + size
-        answers.append(_batch_outcome(decision, checked, warnings, registry, start, stop))
+        answers.append(_batch_outcome(decision, checked, warnings, listed, start, stop))
         start = stop
     return answers
 
@@ -53,7 +77,7 @@ def _batch_outcome(
     decision: Decision,
     checked: Checked,
     warnings: dict[int, list[Finding]],
-    registry: Registry,
+    listed: npt.NDArray[np.bool_],
     start: int,
     stop: int,
 ) -> readings_pb2.BatchOutcome:
@@ -64,15 +88,27 @@ def _batch_outcome(
         created=int(np.count_nonzero(created)),
         unregistered=int(np.count_nonzero(created & ~decision.lot_registered[start:stop])),
     )
+    kept = created
     if answer.created < answer.received:
         exists = outcome == EXISTS
         answer.existing = int(np.count_nonzero(exists))
         answer.rejected = int(np.count_nonzero(outcome == REJECTED))
-        answer.conflicting = answer.received - answer.created - answer.existing - answer.rejected
+        answer.corrected = int(np.count_nonzero(outcome == CORRECTED))
+        answer.retested = int(np.count_nonzero(np.isin(outcome, (RETESTED, RETESTED_IN_FORCE))))
+        answer.superseded = int(np.count_nonzero(np.isin(outcome, _SUPERSEDED)))
+        answer.conflicting = answer.received - (
+            answer.created
+            + answer.existing
+            + answer.rejected
+            + answer.corrected
+            + answer.retested
+            + answer.superseded
+        )
         answer.existing_rows.extend(_ranges(exists))
-        for row in np.flatnonzero(~(created | exists)).tolist():
-            answer.outcomes.append(_bale_outcome(decision, checked, registry, start + row, start))
-    warned = created & checked.warned[start:stop]
+        kept = created | np.isin(outcome, (CORRECTED, RETESTED, RETESTED_IN_FORCE))
+    for row in np.flatnonzero(listed[start:stop]).tolist():
+        answer.outcomes.append(_bale_outcome(decision, checked, start + row, start))
+    warned = kept & checked.warned[start:stop]
     answer.warned = int(np.count_nonzero(warned))
     for row in np.flatnonzero(warned).tolist():
         for finding in warnings[start + row]:
@@ -97,63 +133,63 @@ def _ranges(marked: npt.NDArray[np.bool_]) -> list[readings_pb2.RowRange]:
 
 
 def _bale_outcome(
-    decision: Decision, checked: Checked, registry: Registry, row: int, start: int
+    decision: Decision, checked: Checked, row: int, start: int
 ) -> readings_pb2.BaleOutcome:
-    table = decision.table
+    code = int(decision.outcome[row])
     answer = readings_pb2.BaleOutcome(
         row=row - start,
-        outcome=cast("readings_pb2.Outcome.ValueType", int(decision.outcome[row])),
-        bale=table.bale_as_received(row),
+        outcome=cast("readings_pb2.Outcome.ValueType", code),
+        bale=decision.table.bale_as_received(row),
     )
-    code = int(decision.outcome[row])
+    verdict = decision.verdicts.get(row)
     if code == REJECTED:
-        finding = checked.rejections[row]
-        answer.field, answer.rule = finding.field, finding.rule
-        if finding.field == common_pb2.FIELD_INSPECTED_AT:
-            answer.received, answer.limit = str(finding.received), str(finding.limit)
-        elif finding.field == common_pb2.FIELD_LOT_NO:
-            answer.received = table.texts["lot_no"].at(row)
-        elif finding.received is not None:
-            field = _FIELD_BY_NUMBER[finding.field]
-            answer.received = spelled(field, finding.received)
-            answer.limit = "" if finding.limit is None else spelled(field, finding.limit)
+        known = None if verdict is None else verdict.finding
+        _set_rejection(answer, known or checked.rejections[row], decision)
         return answer
-    if code == DIFFERENT_LOT:
-        answer.field = common_pb2.FIELD_LOT_NO
-        answer.received = table.texts["lot_no"].at(row)
-        answer.stored = _stored_text(decision, registry, row, "lot_no")
-    elif code == DIFFERENT_STANDARD:
-        answer.field = common_pb2.FIELD_STANDARD
-        answer.received = table.texts["standard"].at(row)
-        answer.stored = _stored_text(decision, registry, row, "standard")
-    else:
-        field = _FIELD_BY_OUTCOME[code]
-        answer.field = field.number
-        answer.received = _received_value(decision, field, row)
-        answer.stored = (
-            _received_value(decision, field, int(decision.twin[row]))
-            if decision.stored[row] == NOT_FOUND
-            else spelled(
-                field,
-                int(registry.bales.values[field.name][decision.stored[row]]),
-                absent=ABSENT,
-            )
-        )
+    if verdict is None:
+        raise AssertionError("what is neither created, repeated nor rejected has a verdict")
+    answer.stored_revision = verdict.met_revision
+    if verdict.comparison is not None:
+        answer.comparison.CopyFrom(verdict.comparison)
+    if verdict.conflict != (0, 0):
+        answer.conflict_id = conflict_id(verdict.conflict)
+        _set_difference(answer, verdict, decision.contents, row)
     return answer
 
 
-def _received_value(decision: Decision, field: ValueField, row: int) -> str:
-    column = decision.table.values.get(field.name)
-    return "" if column is None else spelled(field, int(column[row]), absent=RAW_ABSENT)
+def _set_rejection(answer: readings_pb2.BaleOutcome, finding: Finding, decision: Decision) -> None:
+    answer.field, answer.rule = finding.field, finding.rule
+    if finding.field in _AS_IT_IS:
+        answer.received = "" if finding.received is None else str(finding.received)
+        answer.limit = "" if finding.limit is None else str(finding.limit)
+    elif finding.field == common_pb2.FIELD_LOT_NO:
+        answer.received = decision.table.texts["lot_no"].at(finding.row)
+    elif finding.received is not None:
+        field = _FIELD_BY_NUMBER[finding.field]
+        answer.received = spelled(field, finding.received)
+        answer.limit = "" if finding.limit is None else spelled(field, finding.limit)
 
 
-def _stored_text(decision: Decision, registry: Registry, row: int, name: str) -> str:
-    stored = int(decision.stored[row])
-    if stored == NOT_FOUND:
-        return decision.table.texts[name].at(int(decision.twin[row]))
-    if name == "lot_no":
-        return registry.lots[int(registry.bales.references["lot"][stored])].lot_no
-    return registry.texts[name][int(registry.bales.references[name][stored])]
+def _set_difference(
+    answer: readings_pb2.BaleOutcome, verdict: Verdict, contents: Contents, row: int
+) -> None:
+    answer.field, answer.received, answer.stored = difference(
+        contents, verdict.outcome, of_table(row), verdict.met
+    )
+
+
+def difference(
+    contents: Contents, outcome: int, received: int, stored: int
+) -> tuple[common_pb2.Field.ValueType, str, str]:
+    """The field in which a reading differs from another by an outcome, and both values as text."""
+    if outcome in _TEXT_FIELDS:
+        name, number = _TEXT_FIELDS[outcome]
+        return number, contents.text(name, received), contents.text(name, stored)
+    field = _FIELD_BY_OUTCOME[outcome]
+    place = VALUE_FIELDS.index(field)
+    values = (contents.values(row)[place] for row in (received, stored))
+    now, was = (spelled(field, value, absent=ABSENT) for value in values)
+    return field.number, now, was
 
 
 def spelled(field: ValueField, value: int, *, absent: int | None = None) -> str:

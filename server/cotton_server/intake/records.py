@@ -10,7 +10,7 @@ from typing import Protocol
 class GroupCommitted:
     """One group commit.
 
-    Durations in seconds: `sync_s` is the part of `commit_s` that wrote and synced the log,
+    `created` counts decisions that were applied too. Durations in seconds: `sync_s` is the part of `commit_s` that wrote and synced the log,
     `ack_latencies_s` are from receipt to answer.
     """
 
@@ -22,6 +22,9 @@ class GroupCommitted:
     existing: int
     conflicting: int
     rejected: int
+    superseded: int
+    corrected: int
+    retested: int
     warned: int
     unregistered: int
     decide_s: float

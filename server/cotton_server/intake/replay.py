@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from cotton.inspection.v1 import lots_pb2, readings_pb2
-
 from cotton_server.errors import ServiceError, StartError
-from cotton_server.intake.content import READINGS, UnknownContentError, content_of
+from cotton_server.intake.content import (
+    READINGS,
+    UnknownContentError,
+    bales_of,
+    content_of,
+    outcome_of,
+)
 from cotton_server.intake.records import ReplayProgress
 from cotton_server.intake.rules import UnknownRuleSetError, rule_set
 from cotton_server.intake.verdict import apply, judge
+from cotton_server.registry.lifecycle import Moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -62,33 +67,33 @@ def replay(
                 f"The ledger cannot be read from entry {first} on: {error} Start the version"
                 " that wrote it."
             ) from error
-        verdict = judge(contents, registry, rules)
+        verdict = judge(contents, registry, rules, first)
         for entry, outcome in zip(group, verdict.outcomes, strict=True):
-            kind = (
-                readings_pb2.BatchOutcome
-                if entry.content.kind == READINGS
-                else lots_pb2.LotsOutcome
-            )
-            stored = kind.FromString(entry.content.outcomes)
+            stored = outcome_of(entry.content)
             if stored != outcome:
                 raise ReplayDiffersError(entry.position, stored, outcome)
-            if entry.content.sequence is not None:
-                registry.advance(entry.content.producer, entry.content.sequence)
         _require_room(verdict, registry)
-        apply(verdict, first, registry)
+        moments = [Moment(entry.position, entry.content.received_at_us) for entry in group]
+        apply(verdict, moments, registry)
+        for entry, content in zip(group, contents, strict=True):
+            header = entry.content
+            registry.producers.note(
+                header.producer,
+                header.sequence,
+                entry.position,
+                header.received_at_us,
+                bales_of(content),
+            )
         if progress is not None:
-            progress.replay_progress(ReplayProgress(registry.revision, of, registry.bales.count))
+            progress.replay_progress(
+                ReplayProgress(registry.revision, of, len(registry.bales.index))
+            )
 
 
 def _require_room(verdict: Verdict, registry: Registry) -> None:
-    created = sum(
-        outcome.created
-        for outcome in verdict.outcomes
-        if isinstance(outcome, readings_pb2.BatchOutcome)
-    )
-    if registry.bales.count + created > registry.bales.capacity:
+    if registry.bales.count + verdict.rows_kept > registry.bales.capacity:
         raise StartError(
-            f"The ledger holds more than {registry.bales.capacity} bales, the most that the"
+            f"The ledger holds more than {registry.bales.capacity} readings, the most that the"
             " registry is set to hold. Raise bales_max."
         )
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from cotton.inspection.v1 import lots_pb2
-
 from cotton_server.domain.identifiers import crop_year_of_lot, is_lot_no
 from cotton_server.domain.readings import ReadingTable
 from cotton_server.errors import Reason, ServiceError
+from cotton_server.intake.content import REQUESTS, RESOLUTIONS, WITHDRAWALS, kind_of
 
 if TYPE_CHECKING:
     from cotton_server.intake.content import Content
@@ -27,6 +26,7 @@ class Bounds:
     queued_bytes_max: int
     bales_max: int
     lots_max: int
+    conflicts_max: int
 
 
 class Room:
@@ -36,20 +36,27 @@ class Room:
         """Takes the registry as it is before the group."""
         self._registry = registry
         self._bounds = bounds
-        self._producers = CODES_MAX - registry.producers
+        self._new_producers: set[str] = set()
         self._bales = bounds.bales_max - registry.bales.count
         self._lots = bounds.lots_max - len(registry.lots)
         self._texts = {name: CODES_MAX - len(book) for name, book in registry.texts.items()}
 
-    def take(self, content: Content, *, new_producer: bool) -> ServiceError | None:
+    def take(self, content: Content, *, producer: str) -> ServiceError | None:
         """Takes the room that a content may need, or gives the error that refuses it."""
-        if new_producer and self._producers == 0:
+        is_new = producer not in self._registry.producers and producer not in self._new_producers
+        if is_new and len(self._registry.producers) + len(self._new_producers) >= CODES_MAX:
             return ServiceError(Reason.TOO_MANY_CODES, f"There are {CODES_MAX} producers.")
         bales = len(content) if isinstance(content, ReadingTable) else 0
         lots = sum(self._is_new_lot(lot_no) for lot_no in _lot_nos(content))
         texts = self._new_texts(content) if isinstance(content, ReadingTable) else {}
         if bales > self._bales:
             return _full(f"{self._bounds.bales_max} bales")
+        if bales and len(self._registry.conflicts) >= self._bounds.conflicts_max:
+            return ServiceError(
+                Reason.TOO_MANY_CONFLICTS,
+                f"{len(self._registry.conflicts)} conflicts are stored; at most"
+                f" {self._bounds.conflicts_max} are held.",
+            )
         if lots > self._lots:
             return _full(f"{self._bounds.lots_max} lots")
         for name, count in texts.items():
@@ -57,7 +64,8 @@ class Room:
                 return ServiceError(
                     Reason.TOO_MANY_CODES, f"There are {CODES_MAX} codes of the field {name}."
                 )
-        self._producers -= new_producer
+        if is_new:
+            self._new_producers.add(producer)
         self._bales -= bales
         self._lots -= lots
         for name, count in texts.items():
@@ -80,9 +88,11 @@ class Room:
 def _lot_nos(content: Content) -> list[str]:
     if isinstance(content, ReadingTable):
         return list(content.texts["lot_no"].dictionary)
-    if isinstance(content, lots_pb2.RegisterLotsRequest):
-        return [lot.lot_no for lot in content.lots]
-    return [weight.lot_no for weight in content.weights]
+    kind = REQUESTS[kind_of(content)]
+    # A decision about a lot that is not there makes none.
+    if kind.kind in (WITHDRAWALS, RESOLUTIONS):
+        return []
+    return [record.lot_no for record in kind.records_of(content)]
 
 
 def _full(what: str) -> ServiceError:

@@ -3,25 +3,47 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-from cotton.inspection.v1 import lots_pb2, readings_pb2
+from cotton.inspection.v1 import lots_pb2
 
 from cotton_server.domain.readings import ReadingTable, concatenated
+from cotton_server.intake.amendments import (
+    AmendmentsDecision,
+    LotWithdrawal,
+    decide_resolutions,
+    decide_withdrawals,
+)
 from cotton_server.intake.check import check
-from cotton_server.intake.decide import Decision, decide
-from cotton_server.intake.lots import LotsDecision, decide_lots, decide_weights
+from cotton_server.intake.content import (
+    CERTIFICATES,
+    CLOSURES,
+    LOTS,
+    OBJECTIONS,
+    REQUESTS,
+    RESOLUTIONS,
+    WEIGHTS,
+    WITHDRAWALS,
+    kind_of,
+)
+from cotton_server.intake.decide import Decision, decide, places
+from cotton_server.intake.lots import (
+    LotsDecision,
+    decide_certificates,
+    decide_closures,
+    decide_lots,
+    decide_objections,
+    decide_weights,
+)
 from cotton_server.intake.outcomes import batch_outcomes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from cotton_server.intake.content import Content
+    from cotton_server.intake.content import AnyOutcome, Content
     from cotton_server.intake.rules import RuleSet
+    from cotton_server.registry.lifecycle import Moment
     from cotton_server.registry.registry import Registry
-
-AnyOutcome = readings_pb2.BatchOutcome | lots_pb2.LotsOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +51,38 @@ class Verdict:
     """What becomes of the contents of a group, decided and not yet applied."""
 
     outcomes: Sequence[AnyOutcome]
-    sizes: Sequence[int]
-    decision: Decision | LotsDecision[lots_pb2.Lot] | LotsDecision[lots_pb2.LotWeight]
+    decision: Decision | LotsDecision | AmendmentsDecision
+
+    @property
+    def rows_kept(self) -> int:
+        """The rows of the bale store that applying it takes."""
+        return len(self.decision.kept().rows) if isinstance(self.decision, Decision) else 0
 
 
-def judge(contents: Sequence[Content], registry: Registry, rules: RuleSet) -> Verdict:
-    """Decides a group of readings, or one request about lots or weights; changes nothing."""
+_DECIDE: Final[
+    dict[str, Callable[[Any, Registry, RuleSet, int], LotsDecision | AmendmentsDecision]]
+] = {
+    LOTS: decide_lots,
+    WEIGHTS: decide_weights,
+    CLOSURES: decide_closures,
+    CERTIFICATES: decide_certificates,
+    OBJECTIONS: decide_objections,
+    WITHDRAWALS: lambda records, registry, _rules, position: decide_withdrawals(
+        records, registry, position
+    ),
+    RESOLUTIONS: lambda records, registry, _rules, position: decide_resolutions(
+        records, registry, position
+    ),
+}
+
+
+def judge(
+    contents: Sequence[Content], registry: Registry, rules: RuleSet, first_position: int
+) -> Verdict:
+    """Decides a group of readings, or one request with records; changes nothing.
+
+    `first_position` is where the first of them will be stored, the others follow.
+    """
     tables = [content for content in contents if isinstance(content, ReadingTable)]
     if tables:
         if len(tables) != len(contents):
@@ -42,34 +90,48 @@ def judge(contents: Sequence[Content], registry: Registry, rules: RuleSet) -> Ve
         sizes = [len(table) for table in tables]
         table = concatenated(tables)
         checked = check(table, rules)
-        decision = decide(table, checked, registry)
-        return Verdict(batch_outcomes(decision, checked, registry, sizes), sizes, decision)
+        decision = decide(table, checked, registry, rules, places(first_position, sizes))
+        return Verdict(batch_outcomes(decision, checked, sizes), decision)
     (content,) = contents
-    if isinstance(content, lots_pb2.RegisterLotsRequest):
-        lots = decide_lots(content.lots, registry, rules)
-        return Verdict([lots.outcome], [len(content.lots)], lots)
-    if isinstance(content, lots_pb2.RecordLotWeightsRequest):
-        weights = decide_weights(content.weights, registry, rules)
-        return Verdict([weights.outcome], [len(content.weights)], weights)
-    raise AssertionError("judged content is readings, lots or weights")
+    if isinstance(content, ReadingTable):
+        raise AssertionError("readings were taken above")
+    kind = REQUESTS[kind_of(content)]
+    decided = _DECIDE[kind.kind](kind.records_of(content), registry, rules, first_position)
+    return Verdict([decided.outcome], decided)
 
 
-def apply(verdict: Verdict, first_position: int, registry: Registry) -> None:
-    """Applies a group whose entries are durable from first_position on; holds the lock."""
-    last = first_position + len(verdict.sizes) - 1
-    positions = np.arange(first_position, last + 1, dtype=np.uint32)
+def apply(verdict: Verdict, moments: Sequence[Moment], registry: Registry) -> None:
+    """Applies a group whose entries are durable, one for each of `moments`; holds the lock."""
     with registry.lock:
         decision = verdict.decision
         if isinstance(decision, Decision):
-            starts = np.cumsum([0, *verdict.sizes[:-1]])
-            place = np.arange(len(decision.table)) - np.repeat(starts, verdict.sizes)
-            registry.store_bales(
-                decision.created(np.repeat(positions, verdict.sizes), place.astype(np.uint16))
-            )
+            registry.keep(decision.kept(), moments)
         else:
-            for record in decision.created:
-                if isinstance(record, lots_pb2.Lot):
-                    registry.register(record, first_position)
-                else:
-                    registry.weigh(record, first_position)
-        registry.revision = last
+            (moment,) = moments
+            if isinstance(decision, LotsDecision):
+                for record in decision.accepted:
+                    _put(record, moment, registry)
+            else:
+                for change in decision.changes:
+                    if isinstance(change, LotWithdrawal):
+                        registry.withdraw_lot(change.number, change.amendment, moment)
+                    else:
+                        registry.decide(change, moment)
+            registry.settle(moment)
+        registry.revision = moments[-1].position
+
+
+def _put(record: Any, moment: Moment, registry: Registry) -> None:
+    match record:
+        case lots_pb2.Lot():
+            registry.register(record, moment)
+        case lots_pb2.LotWeight():
+            registry.weigh(record, moment)
+        case lots_pb2.LotClosure():
+            registry.close(record, moment)
+        case lots_pb2.LotCertificates():
+            registry.certify(record, moment)
+        case lots_pb2.LotObjection():
+            registry.object_to(record, moment)
+        case _:
+            raise AssertionError("a record of a lot is one of these")

@@ -19,7 +19,7 @@ from prometheus_client.gc_collector import GCCollector
 from prometheus_client.process_collector import ProcessCollector
 
 from cotton_server.errors import Reason
-from cotton_server.intake.content import LOTS, READINGS, WEIGHTS
+from cotton_server.intake.content import KINDS, READINGS, REQUESTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,8 +42,15 @@ _LATENCY_BUCKETS_S: Final = (
     1.0,
     2.5,
 )
-_OUTCOMES: Final = ("created", "existing", "conflicting", "rejected")
-_KINDS: Final = (READINGS, LOTS, WEIGHTS)
+_OUTCOMES: Final = (
+    "created",
+    "existing",
+    "conflicting",
+    "rejected",
+    "superseded",
+    "corrected",
+    "retested",
+)
 
 
 class Metrics:
@@ -83,22 +90,23 @@ class Metrics:
         )
         records = Counter(
             "cotton_lot_records",
-            "Lot registrations and lot weights received, by outcome.",
+            "Records of lots, withdrawals and resolutions received, by outcome; decisions that"
+            " were applied count as created.",
             ["kind", "outcome"],
             registry=registry,
         )
         self._records = {
             (kind, outcome): records.labels(kind, outcome)
-            for kind in (LOTS, WEIGHTS)
+            for kind in REQUESTS
             for outcome in _OUTCOMES
         }
         records_warned = Counter(
             "cotton_lot_records_warned",
-            "Lot registrations and lot weights created with a warning.",
+            "Records of lots created or corrected with a warning.",
             ["kind"],
             registry=registry,
         )
-        self._records_warned = {kind: records_warned.labels(kind) for kind in (LOTS, WEIGHTS)}
+        self._records_warned = {kind: records_warned.labels(kind) for kind in REQUESTS}
         batches = Counter(
             "cotton_batches",
             "Batches and requests answered: stored, repeated, or refused with a reason.",
@@ -107,7 +115,7 @@ class Metrics:
         )
         results = ("stored", "repeated", *(reason.name for reason in Reason))
         self._batches = {
-            (kind, result): batches.labels(kind, result) for kind in _KINDS for result in results
+            (kind, result): batches.labels(kind, result) for kind in KINDS for result in results
         }
         self._bytes = Counter(
             "cotton_ledger_written_bytes", "Bytes of payload made durable.", registry=registry
@@ -198,13 +206,8 @@ class Metrics:
 
     def group_committed(self, record: GroupCommitted) -> None:
         """A group is durable and applied."""
-        counts = {
-            "created": record.created,
-            "existing": record.existing,
-            "conflicting": record.conflicting,
-            "rejected": record.rejected,
-        }
-        for outcome, count in counts.items():
+        for outcome in _OUTCOMES:
+            count = getattr(record, outcome)
             if record.kind == READINGS:
                 self._bales[outcome].inc(count)
             else:

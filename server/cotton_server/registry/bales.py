@@ -1,4 +1,4 @@
-"""The bale store: one row per bale ever created, in columns, never changed."""
+"""The bale store: one row per reading that was kept, in columns, never changed."""
 
 from __future__ import annotations
 
@@ -25,12 +25,13 @@ ReferenceArray = npt.NDArray[np.int32]
 
 @dataclass(frozen=True, slots=True)
 class BaleColumns:
-    """Bales to be stored, a row each, all new, in stored form.
+    """Readings to be kept, a row each, in stored form.
 
     `values` by value field in the field's stored type with ABSENT where absent (a field left
     out is absent for all), `references` by text field as dictionary numbers (int32),
-    `hashes` of the keys, `position` the ledger position (uint32) and `batch_row` (uint16) the
-    place in the batch of each, `inspected_at_s` uint32 with 0 where unknown.
+    `kind` (uint8) what each reading is, `hashes` of the keys, `position` the ledger position
+    (uint32) and `batch_row` (uint16) the place in the batch of each, `inspected_at_s` uint32 with
+    0 where unknown. `is_first` marks the rows whose bale the store does not have.
     """
 
     high: UInt64Array
@@ -38,19 +39,23 @@ class BaleColumns:
     hashes: UInt64Array
     values: Mapping[str, npt.NDArray[np.signedinteger]]
     references: Mapping[str, ReferenceArray]
+    kind: npt.NDArray[np.uint8]
     position: npt.NDArray[np.uint32]
     batch_row: npt.NDArray[np.uint16]
     inspected_at_s: npt.NDArray[np.uint32]
+    is_first: npt.NDArray[np.bool_]
 
 
 class BaleStore:
-    """Columns of full capacity; memory is taken only as rows fill them.
+    """A row for every reading that was kept: of new bales, and corrections, re-tests, conflicts.
+
+    Columns of full capacity; memory is taken only as rows fill them.
 
     Rows below `count` never change, so readers need no lock: a snapshot is a count.
     """
 
     def __init__(self, capacity: int) -> None:
-        """Reserves address space for `capacity` bales (np.zeros maps pages on first write)."""
+        """Reserves address space for `capacity` readings (np.zeros maps pages on first write)."""
         self.capacity = capacity
         self.count = 0
         self.high: UInt64Array = np.zeros(capacity, np.uint64)
@@ -66,11 +71,14 @@ class BaleStore:
         }
         self.position = np.zeros(capacity, np.uint32)
         self.batch_row = np.zeros(capacity, np.uint16)
+        self.kind = np.zeros(capacity, np.uint8)
+        # Marks the rows, of those in the index, whose bale has a course.
+        self.has_course = np.zeros(capacity, np.bool_)
         self.inspected_at_s = np.zeros(capacity, np.uint32)
         self.index = BaleIndex(self.high, self.low)
 
     def append(self, bales: BaleColumns) -> None:
-        """Stores bales below the others."""
+        """Stores readings below the others."""
         start, stop = self.count, self.count + len(bales.high)
         if stop > self.capacity:
             raise AssertionError("more bales than capacity: intake must refuse them before")
@@ -83,11 +91,16 @@ class BaleStore:
         self.position[start:stop] = bales.position
         self.batch_row[start:stop] = bales.batch_row
         self.inspected_at_s[start:stop] = bales.inspected_at_s
-        self.index.add(start, bales.hashes)
+        self.kind[start:stop] = bales.kind
+        if bales.is_first.all():
+            self.index.add(np.arange(start, stop, dtype=np.int32), bales.hashes)
+        else:
+            rows = start + np.flatnonzero(bales.is_first)
+            self.index.add(rows.astype(np.int32), bales.hashes[bales.is_first])
         self.count = stop
 
     def count_at(self, revision: int, count: int) -> int:
-        """Bales among the first `count` that were stored at `revision` or before."""
+        """Readings among the first `count` that were stored at `revision` or before."""
         # Of the column's own type: any other would have the whole column converted.
         wanted = self.position.dtype.type(revision)
         return int(np.searchsorted(self.position[:count], wanted, side="right"))

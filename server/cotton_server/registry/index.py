@@ -85,10 +85,9 @@ class BaleIndex:
                 open_, slot, rows = open_[taken], slot[taken], rows[taken]
         return found
 
-    def add(self, first_row: int, hashes: UInt64Array) -> None:
-        """Enters the rows from first_row on, whose keys are new and differ from each other."""
+    def add(self, rows: RowArray, hashes: UInt64Array) -> None:
+        """Enters rows whose keys are new and differ from each other."""
         self._reserve(self._count + len(hashes))
-        rows = np.arange(first_row, first_row + len(hashes), dtype=np.int32)
         self._place(rows, hashes)
         self._count += len(hashes)
 
@@ -109,8 +108,8 @@ class BaleIndex:
             size *= 2
         if size == len(self._slots):
             return
+        entered = np.sort(self._slots[self._slots != _EMPTY])  # in order of the columns
         self._slots = np.full(size, _EMPTY, np.int32)
-        for start in range(0, self._count, _BATCH):
-            stop = min(start + _BATCH, self._count)
-            rows = np.arange(start, stop, dtype=np.int32)
-            self._place(rows, self.hashes(self._high[start:stop], self._low[start:stop]))
+        for start in range(0, len(entered), _BATCH):
+            rows = entered[start : start + _BATCH]
+            self._place(rows, self.hashes(self._high[rows], self._low[rows]))

@@ -1,20 +1,31 @@
-"""The lots: what was registered and weighed, and which rows of the bale store are theirs."""
+"""The lots: what was recorded of them, which rows of the bale store are theirs, their course."""
 
 from __future__ import annotations
 
 from array import array
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from cotton_server.registry.bales import rows_of
+from cotton_server.registry.lifecycle import LotCourse, Standing, standing_of
+from cotton_server.registry.records import Versions
 
-    from cotton.inspection.v1 import lots_pb2
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from cotton.inspection.v1 import common_pb2, lots_pb2
+
+    from cotton_server.registry.records import Version
+
+_T = TypeVar("_T")
 
 RunArray = npt.NDArray[np.int32]
+
+Toggles = dict[int, tuple[int, ...]]
+"""By row, the positions at which it left or came back: after an odd number of them it is out."""
 
 
 @dataclass(slots=True)
@@ -22,39 +33,81 @@ class LotEntry:
     """One lot as the registry knows it.
 
     `runs` are the row ranges [start, stop) of its bales in order of arrival, flat: 8 bytes a
-    range, also where instruments take turns. A position of 0 means: not yet. `changed_at` is
-    the last ledger position that touched the lot. Imported bales that came without a lot are
-    kept in one entry a crop year, whose lot_no is "".
+    range, also where instruments take turns. Rows that do not count all the time stand in
+    `out_of_force` or, for the statistics of first inspections, in `out_of_first`. `bales` counts
+    those in force now. `changed_at` is the last ledger position that touched the lot. Imported
+    bales that came without a lot are kept in one entry a crop year, whose lot_no is "".
     """
 
     number: int
     lot_no: str
     season: int
-    registration: lots_pb2.Lot | None = None
-    registered_at: int = 0
-    weight: lots_pb2.LotWeight | None = None
-    weighed_at: int = 0
+    registrations: Versions[lots_pb2.Lot] = field(default_factory=Versions)
+    weights: Versions[lots_pb2.LotWeight] = field(default_factory=Versions)
+    closures: Versions[lots_pb2.LotClosure] = field(default_factory=Versions)
+    quality_certificates: Versions[lots_pb2.LotCertificates] = field(default_factory=Versions)
+    weight_certificates: Versions[lots_pb2.LotCertificates] = field(default_factory=Versions)
+    objections: dict[str, Versions[lots_pb2.LotObjection]] = field(default_factory=dict)
+    withdrawals: Versions[common_pb2.Amendment | None] = field(default_factory=Versions)
     changed_at: int = 0
+    bales: int = 0
     runs: array[int] = field(default_factory=lambda: array("i"))
+    out_of_force: Toggles = field(default_factory=dict)
+    out_of_first: Toggles = field(default_factory=dict)
+    course: LotCourse = field(default_factory=LotCourse)
+
+    @property
+    def registration(self) -> lots_pb2.Lot | None:
+        """The registration in force."""
+        return _record(self.registrations.last)
+
+    @property
+    def withdrawn(self) -> bool:
+        """Whether the whole lot is withdrawn now."""
+        return _record(self.withdrawals.last) is not None
 
     def add_run(self, start: int, stop: int) -> None:
-        """Adds rows; runs that touch become one."""
+        """Adds rows; runs that touch become one, and runs lie in order of rows."""
         if self.runs and self.runs[-1] == start:
             self.runs[-1] = stop
-        else:
+        elif not self.runs or self.runs[-1] < start:
             self.runs.extend((start, stop))
+        else:  # a row that was kept before and counts only now, or that had to be looked at alone
+            ranges = sorted([*zip(self.runs[::2], self.runs[1::2], strict=True), (start, stop)])
+            self.runs = array("i")
+            for each in ranges:
+                self.add_run(*each)
+
+    def standing(self) -> Standing:
+        """Where the lot stands now."""
+        return standing_of(
+            registration=self.registration,
+            weighed=bool(self.weights),
+            closure=_record(self.closures.last),
+            bales=self.bales,
+            withdrawn=self.withdrawn,
+            revised=bool(self.course.revisions),
+        )
 
     def at(self, revision: int, count: int) -> LotAt:
         """The lot as it was at a revision at which the store had `count` bales."""
         runs = np.array(self.runs, np.int32).reshape(-1, 2)
         runs = np.minimum(runs[runs[:, 0] < count], np.int32(count))
+        in_force = _without(runs, self.out_of_force, revision)
+        first = _without(runs, self.out_of_first, revision)
+        withdrawn = _record(self.withdrawals.at(revision)) is not None
         return LotAt(
             number=self.number,
             lot_no=self.lot_no,
             season=self.season,
-            registration=self.registration if 0 < self.registered_at <= revision else None,
-            weight=self.weight if 0 < self.weighed_at <= revision else None,
-            runs=runs,
+            registration=_record(self.registrations.at(revision)),
+            weight=_record(self.weights.at(revision)),
+            runs=runs[:0] if withdrawn else in_force,
+            first_runs=runs[:0] if withdrawn else first,
+            withdrawn=withdrawn,
+            bales_withdrawn=self.course.withdrawn_bales_at(revision)
+            + (_bales(in_force) if withdrawn else 0),
+            exists=self.course.first is not None and self.course.first.position <= revision,
         )
 
 
@@ -62,7 +115,9 @@ class LotEntry:
 class LotAt:
     """A lot at a revision; safe to keep while the registry goes on.
 
-    `runs` has a row [start, stop) for each range of its bales.
+    `runs` has a row [start, stop) for each range of its bales in force, `first_runs` of those in
+    the statistics of first inspections; both are empty while the lot is withdrawn. `exists`:
+    whether anything of the lot had arrived.
     """
 
     number: int
@@ -71,16 +126,15 @@ class LotAt:
     registration: lots_pb2.Lot | None
     weight: lots_pb2.LotWeight | None
     runs: RunArray
+    first_runs: RunArray
+    withdrawn: bool
+    bales_withdrawn: int
+    exists: bool
 
     @property
     def bales(self) -> int:
-        """Bales read."""
-        return int((self.runs[:, 1] - self.runs[:, 0]).sum())
-
-    @property
-    def exists(self) -> bool:
-        """Whether anything of the lot had arrived."""
-        return len(self.runs) > 0 or self.registration is not None or self.weight is not None
+        """Bales in force."""
+        return _bales(self.runs)
 
 
 class LotBook:
@@ -115,3 +169,30 @@ class LotBook:
             self._numbers[lot_no, season] = number
             self._lots.append(LotEntry(number, lot_no, season))
         return number
+
+
+def _record(version: Version[_T] | None) -> _T | None:
+    return None if version is None else version.record
+
+
+def _bales(runs: RunArray) -> int:
+    return int((runs[:, 1] - runs[:, 0]).sum())
+
+
+def _without(runs: RunArray, toggles: Mapping[int, tuple[int, ...]], revision: int) -> RunArray:
+    """The runs without the rows that are out at a revision."""
+    out = [
+        row
+        for row, positions in toggles.items()
+        if sum(position <= revision for position in positions) % 2
+    ]
+    if not out:
+        return runs
+    rows = rows_of(runs)
+    rows = rows[~np.isin(rows, np.asarray(out, np.int32))]
+    if len(rows) == 0:
+        return runs[:0]
+    ends = np.flatnonzero(np.diff(rows) != 1)
+    starts = np.concatenate([rows[:1], rows[ends + 1]])
+    stops = np.concatenate([rows[ends], rows[-1:]]) + 1
+    return np.stack([starts, stops], axis=1).astype(np.int32)

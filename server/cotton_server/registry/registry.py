@@ -3,34 +3,73 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from array import array
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from cotton_server.domain.fields import ABSENT, VALUE_FIELDS
 from cotton_server.domain.identifiers import USDA_HIGH, crop_year_of_lot
-from cotton_server.domain.readings import RAW_ABSENT, ReadingTable
+from cotton_server.domain.readings import ORIGINAL, RAW_ABSENT, ReadingTable
 from cotton_server.registry.bales import BaleColumns, BaleStore
+from cotton_server.registry.conflicts import ConflictBook, ConflictEntry
+from cotton_server.registry.courses import (
+    NO_ROW,
+    BaleState,
+    Cause,
+    CourseBook,
+    CourseEvent,
+    after,
+    state_after,
+)
+from cotton_server.registry.lifecycle import ChangeKind, LotChange, LotState, Moment
 from cotton_server.registry.lots import LotBook, LotEntry
+from cotton_server.registry.producers import ProducerBook
+from cotton_server.registry.records import Version, Versions
 from cotton_server.registry.texts import TextBook
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import numpy.typing as npt
-    from cotton.inspection.v1 import lots_pb2
+    from cotton.inspection.v1 import common_pb2, lots_pb2
 
     from cotton_server.domain.identifiers import UInt64Array
     from cotton_server.domain.readings import Int32Array
+    from cotton_server.registry.lots import Toggles
+
+_T = TypeVar("_T")
+
+_FROM_THE_START = 0
+
+
+def of_table(table_row: int) -> int:
+    """How an event names a reading that is not stored yet: the row of its table, negative."""
+    return -2 - table_row
 
 
 @dataclass(frozen=True, slots=True)
-class CreatedBales:
-    """Bales to store: the rows of a table that are new.
+class BaleEvent:
+    """An event of one bale: of the row that the index gives for it, or will give.
 
-    `hashes` (of the index) and `position` (uint32, ledger position) and `batch_row` (uint16,
-    place in the batch) have one element for each of `rows`.
+    `key_row`, and the rows of the event, are rows of the store, or `of_table` of a row that is
+    stored with it. `differs` is the outcome of a conflict that begins.
+    """
+
+    key_row: int
+    event: CourseEvent
+    differs: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class KeptReadings:
+    """Readings to keep: rows of a table, in its order, and what they and others did to bales.
+
+    `hashes` (of the index), `position` (uint32, ledger position), `batch_row` (uint16, place in
+    the batch), `is_first` (bool: the store has nothing of its bale) and `is_plain` (bool: a new
+    bale and nothing else) have one element for each of `rows`. What happens to bales that are
+    not plain stands in `events`, in order of the table.
     """
 
     table: ReadingTable
@@ -38,10 +77,13 @@ class CreatedBales:
     hashes: UInt64Array
     position: npt.NDArray[np.uint32]
     batch_row: npt.NDArray[np.uint16]
+    is_first: npt.NDArray[np.bool_]
+    is_plain: npt.NDArray[np.bool_]
+    events: Sequence[BaleEvent]
 
 
 class Registry:
-    """Bales, lots and producers as of `revision`, the last ledger position applied.
+    """Bales, lots, conflicts and producers as of `revision`, the last ledger position applied.
 
     One thread changes it, holding `lock`; readers take `lock` only to copy the few numbers
     that make a snapshot.
@@ -54,74 +96,99 @@ class Registry:
         self.bales = BaleStore(bales_max)
         self.lots = LotBook()
         self.texts = {name: TextBook() for name in ("standard", "laboratory", "instrument")}
+        self.courses = CourseBook()
+        self.conflicts = ConflictBook()
+        self.producers = ProducerBook()
+        self.changes: list[LotChange] = []
         self.lots_registered = 0
         self._changed: set[int] = set()
-        self._next_sequence: dict[str, int] = {}
+        self._touched: dict[int, bool] = {}
 
-    @property
-    def producers(self) -> int:
-        """Producers that have a sequence."""
-        return len(self._next_sequence)
+    def course(self, key_row: int) -> Sequence[CourseEvent]:
+        """The events of the bale that the index gives this row for, its first reading included."""
+        if self.bales.has_course[key_row]:
+            return self.courses.events(key_row)
+        return (self._first_event(key_row),)
 
-    def next_sequence(self, producer: str) -> int:
-        """The sequence that the next batch of a producer must carry; the first is 1."""
-        return self._next_sequence.get(producer, 1)
+    def keep(self, kept: KeptReadings, moments: Sequence[Moment]) -> None:
+        """Stores readings and applies the events of their bales.
 
-    def advance(self, producer: str, sequence: int) -> None:
-        """Notes that a producer's batch was stored."""
-        self._next_sequence[producer] = sequence + 1
-
-    def store_bales(self, created: CreatedBales) -> None:
-        """Stores new bales and enters their lots and texts."""
-        table, rows = created.table, created.rows
-        if len(rows) == 0:
-            return
+        `moments` are the positions from the first of the table's batches to the last, in order.
+        """
         start = self.bales.count
-        lots = self._lot_numbers(table, rows)
-        references = {"lot": lots}
-        for name, book in self.texts.items():
-            column = table.texts[name]
-            used = np.unique(column.index[rows]).tolist()
-            numbers = np.zeros(len(column.dictionary), np.int32)
-            for place in used:
-                numbers[place] = book.enter(column.dictionary[place])
-            references[name] = numbers[column.index[rows]]
-        self.bales.append(
-            BaleColumns(
-                high=table.high[rows],
-                low=table.low[rows],
-                hashes=created.hashes,
-                values={
-                    field.name: _stored(table.values[field.name][rows], field.dtype)
-                    for field in VALUE_FIELDS
-                    if field.name in table.values
-                },
-                references=references,
-                position=created.position,
-                batch_row=created.batch_row,
-                inspected_at_s=table.inspected_at_s[rows].astype(np.uint32),
-            )
-        )
-        ends = [*(np.flatnonzero(np.diff(lots)) + 1).tolist(), len(lots)]
-        first = 0
-        for end in ends:
-            lot = self.lots[int(lots[first])]
-            lot.add_run(start + first, start + end)
-            self._touch(lot, int(created.position[end - 1]))
-            first = end
+        lots = self._store(kept) if len(kept.rows) else np.zeros(0, np.int32)
+        stored_at = dict(zip(kept.rows.tolist(), range(start, self.bales.count), strict=True))
+        events = iter(self._resolved(kept.events, stored_at))
+        waiting = next(events, None)
+        runs = _runs_of(kept, lots)
+        run = next(runs, None)
+        for moment in moments:
+            while run is not None and run.position == moment.position:
+                lot = self.lots[run.lot]
+                lot.add_run(start + run.first, start + run.stop)
+                lot.bales += run.stop - run.first
+                lot.course.note_read(moment)
+                self._touch(run.lot)
+                run = next(runs, None)
+            while waiting is not None and waiting.event.position == moment.position:
+                self._happened(waiting, moment)
+                waiting = next(events, None)
+            self._settle(moment)
+        if run is not None or waiting is not None:
+            raise AssertionError("a reading was kept under a position that is not of its group")
 
-    def register(self, lot: lots_pb2.Lot, position: int) -> None:
+    def decide(self, event: BaleEvent, moment: Moment) -> None:
+        """Applies an event that came without a reading: a withdrawal, a conflict's resolution."""
+        self._happened(event, moment)
+
+    def register(self, lot: lots_pb2.Lot, moment: Moment) -> None:
         """Stores the registration of a lot."""
-        entry = self.lots[self.lots.enter(lot.lot_no, crop_year_of_lot(lot.lot_no))]
-        entry.registration, entry.registered_at = lot, position
-        self._touch(entry, position)
-        self.lots_registered += 1
+        entry = self._lot(lot.lot_no)
+        is_new = not entry.registrations
+        self.lots_registered += is_new
+        self._record(entry, entry.registrations, lot, moment)
+        if is_new:
+            before = entry.course.standing.state
+            self.changes.append(
+                LotChange(moment, entry.number, ChangeKind.NEW, before, entry.standing().state)
+            )
 
-    def weigh(self, weight: lots_pb2.LotWeight, position: int) -> None:
+    def weigh(self, weight: lots_pb2.LotWeight, moment: Moment) -> None:
         """Stores the weight of a lot."""
-        entry = self.lots[self.lots.enter(weight.lot_no, crop_year_of_lot(weight.lot_no))]
-        entry.weight, entry.weighed_at = weight, position
-        self._touch(entry, position)
+        entry = self._lot(weight.lot_no)
+        self._record(entry, entry.weights, weight, moment)
+
+    def close(self, closure: lots_pb2.LotClosure, moment: Moment) -> None:
+        """Stores what the laboratory counted of a lot."""
+        entry = self._lot(closure.lot_no)
+        self._record(entry, entry.closures, closure, moment)
+
+    def certify(self, certificates: lots_pb2.LotCertificates, moment: Moment) -> None:
+        """Stores the numbers of a lot's certificates."""
+        entry = self._lot(certificates.lot_no)
+        if certificates.quality_certificate_no:
+            chain = entry.quality_certificates
+            self._record(entry, chain, certificates, moment, revises=False)
+        if certificates.weight_certificate_no:
+            chain = entry.weight_certificates
+            self._record(entry, chain, certificates, moment, revises=False)
+
+    def object_to(self, objection: lots_pb2.LotObjection, moment: Moment) -> None:
+        """Stores an objection to a lot's result, or its decision."""
+        entry = self._lot(objection.lot_no)
+        versions = entry.objections.setdefault(objection.objection_no, Versions())
+        self._record(entry, versions, objection, moment, revises=False)
+
+    def withdraw_lot(
+        self, number: int, amendment: common_pb2.Amendment | None, moment: Moment
+    ) -> None:
+        """Withdraws a lot; without amendment the withdrawal is taken back."""
+        entry = self.lots[number]
+        self._record(entry, entry.withdrawals, amendment, moment)
+
+    def settle(self, moment: Moment) -> None:
+        """Ends a position: every lot that it touched takes its new standing."""
+        self._settle(moment)
 
     def take_changed(self) -> list[int]:
         """Numbers of the lots touched since the last call, ascending; holds `lock`."""
@@ -133,9 +200,194 @@ class Registry:
         """Marks lots as touched that were taken and could not be worked on; holds `lock`."""
         self._changed.update(numbers)
 
-    def _touch(self, lot: LotEntry, position: int) -> None:
-        lot.changed_at = position
+    def _first_event(self, key_row: int) -> CourseEvent:
+        return CourseEvent(
+            Cause.READ,
+            int(self.bales.position[key_row]),
+            int(self.bales.batch_row[key_row]),
+            row=key_row,
+            comes_into_force=True,
+        )
+
+    def _store(self, kept: KeptReadings) -> Int32Array:
+        """Appends the rows; gives the lot number of each."""
+        table, rows = kept.table, kept.rows
+        lots = self._lot_numbers(table, rows)
+        references = {"lot": lots}
+        for name, book in self.texts.items():
+            column = table.texts[name]
+            used = np.unique(column.index[rows]).tolist()
+            numbers = np.zeros(len(column.dictionary), np.int32)
+            for place in used:
+                numbers[place] = book.enter(column.dictionary[place])
+            references[name] = numbers[column.index[rows]]
+        kind = (
+            np.full(len(rows), ORIGINAL, np.uint8)
+            if table.kinds is None
+            else table.kinds.kind[rows].astype(np.uint8)
+        )
+        self.bales.append(
+            BaleColumns(
+                high=table.high[rows],
+                low=table.low[rows],
+                hashes=kept.hashes,
+                values={
+                    field.name: _stored(table.values[field.name][rows], field.dtype)
+                    for field in VALUE_FIELDS
+                    if field.name in table.values
+                },
+                references=references,
+                kind=kind,
+                position=kept.position,
+                batch_row=kept.batch_row,
+                inspected_at_s=table.inspected_at_s[rows].astype(np.uint32),
+                is_first=kept.is_first,
+            )
+        )
+        return lots
+
+    def _resolved(
+        self, events: Sequence[BaleEvent], stored_at: dict[int, int]
+    ) -> Iterator[BaleEvent]:
+        """The events with rows of the store in place of those of the table."""
+
+        def row_of(row: int) -> int:
+            return row if row >= NO_ROW else stored_at[-2 - row]
+
+        for each in events:
+            event = replace(
+                each.event, row=row_of(each.event.row), supersedes=row_of(each.event.supersedes)
+            )
+            yield replace(each, key_row=row_of(each.key_row), event=event)
+
+    def _happened(self, bale: BaleEvent, moment: Moment) -> None:
+        """Applies one event: what counts of the bale, in which lot, and its conflict."""
+        event, key_row = bale.event, bale.key_row
+        if event.cause is Cause.CONFLICT and event.row == NO_ROW:
+            self.conflicts.arrived_again(event.conflict, moment.position)
+            return
+        if not self.bales.has_course[key_row]:
+            # The event that brought the row into the index is its first, if it is not this.
+            self.courses.begin(
+                key_row, None if event.row == key_row else self._first_event(key_row)
+            )
+            self.bales.has_course[key_row] = True
+        before = state_after(self.courses.events(key_row))
+        now = after(before, event)
+        self.courses.add(key_row, event)
+        if event.cause is Cause.CONFLICT:
+            self._begin_conflict(bale, before, moment)
+        elif event.cause in (Cause.KEPT, Cause.ACCEPTED):
+            accepted = event.cause is Cause.ACCEPTED
+            self.conflicts.resolve(
+                event.conflict, moment.position, event.batch_row, accepted=accepted
+            )
+        self._count(event, before, now, moment)
+
+    def _begin_conflict(self, bale: BaleEvent, before: BaleState, moment: Moment) -> None:
+        event, stored = bale.event, before.in_force
+        self.conflicts.begin(
+            ConflictEntry(
+                place=event.conflict,
+                key_row=bale.key_row,
+                row=event.row,
+                stored_row=stored,
+                stored_revision=before.since,
+                outcome=bale.differs,
+                laboratory=int(self.bales.references["laboratory"][event.row]),
+                lot=int(self.bales.references["lot"][stored]),
+                arrivals=array("Q", [moment.position]),
+            )
+        )
+
+    def _count(self, event: CourseEvent, before: BaleState, now: BaleState, moment: Moment) -> None:
+        """Brings what lots count of a bale from one state to the next."""
+        brought = event.row
+        is_new_row = brought != NO_ROW and event.cause is not Cause.CONFLICT
+        if is_new_row and brought in (now.in_force, now.first):
+            lot = self._lot_of_row(brought)
+            lot.add_run(brought, brought + 1)
+            if event.cause is not Cause.ACCEPTED:
+                lot.course.note_read(moment)
+            # From the start out of what it does not count in; what it counts in, it counts in
+            # from here on, though the row of an accepted reading is older.
+            late = (_FROM_THE_START, moment.position) if event.cause is Cause.ACCEPTED else ()
+            for toggles, counted in (
+                (lot.out_of_force, now.counted),
+                (lot.out_of_first, now.counted_first),
+            ):
+                if counted != brought:
+                    toggles[brought] = (_FROM_THE_START,)
+                elif late:
+                    toggles[brought] = late
+            self._touch(lot.number)
+            lot.bales += now.counted == brought
+        self._exchange(before.counted, now.counted, brought, moment, _force)
+        self._exchange(before.counted_first, now.counted_first, brought, moment, _first)
+        if before.withdrawn != now.withdrawn and before.in_force != NO_ROW:
+            lot = self._lot_of_row(before.in_force)
+            lot.course.withdrawn_bales.append((moment.position, 1 if now.withdrawn else -1))
+
+    def _exchange(
+        self,
+        before: int,
+        now: int,
+        brought: int,
+        moment: Moment,
+        toggles_of: Callable[[LotEntry], Toggles],
+    ) -> None:
+        """Takes a row out of what its lot counts, and puts another, older one, in."""
+        if before == now:
+            return
+        for row, change in ((before, -1), (now, 1)):
+            if row in (NO_ROW, brought):
+                continue
+            lot = self._lot_of_row(row)
+            toggles = toggles_of(lot)
+            toggles[row] = (*toggles.get(row, ()), moment.position)
+            if toggles_of is _force:
+                lot.bales += change
+            self._touch(lot.number)
+
+    def _lot_of_row(self, row: int) -> LotEntry:
+        return self.lots[int(self.bales.references["lot"][row])]
+
+    def _lot(self, lot_no: str) -> LotEntry:
+        return self.lots[self.lots.enter(lot_no, crop_year_of_lot(lot_no))]
+
+    def _record(
+        self,
+        lot: LotEntry,
+        versions: Versions[_T],
+        record: _T,
+        moment: Moment,
+        *,
+        revises: bool = True,
+    ) -> None:
+        versions.add(Version(moment.position, moment.received_at_us, record))
+        self._touch(lot.number, revises=revises)
+
+    def _touch(self, lot: int, *, revises: bool = True) -> None:
+        self._touched[lot] = self._touched.get(lot, False) or revises
+
+    def _settle(self, moment: Moment) -> None:
+        for number in sorted(self._touched):
+            self._settle_lot(self.lots[number], moment, revises=self._touched[number])
+        self._touched.clear()
+
+    def _settle_lot(self, lot: LotEntry, moment: Moment, *, revises: bool) -> None:
+        lot.changed_at = moment.position
         self._changed.add(lot.number)
+        course = lot.course
+        before = course.standing.state
+        was_final = course.final is not None
+        if revises and was_final:
+            course.revisions = (*course.revisions, moment)
+        standing = lot.standing()
+        course.step(moment, standing)
+        kind = _change(before, standing.state, was_final=was_final, revises=revises)
+        if kind is not None:
+            self.changes.append(LotChange(moment, lot.number, kind, before, standing.state))
 
     def _lot_numbers(self, table: ReadingTable, rows: npt.NDArray[np.intp]) -> Int32Array:
         column = table.texts["lot_no"]
@@ -151,6 +403,54 @@ class Registry:
             crop_year = int(table.high[rows[place]]) - USDA_HIGH
             lots[place] = self.lots.enter("", crop_year)
         return lots
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Neighbouring plain rows of one lot and one position: places [first, stop)."""
+
+    lot: int
+    position: int
+    first: int
+    stop: int
+
+
+def _runs_of(kept: KeptReadings, lots: Int32Array) -> Iterator[_Run]:
+    plain = kept.is_plain
+    if len(lots) == 0 or not plain.any():
+        return
+    edge = (
+        (lots[1:] != lots[:-1])
+        | (kept.position[1:] != kept.position[:-1])
+        | (plain[1:] != plain[:-1])
+    )
+    ends = [*(np.flatnonzero(edge) + 1).tolist(), len(lots)]
+    first = 0
+    for end in ends:
+        if plain[first]:
+            yield _Run(int(lots[first]), int(kept.position[first]), first, end)
+        first = end
+
+
+def _change(
+    before: LotState, now: LotState, *, was_final: bool, revises: bool
+) -> ChangeKind | None:
+    """What the feed tells of a touch, None for what does not concern a settlement."""
+    if (before is LotState.WITHDRAWN) != (now is LotState.WITHDRAWN):
+        return ChangeKind.WITHDRAWN if now is LotState.WITHDRAWN else ChangeKind.REINSTATED
+    if now is LotState.WITHDRAWN:
+        return None
+    if now is LotState.FINAL and not was_final:
+        return ChangeKind.FINAL
+    return ChangeKind.REVISED if was_final and revises else None
+
+
+def _force(lot: LotEntry) -> Toggles:
+    return lot.out_of_force
+
+
+def _first(lot: LotEntry) -> Toggles:
+    return lot.out_of_first
 
 
 def _stored(

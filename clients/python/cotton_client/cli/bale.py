@@ -1,4 +1,4 @@
-"""`cotton bale`: one bale, its reading and its grade."""
+"""`cotton bale`: one bale, its reading, its grade and its history."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import click
 
 from cotton_client.cli.options import revision_option, talks_to_server
 from cotton_client.cli.output import emit
+from cotton_client.cli.parameters import bale_name, bale_options
 from cotton_client.render import json_answers
 from cotton_client.render.bale import Bale
 
@@ -16,28 +17,19 @@ if TYPE_CHECKING:
 
 
 @click.command(name="bale")
-@click.argument("code", metavar="CODE")
-@click.option(
-    "--crop-year",
-    type=click.IntRange(1900, 2999),
-    metavar="YEAR",
-    help="CODE is a 12-digit USDA bale id of this crop year.",
-)
+@bale_options
 @revision_option
 @talks_to_server
 def command(
     connection: Connection, code: str, crop_year: int | None, revision: int, as_json: bool
 ) -> None:
-    """Show one bale, its reading and its grade.
+    """Show one bale, its reading, its grade and its history.
 
     CODE is the 32-digit bar code (条码), or YEAR/ID, or with --crop-year the 12-digit id
-    of a USDA bale.
+    of a USDA bale. The history tells every reading, correction, re-test, conflict and
+    withdrawal, with revision, time, instrument, reason and who decided.
     """
-    year, slash, bale_id = code.partition("/")
-    if slash and year.isascii() and year.isdigit():
-        if crop_year not in {None, int(year)}:
-            raise click.UsageError(f"CODE names crop year {year}, --crop-year {crop_year}.")
-        code, crop_year = bale_id, int(year)
+    code, crop_year = bale_name(code, crop_year)
     answer = connection.ask(
         lambda client: client.bale(code, crop_year=crop_year, revision=revision)
     )

@@ -8,8 +8,10 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
+from cotton.inspection.v1 import summary_pb2
 
 from cotton_client.cli.failures import Interrupted
+from cotton_client.cli.parameters import Word
 from cotton_client.client import CottonClient
 from cotton_client.retry import RetryPolicy
 
@@ -90,6 +92,16 @@ revision_option: Final = click.option(
     default=0,
     metavar="N",
     help="Answer as of this revision; 0 or left out is the latest.",
+)
+
+
+basis_option: Final = click.option(
+    "--basis",
+    type=Word(summary_pb2.Basis, "BASIS_"),
+    default="in_force",
+    show_default=True,
+    metavar="WORD",
+    help="Readings that count: in_force, or first-inspection: without re-tests.",
 )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cotton_client.cli.progress import RetryNotes
-from cotton_client.frames import lot_messages, weight_messages
+from cotton_client.lot_frames import lot_messages, weight_messages
 from cotton_client.render import receipt
 
 if TYPE_CHECKING:

@@ -12,6 +12,11 @@ from cotton_client.identifiers import LotNumber, UsdaBaleIdError, is_crop_year
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from cotton_client.readers.bale_codes import BaleCodes
+
+STRENGTH_UNITS: Final = ("cN/tex", "g/tex")
+"""The units that an instrument states breaking tenacity in."""
+
 _TEXT_BYTES_MAX: Final = 64
 
 
@@ -28,6 +33,12 @@ class FileOptions:
     laboratory: str | None = None
     standard: str | None = None
     crop_year: int | None = None
+    bale_codes: BaleCodes | None = None
+    """The bales of the sample numbers of an Uster report."""
+    strength_unit: str | None = None
+    """The unit of strength of an Uster report that does not state it."""
+    instrument_colour_is_grade: bool = False
+    """Whether the instrument of an Uster report works by the chart of the bales' standard."""
 
     def __post_init__(self) -> None:
         """Checks the form of each value."""
@@ -41,6 +52,11 @@ class FileOptions:
             raise UsdaBaleIdError(
                 f"the crop year {self.crop_year} is not a year in four digits; "
                 "state the year in which the crop was picked, such as 2006"
+            )
+        if self.strength_unit not in {None, *STRENGTH_UNITS}:
+            raise ValueError(
+                f"the strength unit must be one of {', '.join(STRENGTH_UNITS)}, "
+                f"not {self.strength_unit!r}"
             )
 
     def texts(self) -> Iterator[tuple[str, str]]:

@@ -11,7 +11,9 @@ Columns, in any order, each at most once:
   `instrument_colour_grade`, `colour_quadrant`, `leaf_grade`, `extraneous_matter`;
 - `preparation` P1, P2 or P3; `foreign_fibre` 0 or 1;
 - `standard`, `laboratory`, `instrument`;
-- `inspected_at`, ISO 8601; China time where it states no offset.
+- `inspected_at`, ISO 8601; China time where it states no offset;
+- `kind` ORIGINAL, REVIEW, SUPERVISORY or CORRECTION; a correction has `supersedes_revision`, the
+  revision in force, `reason` (ENTRY_ERROR …), `decided_by`, and a `note` where the reason is OTHER.
 
 An empty value is absent. At least one of the measures or codes must be a column.
 """
@@ -23,7 +25,9 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from cotton_client import fields, frames
+from cotton_client.frame_amendments import reading_rules
 from cotton_client.identifiers import BALE_CODE_DIGITS, LOT_NO_DIGITS, USDA_BALE_ID_DIGITS
+from cotton_client.readers import columns as columns_of
 from cotton_client.readers import values
 from cotton_client.readers.errors import HeaderError
 from cotton_client.readers.options import filled
@@ -33,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
+    from cotton_client.readers.notices import Notify
     from cotton_client.readers.options import FileOptions
 
 COLUMNS: Final = (
@@ -43,6 +48,8 @@ COLUMNS: Final = (
     *fields.VALUE_FIELDS,
     *frames.TEXT_FIELDS,
     "inspected_at",
+    "kind",
+    *frames.AMENDMENT_COLUMNS,
 )
 """Every column that a CSV of readings may have."""
 
@@ -56,7 +63,11 @@ PARSERS: Final[Mapping[str, Callable[[str], int]]] = {
 """How the text of each value field is read."""
 
 
-def read_readings_csv(path: Path, options: FileOptions) -> Iterator[pl.DataFrame]:
+def read_readings_csv(
+    path: Path,
+    options: FileOptions,
+    notify: Notify | None,  # noqa: ARG001 - as all readers; a CSV has errors, and no oddities
+) -> Iterator[pl.DataFrame]:
     """The readings of a CSV file in order, in frames of READINGS_SCHEMA, a block at a time.
 
     Raises the ReadingFileError tree.
@@ -91,9 +102,9 @@ def _frame(table: Table, options: FileOptions) -> pl.DataFrame:
         "lot_no": table.digits("lot_no", LOT_NO_DIGITS),
         **{name: table.parsed(name, parse, pl.Int32) for name, parse in PARSERS.items()},
         **{name: table.text(name) for name in frames.TEXT_FIELDS},
-        "inspected_at_s": table.parsed(
-            "inspected_at", values.parse_seconds, pl.Int64, "inspected_at_s"
-        ),
+        "inspected_at_s": columns_of.seconds(table, "inspected_at"),
+        "kind": columns_of.names(table, "kind"),
+        **columns_of.amendment(table),
     }
     for name, value in options.texts():
         columns[name], row = filled(columns[name], value)
@@ -106,6 +117,7 @@ def _frame(table: Table, options: FileOptions) -> pl.DataFrame:
             )
     columns["crop_year"] = _crop_years(table, columns, options)
     _require_keys(table, columns)
+    columns_of.refuse_broken(table, reading_rules(columns))
     return pl.DataFrame([columns[name].alias(name) for name in frames.READINGS_SCHEMA])
 
 

@@ -31,10 +31,14 @@ _SAVE_AS_UTF_8: Final = "save it as UTF-8 (in a spreadsheet: 'CSV UTF-8') and se
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    r"""Whole lines, each ending in "\n" alone, and the number of the first one in the file."""
+    r"""Whole lines, each ending in "\n" alone, and the number of the first one in the file.
+
+    `line_not_utf_8` is the first line that is not UTF-8, in a block that was read byte by byte.
+    """
 
     text: str
     first_line: int
+    line_not_utf_8: int | None = None
 
 
 def open_binary(path: Path) -> BinaryIO:
@@ -62,8 +66,13 @@ def open_binary(path: Path) -> BinaryIO:
         ) from error
 
 
-def read_blocks(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
+def read_blocks(
+    path: Path, block_bytes: int = BLOCK_BYTES, *, bytewise: bool = False
+) -> Iterator[Block]:
     """The file in order as blocks of about `block_bytes`; a byte order mark is dropped.
+
+    `bytewise`: a block that is not UTF-8 is not refused, but each of its bytes is a character
+    (ISO 8859-1): its ASCII text stands as it is, whatever the encoding around it.
 
     Raises UnreadableFileError, EmptyFileError, EncodingError and LineError (a line longer
     than LINE_BYTES_MAX).
@@ -85,7 +94,7 @@ def read_blocks(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
                 return
             if first_line == 1:
                 raw = _without_mark(raw, path)
-            block = Block(_decoded(raw, path, first_line), first_line)
+            block = _decoded(raw, path, first_line, bytewise=bytewise)
             first_line += block.text.count("\n")
             if block.text:
                 yield block
@@ -111,16 +120,22 @@ def _without_mark(raw: bytes, path: Path) -> bytes:
     return raw.removeprefix(_BYTE_ORDER_MARK)
 
 
-def _decoded(raw: bytes, path: Path, first_line: int) -> str:
+def _decoded(raw: bytes, path: Path, first_line: int, *, bytewise: bool) -> Block:
+    line_not_utf_8 = None
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        line = first_line + raw.count(b"\n", 0, error.start)
-        raise EncodingError(path, "is not UTF-8 text", _SAVE_AS_UTF_8, line=line) from error
+        line_not_utf_8 = first_line + raw.count(b"\n", 0, error.start)
+        if not bytewise:
+            raise EncodingError(
+                path, "is not UTF-8 text", _SAVE_AS_UTF_8, line=line_not_utf_8
+            ) from error
+        text = raw.decode("iso-8859-1")
     nul = text.find("\0")
     if nul >= 0:
         line = first_line + text.count("\n", 0, nul)
         raise EncodingError(path, "holds a NUL character", _SAVE_AS_UTF_8, line=line)
     if "\r" in text:
         text = text.replace("\r\n", "\n")
-    return text if text.endswith("\n") or not text else text + "\n"
+    text = text if text.endswith("\n") or not text else text + "\n"
+    return Block(text, first_line, line_not_utf_8)

@@ -18,11 +18,17 @@ A reading takes the columns
 54-56   length x100, inches                         `length`, hundredths
 57-59   uniformity x10, %                           `uniformity`, hundredths
 60      upland 1 / Pima 2                           2 is refused: another standard
+61      original 0, review 1, rework 2              `kind`
+62      1 where the record corrects another         told as a notice
 ======  ==========================================  ==============================
 
 and leaves the rest, which no grade needs: module, staple (it follows from the length), remarks,
-original / review / rework, correction, loan premium. A blank value is absent. 00:00 UTC falls on
-the date classed in China as well as in UTC.
+loan premium. A review is a reading of the kind REVIEW: where its original is not stored, the
+service takes it as the only result known. Neither a rework nor a correction says which stored
+reading it takes the place of, as a reading of the kind CORRECTION must: both are read as first
+results and told as notices, and the service reports those that differ from a stored one.
+
+A blank value is absent. 00:00 UTC falls on the date classed in China as well as in UTC.
 
 The bale id is reused after five years and scoped to the crop year. Where the sender does not
 state it, it is the year of the date classed, or the year before for January to July: classing
@@ -38,7 +44,9 @@ import numpy as np
 import polars as pl
 
 from cotton_client import frames
+from cotton_client.fields import REVIEW
 from cotton_client.readers.errors import EmptyFileError, LineError, ValueInFileError
+from cotton_client.readers.notices import Reporter
 from cotton_client.readers.options import repeated
 from cotton_client.readers.text import read_blocks
 
@@ -46,6 +54,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from cotton_client.readers.notices import Notify
     from cotton_client.readers.options import FileOptions
     from cotton_client.readers.text import Block
 
@@ -55,6 +64,12 @@ _PIMA: Final = "2"
 _BALE_ID: Final = (1, 12)
 _DATE: Final = (13, 20)
 _PIMA_PLACE: Final = (60, 60)
+_KIND: Final = (61, 61)
+_CORRECTION: Final = (62, 62)
+_REWORK: Final = "2"
+_KINDS: Final = {"0": None, "1": REVIEW, _REWORK: None, " ": None}
+_CORRECTIONS: Final = ("0", "1", " ")
+_NAMES_NONE: Final = "names no stored reading that it takes the place of: read as"
 _DIGITS_ONLY: Final = r"^[0-9]+$"
 
 
@@ -109,18 +124,19 @@ class _Records:
         )
 
 
-def read_usda67(path: Path, options: FileOptions) -> Iterator[pl.DataFrame]:
+def read_usda67(path: Path, options: FileOptions, notify: Notify | None) -> Iterator[pl.DataFrame]:
     """The readings of a file of 67-column records, in order, in frames of READINGS_SCHEMA.
 
     `lot_no` stays null unless it is stated: imported bales need none. Raises the
     ReadingFileError tree.
     """
     found = 0
+    reporter = Reporter(path, notify)
     for block in read_blocks(path):
         records = _records(path, block)
         if len(records.texts):
             found += len(records.texts)
-            yield _frame(records, options)
+            yield _frame(records, options, reporter)
     if not found:
         raise EmptyFileError(path, "holds no records", "check the export that wrote it")
 
@@ -222,7 +238,31 @@ def _crop_years(records: _Records, dates: pl.Series, stated: int | None) -> pl.S
     return dates.dt.year().cast(pl.Int32) - before
 
 
-def _frame(records: _Records, options: FileOptions) -> pl.DataFrame:
+def _kinds(records: _Records, reporter: Reporter) -> pl.Series:
+    """REVIEW or null; reworks and corrections are told of."""
+    flags, corrects = records.cut(*_KIND), records.cut(*_CORRECTION)
+    for texts, place, name, known in (
+        (flags, _KIND, "original, review or rework", tuple(_KINDS)),
+        (corrects, _CORRECTION, "correction", _CORRECTIONS),
+    ):
+        wrong = ~texts.is_in(known)
+        if wrong.any():
+            raise records.refusal(
+                int(wrong.arg_max() or 0),
+                *place,
+                name,
+                "is not known",
+                f"write {', '.join(each for each in known if each.strip())}, or leave it blank",
+            )
+    odd = (flags == _REWORK) | (corrects == "1")
+    for row in odd.arg_true():
+        what = "a rework" if flags[row] == _REWORK else "a correction"
+        kind = "a first result" if _KINDS[flags[row]] is None else "a review"
+        reporter.tell(int(records.lines[row]), f"{what} {_NAMES_NONE} {kind}")
+    return flags.replace_strict(_KINDS, return_dtype=pl.String)
+
+
+def _frame(records: _Records, options: FileOptions, reporter: Reporter) -> pl.DataFrame:
     pima = records.cut(*_PIMA_PLACE) == _PIMA
     if pima.any():
         raise records.refusal(
@@ -238,6 +278,7 @@ def _frame(records: _Records, options: FileOptions) -> pl.DataFrame:
         "crop_year": _crop_years(records, dates, options.crop_year),
         **{field.name: _integers(records, field) for field in FIELDS},
         "inspected_at_s": dates.cast(pl.Datetime("us")).dt.epoch("s"),
+        "kind": _kinds(records, reporter),
         **{name: repeated(value, len(dates)) for name, value in options.texts()},
     }
     frame = pl.DataFrame([series.alias(name) for name, series in columns.items()])

@@ -9,7 +9,7 @@ from typing import Final
 from cotton_client.identifiers import CHINA_TIME
 
 _DECIMAL: Final = re.compile(r"([+-]?)([0-9]{1,12})(?:\.([0-9]+))?", re.ASCII)
-_WHOLE: Final = re.compile(r"[+-]?[0-9]{1,12}", re.ASCII)
+_WHOLE: Final = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII)
 _DECIMAL_COMMA: Final = re.compile(r"[+-]?[0-9]+,[0-9]+", re.ASCII)
 _NOT_NUMBERS: Final = frozenset({"nan", "inf", "infinity", "n/a", "na", "null", "none", "-"})
 _DECIMALS_MAX: Final = 2

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cotton_client.render import names
+from cotton_client.render.history import history
 from cotton_client.render.parts import fields, heading, or_unknown
 from cotton_client.render.values import china_time, fixed
 
@@ -25,15 +26,19 @@ class Bale:
         self._answer = answer
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Identity, reading with grade, and where it is recorded."""
+        """Identity, reading with grade, where it is recorded, and all that happened to it."""
         width = options.max_width
         yield heading("Bale 棉包")
         yield Text(_name(self._answer), style="bold")
+        yield from _banners(self._answer)
         yield fields(_identity(self._answer), width)
         yield heading("Reading and grade 检验结果")
         yield _reading(self._answer)
         yield heading("Record 记录")
         yield fields(_record(self._answer), width)
+        if self._answer.history:
+            yield heading("History 历史")
+            yield from history(self._answer.history)
         yield Text(f"\nRevision 版本 {self._answer.revision}", style="dim")
 
 
@@ -43,6 +48,21 @@ def _name(answer: trace_pb2.GetBaleResponse) -> str:
     if reading.WhichOneof("bale") == "usda_bale":
         return f"{reading.usda_bale.crop_year}/{reading.usda_bale.bale_id}"
     return reading.bale_code
+
+
+def _banners(answer: trace_pb2.GetBaleResponse) -> Iterator[Text]:
+    """What must not be overlooked: the reading shown is in no figure."""
+    if answer.withdrawn:
+        yield Text(
+            "WITHDRAWN 已撤销: the last reading that was in force is shown", style="bold red"
+        )
+    if answer.lot_withdrawn:
+        yield Text("ITS LOT IS WITHDRAWN 所在批次已撤销", style="bold red")
+    if answer.awaiting_original:
+        yield Text(
+            "Awaiting its original reading 待首检: only re-tests have arrived, the first is shown",
+            style="bold yellow",
+        )
 
 
 def _identity(answer: trace_pb2.GetBaleResponse) -> Iterator[tuple[str, str]]:
@@ -109,6 +129,7 @@ def _reading(answer: trace_pb2.GetBaleResponse) -> Table:
 def _record(answer: trace_pb2.GetBaleResponse) -> Iterator[tuple[str, str]]:
     """Who read it, who sent it, and where it lies in the ledger."""
     reading = answer.reading
+    yield "Kind 类别", names.READING_KINDS.get(reading.kind, names.reading_kind(reading.kind))
     yield "Standard 标准", or_unknown(answer.grade.standard or reading.standard)
     yield "Laboratory 实验室", reading.laboratory
     yield "Instrument 仪器", reading.instrument

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from cotton_client.render import names
 from cotton_client.render.parts import UNKNOWN, Bar, fields, heading, or_unknown
+from cotton_client.render.status import banners, course
 from cotton_client.render.values import china_time, count, counted, fixed, kilograms, share
 
 if TYPE_CHECKING:
@@ -34,12 +35,18 @@ class Certificate:
         self._answer = answer
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Heading, lot, weight, quality, classes, and what the figures rest on."""
+        """Heading, lot, course, weight, quality, classes, and what the figures rest on."""
         width = options.max_width
+        status = self._answer.status if self._answer.HasField("status") else None
         yield _heading(self._answer)
+        if status is not None:
+            yield from banners(status)
         yield from _unlike_declared(self._answer)
         yield heading("Lot 批次")
         yield fields(_lot(self._answer), width)
+        if status is not None:
+            yield heading("Course 进程")
+            yield from course(status, width)
         yield heading("Weight 重量")
         yield from _weight(self._answer, width)
         yield heading("Quality 质量")
@@ -313,6 +320,8 @@ def _notes(answer: summary_pb2.GetLotCertificateResponse) -> Iterator[Renderable
     if answer.bales_without_standard and answer.figures.bales:
         bales = counted(answer.bales_without_standard, "bale")
         notes.append(f"{bales} of this lot that no standard grades: stored, not graded.")
+    if answer.basis == summary_pb2.BASIS_FIRST_INSPECTION:
+        notes.append("First inspections only, as corrected: re-tests are left out 仅首检.")
     if notes:
         yield Group(Text(), *[Text(note, style=_OUTSTANDING) for note in notes])
     if unverified := names.unverified(answer.unverified):

@@ -6,11 +6,21 @@ is not known is null, and every answer names its revision.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from cotton_client.fields import CODE_FIELDS, COUNT_FIELDS, HUNDREDTHS_FIELDS
 from cotton_client.render import names
+from cotton_client.render.events import entries
+from cotton_client.render.json_parts import (
+    Json,
+    amendment_of,
+    comparison_of,
+    differences,
+    instant,
+    instant_us,
+    present,
+    reading,
+)
+from cotton_client.render.json_status import lot_status
 from cotton_client.render.values import shortest
 
 if TYPE_CHECKING:
@@ -22,18 +32,15 @@ if TYPE_CHECKING:
     from cotton_client.lots import LotsReceipt
     from cotton_client.upload import UploadTotals
 
-Json = dict[str, Any]
-
-_NUMBERS = tuple(
-    name for name in (*COUNT_FIELDS, *CODE_FIELDS) if name not in ("preparation", "foreign_fibre")
-)
-
 _UPLOAD_COUNTS = (
     "received",
     "created",
     "existing",
     "conflicting",
     "rejected",
+    "superseded",
+    "corrected",
+    "retested",
     "warned",
     "unregistered",
     "batches",
@@ -66,6 +73,8 @@ def certificate(answer: summary_pb2.GetLotCertificateResponse) -> Json:
         "lot": lot(answer.lot),
         "weight": None if weight is None else certificate_weight(weight),
         "figures": figures(answer.figures),
+        "basis": names.basis(answer.basis),
+        "status": lot_status(answer.status) if answer.HasField("status") else None,
     }
 
 
@@ -90,6 +99,8 @@ def lot(lot: lots_pb2.Lot) -> Json:
         "gate_in_at": instant(lot.gate_in_at_s),
         "standard": lot.standard or None,
         "quality_certificate_no": lot.quality_certificate_no or None,
+        "production_line": lot.production_line or None,
+        "amendment": amendment_of(lot),
     }
 
 
@@ -100,9 +111,9 @@ def certificate_weight(weight: summary_pb2.CertificateWeight) -> Json:
         "gross_kg": shortest(record.gross),
         "tare_kg": shortest(record.tare),
         "net_kg": shortest(weight.net),
-        "conditioned_kg": _present(weight, "conditioned"),
-        "regain_percent": _present(record, "regain"),
-        "trash_percent": _present(record, "trash"),
+        "conditioned_kg": present(weight, "conditioned"),
+        "regain_percent": present(record, "regain"),
+        "trash_percent": present(record, "trash"),
         "resolution_kg": shortest(record.resolution),
         "truck_gross_kg": shortest(record.truck_gross) if record.truck_gross else None,
         "truck_tare_kg": shortest(record.truck_tare) if record.truck_tare else None,
@@ -110,6 +121,7 @@ def certificate_weight(weight: summary_pb2.CertificateWeight) -> Json:
         "operator": record.operator or None,
         "weighed_at": instant(record.weighed_at_s),
         "weight_certificate_no": record.weight_certificate_no or None,
+        "amendment": amendment_of(record),
     }
 
 
@@ -138,10 +150,10 @@ def measure(summary: summary_pb2.MeasureSummary) -> Json:
     return {
         "bales": summary.bales,
         "sum": shortest(summary.sum),
-        "mean": _present(summary, "mean_to_hundredths"),
-        "mean_to_tenths": _present(summary, "mean_to_tenths"),
-        "min": _present(summary, "min"),
-        "max": _present(summary, "max"),
+        "mean": present(summary, "mean_to_hundredths"),
+        "mean_to_tenths": present(summary, "mean_to_tenths"),
+        "min": present(summary, "min"),
+        "max": present(summary, "max"),
         "tier": summary.tier or None,
         "classes": classes(summary.classes),
     }
@@ -154,7 +166,7 @@ def classes(shares: Iterable[summary_pb2.ClassShare]) -> list[Json]:
             "class": each.name,
             "bales": each.bales,
             "share_percent": shortest(each.share),
-            "mean": _present(each, "mean"),
+            "mean": present(each, "mean"),
         }
         for each in shares
     ]
@@ -168,6 +180,7 @@ def summary(answer: summary_pb2.SummariseGradesResponse) -> Json:
         "unverified": list(answer.unverified),
         "weighting": answer.weighting,
         "grading_version": answer.grading_version or None,
+        "basis": names.basis(answer.basis),
         "rows": [summary_row(row) for row in answer.rows],
         "total": summary_row(answer.total),
     }
@@ -189,6 +202,8 @@ def summary_row(row: summary_pb2.SummaryRow) -> Json:
         "bales_unregistered": row.bales_unregistered,
         "bales_without_lot": row.bales_without_lot,
         "bales_without_standard": row.bales_without_standard,
+        "lots_withdrawn": row.lots_withdrawn,
+        "bales_withdrawn": row.bales_withdrawn,
         "gross_kg": shortest(row.gross),
         "tare_kg": shortest(row.tare),
         "net_kg": shortest(row.net),
@@ -199,13 +214,13 @@ def summary_row(row: summary_pb2.SummaryRow) -> Json:
 
 def bale(answer: trace_pb2.GetBaleResponse) -> Json:
     """One bale, its reading and its grade."""
-    reading, grade = answer.reading, answer.grade
-    usda = reading.WhichOneof("bale") == "usda_bale"
+    named, grade = answer.reading, answer.grade
+    usda = named.WhichOneof("bale") == "usda_bale"
     return {
         "revision": answer.revision,
-        "bale_code": None if usda else reading.bale_code,
-        "usda_bale_id": reading.usda_bale.bale_id if usda else None,
-        "crop_year": reading.usda_bale.crop_year if usda else None,
+        "bale_code": None if usda else named.bale_code,
+        "usda_bale_id": named.usda_bale.bale_id if usda else None,
+        "crop_year": named.usda_bale.crop_year if usda else None,
         "gin_code": answer.gin_code or None,
         "baled_on": answer.baled_on or None,
         "bale_number": answer.bale_number or None,
@@ -214,7 +229,7 @@ def bale(answer: trace_pb2.GetBaleResponse) -> Json:
         "row": answer.row,
         "producer_id": answer.producer_id,
         "received_at": instant_us(answer.received_at_us),
-        "reading": _reading(reading),
+        "reading": reading(answer.reading),
         "grade": {
             "standard": grade.standard or None,
             "colour_grade": grade.colour_grade or None,
@@ -225,6 +240,28 @@ def bale(answer: trace_pb2.GetBaleResponse) -> Json:
             "uniformity_tier": grade.uniformity_tier or None,
             "preparation": grade.preparation or None,
         },
+        "withdrawn": answer.withdrawn,
+        "lot_withdrawn": answer.lot_withdrawn,
+        "awaiting_original": answer.awaiting_original,
+        "history": [
+            {
+                "revision": each.event.revision,
+                "row": each.event.row,
+                "kind": names.bale_event(each.event.kind),
+                "received_at": instant_us(each.event.received_at_us),
+                "producer_id": each.event.producer_id,
+                "principal": each.event.principal or None,
+                "reading": reading(each.event.reading) if each.event.HasField("reading") else None,
+                "differences": differences(each.differences),
+                "amendment": amendment_of(each.event),
+                "conflict_id": each.event.conflict_id or None,
+                "comparison": comparison_of(each.event),
+                "in_force": each.event.in_force,
+                "first_inspection": each.event.first_inspection,
+                "superseded_revision": each.event.superseded_revision or None,
+            }
+            for each in entries(answer.history)
+        ],
     }
 
 
@@ -238,11 +275,24 @@ def upload(totals: UploadTotals) -> Json:
         "existing": totals.existing,
         "conflicting": totals.conflicting,
         "rejected": totals.rejected,
+        "superseded": totals.superseded,
+        "corrected": totals.corrected,
+        "retested": totals.retested,
         "warned": totals.warned,
         "unregistered": totals.unregistered,
         "repeated_batches": totals.repeated_batches,
         "resent_batches": totals.resent_batches,
         "issues": [_issue(each.bale, each.outcome) for each in totals.issues],
+        "amended": [
+            {
+                "record": each.bale,
+                "bale": each.outcome.bale,
+                "outcome": names.outcome(each.outcome.outcome),
+                "stored_revision": each.outcome.stored_revision or None,
+                "comparison": comparison_of(each.outcome),
+            }
+            for each in totals.amended
+        ],
         "existing_bales": [
             {"first": bales.start, "count": len(bales)} for bales in totals.existing_bales
         ],
@@ -268,6 +318,8 @@ def lots_receipt(receipt: LotsReceipt) -> Json:
         "existing": receipt.existing,
         "conflicting": receipt.conflicting,
         "rejected": receipt.rejected,
+        "corrected": receipt.corrected,
+        "superseded": receipt.superseded,
         "warned": receipt.warned,
         "results": [
             {
@@ -278,6 +330,7 @@ def lots_receipt(receipt: LotsReceipt) -> Json:
                 "received": each.received or None,
                 "stored": each.stored or None,
                 "message": each.message or None,
+                "stored_revision": each.stored_revision or None,
             }
             for each in receipt.results
         ],
@@ -307,19 +360,6 @@ def error(error: CottonError) -> Json:
     return {"error": body}
 
 
-def instant(seconds: int) -> str | None:
-    """A moment in UTC, ISO 8601 to the second; None when not known."""
-    if not seconds:
-        return None
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def instant_us(microseconds: int) -> str | None:
-    """A moment in UTC, ISO 8601 to the microsecond; None when not known."""
-    text = instant(microseconds // 1_000_000)
-    return text and f"{text[:-1]}.{microseconds % 1_000_000:06d}Z"
-
-
 def _issue(bale: int, outcome: readings_pb2.BaleOutcome) -> Json:
     """One bale that conflicts or was rejected."""
     return {
@@ -331,27 +371,6 @@ def _issue(bale: int, outcome: readings_pb2.BaleOutcome) -> Json:
         "received": outcome.received or None,
         "stored": outcome.stored or None,
         "limit": outcome.limit or None,
+        "stored_revision": outcome.stored_revision or None,
+        "conflict_id": outcome.conflict_id or None,
     }
-
-
-def _reading(reading: readings_pb2.Reading) -> Json:
-    """A reading, its measures in the units of its standard."""
-    return {
-        "lot_no": reading.lot_no or None,
-        **{name: _present(reading, name) for name in HUNDREDTHS_FIELDS},
-        **{
-            name: getattr(reading, name) if reading.HasField(name) else None  # type: ignore[arg-type]  # names of fields
-            for name in _NUMBERS
-        },
-        "preparation": names.preparation(reading.preparation),
-        "foreign_fibre": reading.foreign_fibre if reading.HasField("foreign_fibre") else None,
-        "standard": reading.standard or None,
-        "laboratory": reading.laboratory or None,
-        "instrument": reading.instrument or None,
-        "inspected_at": instant(reading.inspected_at_s),
-    }
-
-
-def _present(message: Any, name: str) -> str | None:
-    """Hundredths of an optional field as a decimal; None when absent."""
-    return shortest(getattr(message, name)) if message.HasField(name) else None

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from cotton.inspection.v1 import common_pb2, lots_pb2, readings_pb2, summary_pb2
+from cotton.inspection.v1 import (
+    amendments_pb2,
+    common_pb2,
+    lifecycle_pb2,
+    lots_pb2,
+    readings_pb2,
+    summary_pb2,
+    trace_pb2,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -33,8 +41,69 @@ LOT_STATES: Final[Mapping[int, str]] = {
     summary_pb2.LOT_STATE_UNREGISTERED: "not registered 未登记",
     summary_pb2.LOT_STATE_REGISTERED: "registered; neither read nor weighed 已登记",
     summary_pb2.LOT_STATE_WEIGHED: "weighed, not read 已检重量",
-    summary_pb2.LOT_STATE_READ: "read, not weighed 已检质量",
-    summary_pb2.LOT_STATE_READ_AND_WEIGHED: "read and weighed 已检质量与重量",
+    summary_pb2.LOT_STATE_READ: "being read, not weighed 质量检验中",
+    summary_pb2.LOT_STATE_READ_AND_WEIGHED: "being read, weighed 质量检验中，已检重量",
+    summary_pb2.LOT_STATE_TESTED: "tested, not weighed 已检质量",
+    summary_pb2.LOT_STATE_FINAL: "final: tested and weighed 检验完成",
+    summary_pb2.LOT_STATE_REVISED: "final, and revised since 完成后有变更",
+    summary_pb2.LOT_STATE_WITHDRAWN: "withdrawn 已撤销",
+    summary_pb2.LOT_STATE_HELD: "held: counts do not agree 数量不符，暂缓",
+}
+
+LOT_HOLDS: Final[Mapping[int, str]] = {
+    summary_pb2.LOT_HOLD_MORE_READ_THAN_DECLARED: "more bales read than declared 检验包数多于申报",
+    summary_pb2.LOT_HOLD_RECEIVED_DIFFERS_FROM_DECLARED: (
+        "samples received differ from bales declared 收样数与申报不符"
+    ),
+    summary_pb2.LOT_HOLD_TESTED_DIFFERS_FROM_RECEIVED: (
+        "samples tested differ from those received 检验数与收样数不符"
+    ),
+    summary_pb2.LOT_HOLD_TESTED_DIFFERS_FROM_READ: (
+        "samples tested differ from bales stored 检验数与入库数不符"
+    ),
+}
+
+AMENDMENT_REASONS: Final[Mapping[int, str]] = {
+    common_pb2.AMENDMENT_REASON_ENTRY_ERROR: "entry error 录入错误",
+    common_pb2.AMENDMENT_REASON_INSTRUMENT_FAULT: "instrument fault 仪器故障",
+    common_pb2.AMENDMENT_REASON_SAMPLE_MIX_UP: "sample mix-up 样品混淆",
+    common_pb2.AMENDMENT_REASON_OBJECTION_UPHELD: "objection upheld 异议成立",
+    common_pb2.AMENDMENT_REASON_SUPERVISION: "supervision 监督检验",
+    common_pb2.AMENDMENT_REASON_RECORDED_IN_ERROR: "recorded in error 误录",
+    common_pb2.AMENDMENT_REASON_CONFIRMED: "confirmed 确认无误",
+    common_pb2.AMENDMENT_REASON_OTHER: "other 其他",
+}
+
+READING_KINDS: Final[Mapping[int, str]] = {
+    readings_pb2.READING_KIND_UNSPECIFIED: "original 首检",
+    readings_pb2.READING_KIND_ORIGINAL: "original 首检",
+    readings_pb2.READING_KIND_REVIEW: "review 复检",
+    readings_pb2.READING_KIND_SUPERVISORY: "supervisory 监督抽验",
+    readings_pb2.READING_KIND_CORRECTION: "correction 更正",
+}
+
+BALE_EVENTS: Final[Mapping[int, str]] = {
+    trace_pb2.BALE_EVENT_KIND_READ: "read 检验",
+    trace_pb2.BALE_EVENT_KIND_CORRECTED: "corrected 更正",
+    trace_pb2.BALE_EVENT_KIND_RETESTED: "re-tested 再检",
+    trace_pb2.BALE_EVENT_KIND_CONFLICT: "conflict 冲突",
+    trace_pb2.BALE_EVENT_KIND_CONFLICT_KEPT: "conflict resolved, kept 冲突处理：维持",
+    trace_pb2.BALE_EVENT_KIND_CONFLICT_ACCEPTED: "conflict resolved, accepted 冲突处理：采纳",
+    trace_pb2.BALE_EVENT_KIND_WITHDRAWN: "withdrawn 撤销",
+    trace_pb2.BALE_EVENT_KIND_REINSTATED: "reinstated 恢复",
+}
+
+LOT_CHANGES: Final[Mapping[int, str]] = {
+    lifecycle_pb2.LOT_CHANGE_KIND_NEW: "new 新登记",
+    lifecycle_pb2.LOT_CHANGE_KIND_FINAL: "final 检验完成",
+    lifecycle_pb2.LOT_CHANGE_KIND_REVISED: "revised 变更",
+    lifecycle_pb2.LOT_CHANGE_KIND_WITHDRAWN: "withdrawn 撤销",
+    lifecycle_pb2.LOT_CHANGE_KIND_REINSTATED: "reinstated 恢复",
+}
+
+BASES: Final[Mapping[int, str]] = {
+    summary_pb2.BASIS_IN_FORCE: "readings in force 有效结果",
+    summary_pb2.BASIS_FIRST_INSPECTION: "first inspections only 仅首检",
 }
 
 SUMMARY_KEYS: Final[Mapping[int, str]] = {
@@ -158,6 +227,51 @@ def lot_outcome(value: int) -> str | None:
 def lot_state(value: int) -> str | None:
     """Such as "read_and_weighed"."""
     return symbol(summary_pb2.LotState, value, "LOT_STATE_")
+
+
+def lot_hold(value: int) -> str | None:
+    """Such as "more_read_than_declared"."""
+    return symbol(summary_pb2.LotHold, value, "LOT_HOLD_")
+
+
+def lot_change(value: int) -> str | None:
+    """Such as "revised"."""
+    return symbol(lifecycle_pb2.LotChangeKind, value, "LOT_CHANGE_KIND_")
+
+
+def basis(value: int) -> str | None:
+    """Such as "in_force"."""
+    return symbol(summary_pb2.Basis, value, "BASIS_")
+
+
+def reason(value: int) -> str | None:
+    """Such as "entry_error"."""
+    return symbol(common_pb2.AmendmentReason, value, "AMENDMENT_REASON_")
+
+
+def decision(value: int) -> str | None:
+    """Such as "upheld"; None while there is none."""
+    return symbol(lots_pb2.ObjectionDecision, value, "OBJECTION_DECISION_")
+
+
+def reading_kind(value: int) -> str:
+    """Such as "review"; a reading that names no kind is the original."""
+    return symbol(readings_pb2.ReadingKind, value, "READING_KIND_") or "original"
+
+
+def bale_event(value: int) -> str | None:
+    """Such as "corrected"."""
+    return symbol(trace_pb2.BaleEventKind, value, "BALE_EVENT_KIND_")
+
+
+def conflict_state(value: int) -> str | None:
+    """Such as "open"."""
+    return symbol(amendments_pb2.ConflictState, value, "CONFLICT_STATE_")
+
+
+def amendment_outcome(value: int) -> str | None:
+    """Such as "applied"."""
+    return symbol(amendments_pb2.AmendmentOutcome, value, "AMENDMENT_OUTCOME_")
 
 
 def summary_key(value: int) -> str | None:

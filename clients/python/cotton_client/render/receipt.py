@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cotton_client.render import names
+from cotton_client.render.comparison import TOLERANCES_UNVERIFIED, measures, verdict
 from cotton_client.render.values import china_time, count, counted
 
 if TYPE_CHECKING:
@@ -16,13 +17,24 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
+    from cotton_client.amendments import AmendmentsReceipt
     from cotton_client.lots import LotsReceipt
-    from cotton_client.upload import UploadTotals
+    from cotton_client.upload import BaleIssue, UploadTotals
 
 ISSUES_SHOWN: Final = 10
 """Bales or records that a page lists; --json has up to a thousand."""
 
-_TIMES: Final = frozenset({"inspected_at", "gate_in_at", "weighed_at"})
+_TIMES: Final = frozenset(
+    {
+        "inspected_at",
+        "gate_in_at",
+        "weighed_at",
+        "closed_at",
+        "issued_at",
+        "raised_at",
+        "decided_at",
+    }
+)
 """Fields whose values the service gives in seconds since 1970."""
 
 
@@ -56,23 +68,89 @@ def upload(name: str, totals: UploadTotals) -> Iterator[RenderableType]:
                     str(each.bale),
                     each.outcome.bale,
                     _outcome(names.outcome(each.outcome.outcome)),
-                    _why(
-                        names.field(each.outcome.field),
-                        names.rule(each.outcome.rule),
-                        each.outcome.received,
-                        each.outcome.stored,
-                        each.outcome.limit,
-                    ),
+                    _why_bale(each),
                 )
                 for each in totals.issues[:ISSUES_SHOWN]
             ],
             totals.conflicting + totals.rejected,
         )
+    yield from _amended(totals)
     yield Text(f"  revision {totals.revision}", style="dim")
 
 
+def decisions(name: str, noun: str, receipt: AmendmentsReceipt) -> Iterator[RenderableType]:
+    """What became of withdrawals or resolutions of conflicts."""
+    line = Text(f"{name}: ", style="bold")
+    if receipt.repeated:
+        line.append("sent before; first answer again: ", style="yellow not bold")
+    line.append(f"{counted(receipt.received, noun)} received", style="default not bold")
+    for number, word, style in (
+        (receipt.applied, "applied", "green"),
+        (receipt.existing, "so already", "cyan"),
+        (receipt.rejected, "rejected", "bold red"),
+    ):
+        if number:
+            line.append(" · ", style="dim")
+            line.append(f"{count(number)} {word}", style=style)
+    yield line
+    listed = [
+        (
+            str(each.row + 1),
+            each.subject,
+            str(names.amendment_outcome(each.outcome)),
+            _rejection(names.field(each.field), each.message, each.stored_revision),
+        )
+        for each in receipt.results
+        if names.amendment_outcome(each.outcome) != "exists"
+    ]
+    if listed:
+        yield _issues(listed[:ISSUES_SHOWN], receipt.rejected)
+    yield Text(f"  revision {receipt.revision}", style="dim")
+
+
+def _rejection(field: str | None, message: str, stored_revision: int) -> str:
+    """Why a decision was not taken."""
+    where = f"{field.replace('_', ' ')}: " if field else ""
+    in_force = f" (in force: revision {stored_revision})" if stored_revision else ""
+    return f"{where}{message}{in_force}"
+
+
+def _why_bale(issue: BaleIssue) -> str:
+    """The field at fault; of a conflict also the number by which it is decided."""
+    outcome = issue.outcome
+    why = _why(
+        names.field(outcome.field),
+        names.rule(outcome.rule),
+        outcome.received,
+        outcome.stored,
+        outcome.limit,
+    )
+    return f"{why}; conflict {outcome.conflict_id}" if outcome.conflict_id else why
+
+
+def _amended(totals: UploadTotals) -> Iterator[RenderableType]:
+    """Bales that met an earlier reading as they should: corrected, re-tested, superseded."""
+    for each in totals.amended[:ISSUES_SHOWN]:
+        outcome = each.outcome
+        word = (names.outcome(outcome.outcome) or "").replace("_", " ")
+        line = Text(f"  {outcome.bale} {word}")
+        if outcome.stored_revision:
+            line.append(f", revision {outcome.stored_revision} before it", style="dim")
+        if outcome.HasField("comparison"):
+            line.append(f": {verdict(outcome.comparison)}")
+        yield line
+        if outcome.HasField("comparison") and not outcome.comparison.within_tolerance:
+            for difference in measures(outcome.comparison):
+                yield Text(f"    {difference}", style="dim")
+    listed = totals.superseded + totals.corrected + totals.retested
+    if (more := max(listed, len(totals.amended)) - ISSUES_SHOWN) > 0:
+        yield Text(f"  … and {count(more)} more", style="dim")
+    if any(each.outcome.HasField("comparison") for each in totals.amended):
+        yield Text(f"  {TOLERANCES_UNVERIFIED}", style="dim")
+
+
 def lots(name: str, noun: str, receipt: LotsReceipt) -> Iterator[RenderableType]:
-    """What became of lots or weight records."""
+    """What became of records of lots."""
     yield _counts(name, noun, receipt, repeated=receipt.repeated)
     listed = [
         (
@@ -81,15 +159,24 @@ def lots(name: str, noun: str, receipt: LotsReceipt) -> Iterator[RenderableType]
             _outcome(names.lot_outcome(each.outcome)),
             _why(names.field(each.field), None, each.received, each.stored, "")
             if each.outcome == lots_pb2.LOT_OUTCOME_EXISTS_WITH_DIFFERENT
-            else each.message,
+            else each.message or _replaced(each),
         )
         for each in receipt.results
         if names.lot_outcome(each.outcome) != "exists"
     ]
     if listed:
-        yield _issues(listed[:ISSUES_SHOWN], receipt.conflicting + receipt.rejected)
+        yield _issues(listed[:ISSUES_SHOWN], len(listed))
     yield from _warnings(noun, receipt)
     yield Text(f"  revision {receipt.revision}", style="dim")
+
+
+def _replaced(result: lots_pb2.LotResult) -> str:
+    """Which stored record a correction or a superseded one met."""
+    if not result.stored_revision:
+        return ""
+    if result.outcome == lots_pb2.LOT_OUTCOME_CORRECTED:
+        return f"takes the place of the record of revision {result.stored_revision}"
+    return f"in force: the record of revision {result.stored_revision}"
 
 
 def _warnings(noun: str, receipt: LotsReceipt) -> Iterator[Text]:
@@ -116,6 +203,9 @@ def _counts(name: str, noun: str, totals: UploadTotals | LotsReceipt, *, repeate
     for number, word, style in (
         (totals.created, "created", "green"),
         (totals.existing, "already stored", "cyan"),
+        (totals.superseded, "superseded since", "cyan"),
+        (totals.corrected, "corrected", "green"),
+        (getattr(totals, "retested", 0), "re-tested", "green"),
         (totals.conflicting, "conflicting", "bold red"),
         (totals.rejected, "rejected", "bold red"),
     ):

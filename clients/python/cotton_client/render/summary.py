@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from cotton.inspection.v1 import summary_pb2
 from rich.cells import cell_len
 from rich.text import Text
 
@@ -16,7 +17,6 @@ from cotton_client.render.values import count, counted, fixed, share, tonnes
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from cotton.inspection.v1 import summary_pb2
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
 _TOTAL: Final = "Total 合计"
@@ -195,6 +195,12 @@ def _notes(answer: summary_pb2.SummariseGradesResponse) -> Iterator[RenderableTy
             f"{counted(total.bales_without_standard, 'bale')} that no standard grades:"
             " counted, not graded."
         )
+    if total.lots_withdrawn or total.bales_withdrawn:
+        bales = counted(total.bales_withdrawn, "bale")
+        lots = counted(total.lots_withdrawn, "lot")
+        notes.append(f"{bales} withdrawn ({lots} as a whole): in no figure 已撤销.")
+    if answer.basis == summary_pb2.BASIS_FIRST_INSPECTION:
+        notes.append("First inspections only, as corrected: re-tests are left out 仅首检.")
     if notes:
         yield Text("\n" + "\n".join(notes), style="yellow")
     if unverified := names.unverified(answer.unverified):

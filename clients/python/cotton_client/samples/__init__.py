@@ -1,4 +1,4 @@
-"""Sample files that come with the client: real records, as far as they were published.
+"""Sample files that come with the client: real records, as far as any were published.
 
 `ORIGIN.md` beside this module says which columns are real.
 """
@@ -47,3 +47,22 @@ def real_bale() -> SampleLot:
 def usda_lines() -> Path:
     """Three real USDA 67-column classing records: three bales."""
     return _DIRECTORY / "usda" / "classing.txt"
+
+
+@dataclass(frozen=True, slots=True)
+class SampleReport:
+    """Paths of an instrument's report and of the bale codes of its samples."""
+
+    lot_no: str
+    report: Path
+    bale_codes: Path
+
+
+def uster_report() -> SampleReport:
+    """A made-up report of an Uster HVI 1000 with ten bales and the oddities of real ones."""
+    directory = _DIRECTORY / "uster"
+    return SampleReport(
+        lot_no="65140161088",
+        report=directory / "report.txt",
+        bale_codes=directory / "bale_codes.csv",
+    )

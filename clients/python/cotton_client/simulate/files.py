@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from cotton_client.fields import HUNDREDTHS_FIELDS
-from cotton_client.frames import LOTS_SCHEMA, READINGS_SCHEMA, WEIGHTS_SCHEMA
+from cotton_client.frames import (
+    AMENDMENT_COLUMNS,
+    LOTS_SCHEMA,
+    READINGS_SCHEMA,
+    WEIGHTS_SCHEMA,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -62,13 +67,18 @@ def write_readings(frames: Iterable[pl.DataFrame], path: Path, columns: Iterable
         _write(frames, file, [name for name in READINGS_SCHEMA if name in wanted])
 
 
+def _first_records(schema: pl.Schema) -> list[str]:
+    """The columns of records that take the place of no other, as simulated ones do not."""
+    return [name for name in schema if name not in AMENDMENT_COLUMNS]
+
+
 def write_lots(frames: Iterable[pl.DataFrame], path: Path) -> None:
-    """Writes lots frames to one CSV with all columns."""
+    """Writes lots frames to one CSV with all columns but those of an amendment."""
     with path.open("wb") as file:
-        _write(frames, file, list(LOTS_SCHEMA))
+        _write(frames, file, _first_records(LOTS_SCHEMA))
 
 
 def write_weights(frames: Iterable[pl.DataFrame], path: Path) -> None:
-    """Writes weights frames to one CSV with all columns."""
+    """Writes weights frames to one CSV with all columns but those of an amendment."""
     with path.open("wb") as file:
-        _write(frames, file, list(WEIGHTS_SCHEMA))
+        _write(frames, file, _first_records(WEIGHTS_SCHEMA))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass
 from decimal import Decimal
+from enum import StrEnum
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
@@ -13,11 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from cotton_server.domain.fields import VALUE_FIELDS, Kind
+from cotton_server.domain.readings import REVIEW, SUPERVISORY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-CURRENT: Final = "intake-1"
+CURRENT: Final = "intake-2"
 """The rule set that decides what is received now."""
 
 _CODES_END: Final = 100
@@ -48,12 +50,37 @@ class FamilyRules:
     colour_grades: npt.NDArray[np.bool_]
 
 
+class InForce(StrEnum):
+    """When a re-test takes the place of the reading in force."""
+
+    NEVER = "never"
+    OUTSIDE_TOLERANCE = "outside_tolerance"
+    ALWAYS = "always"
+
+
+@dataclass(frozen=True, slots=True)
+class RetestRules:
+    """How re-tests are compared with originals, and when they count.
+
+    `in_force` by kind of reading; `equal` are the codes that must be equal; `gb` and `usda` the
+    largest difference within tolerance by measure, in the integers of the contract.
+    `unverified` where no text of the rule was read.
+    """
+
+    in_force: Mapping[int, InForce]
+    equal: tuple[str, ...]
+    gb: Mapping[str, int]
+    usda: Mapping[str, int]
+    unverified: bool
+
+
 @dataclass(frozen=True, slots=True)
 class RuleSet:
     """One version of what intake accepts.
 
     `known_standards` are the ids that may be named without a warning; `lot_ranges` by field of
-    a weight record, in hundredths; `resolutions` in hundredths of a kilogram.
+    a weight record, in hundredths; `resolutions` in hundredths of a kilogram; the days are
+    calendar days in China time after the day of the result or of the objection.
     """
 
     id: str
@@ -65,6 +92,9 @@ class RuleSet:
     lot_ranges: Mapping[str, Range]
     declared_bales_max: int
     resolutions: frozenset[int]
+    retest: RetestRules
+    objection_days: int
+    decision_days: int
 
 
 @cache
@@ -92,6 +122,30 @@ def rule_set(name: str) -> RuleSet:
         lot_ranges={field: _range(row, 100) for field, row in data["lot"]["ranges"].items()},
         declared_bales_max=data["lot"]["declared_bales_max"],
         resolutions=frozenset(_scaled(text, 100) for text in data["lot"]["resolutions_kg"]),
+        retest=_retest(data["retest"], scale),
+        objection_days=data["deadlines"]["objection_days"],
+        decision_days=data["deadlines"]["decision_days"],
+    )
+
+
+def _retest(data: Mapping[str, Any], scale: Mapping[str, int]) -> RetestRules:
+    def tolerances(family: str) -> dict[str, int]:
+        # In the order of the fields, whatever that of the file.
+        return {
+            field.name: _scaled(data[family][field.name], scale[field.name])
+            for field in VALUE_FIELDS
+            if field.name in data[family]
+        }
+
+    return RetestRules(
+        in_force={
+            REVIEW: InForce(data["in_force"]["review"]),
+            SUPERVISORY: InForce(data["in_force"]["supervisory"]),
+        },
+        equal=tuple(data["codes"]["equal"]),
+        gb=tolerances("gb"),
+        usda=tolerances("usda"),
+        unverified=data["unverified"],
     )
 
 

@@ -1,0 +1,48 @@
+/** When to come back, and when to give up. */
+import { setTimeout as sleep } from "node:timers/promises";
+
+/**
+ * How long an upload outlives a server that is not available. `patienceMs` is the time without any
+ * acknowledgement after which the error is raised, `patienceFirstMs` the same before the server has
+ * ever answered, when a wrong address is likelier than a restart. Pauses double from `pauseFirstMs`
+ * up to `pauseMaxMs`.
+ */
+export const UPLOAD_PATIENCE = Object.freeze({
+  patienceMs: 120_000,
+  patienceFirstMs: 5_000,
+  pauseFirstMs: 100,
+  pauseMaxMs: 2_000,
+});
+
+/** The patience of one upload. */
+export class Patience {
+  #policy;
+  #answered = false;
+  #attempt = 0;
+  #since = performance.now();
+
+  constructor(policy = UPLOAD_PATIENCE) {
+    this.#policy = policy;
+  }
+
+  /** The server answered: it is there, and there was progress. */
+  renew() {
+    this.#answered = true;
+    this.#attempt = 0;
+    this.#since = performance.now();
+  }
+
+  /** Sleeps before the next attempt; raises the error when patience has run out. */
+  async pause(error, onPause = () => {}) {
+    const policy = this.#policy;
+    this.#attempt += 1;
+    const ceiling = Math.min(policy.pauseMaxMs, policy.pauseFirstMs * 2 ** this.#attempt);
+    // Drawn at random, so that clients do not come back in step after a restart; on top of what
+    // the server asks for, for it asks the same of all.
+    const pauseMs = Math.random() * ceiling + (error.retryAfterMs ?? 0);
+    const limitMs = this.#answered ? policy.patienceMs : policy.patienceFirstMs;
+    if (performance.now() - this.#since + pauseMs > limitMs) throw error;
+    onPause(error, pauseMs);
+    await sleep(pauseMs);
+  }
+}

@@ -1,0 +1,188 @@
+"""`cotton conflicts`: readings that differ from the one in force, and what is decided of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+from cotton.inspection.v1 import amendments_pb2
+
+from cotton_client.cli.amending import decision, decision_options
+from cotton_client.cli.exits import Exit
+from cotton_client.cli.options import SEND_RETRY, revision_option, talks_to_server
+from cotton_client.cli.output import emit
+from cotton_client.cli.parameters import Word
+from cotton_client.identity import check_producer_id
+from cotton_client.render import conflicts as page
+from cotton_client.render import json_decisions, receipt
+
+if TYPE_CHECKING:
+    from cotton.inspection.v1 import common_pb2
+
+    from cotton_client.cli.options import Connection
+    from cotton_client.client import CottonClient
+
+_producer = click.option(
+    "--producer",
+    metavar="ID",
+    default="cotton-conflicts",
+    show_default=True,
+    help="Who sends: a bureau, a laboratory.",
+)
+_ids = click.argument("conflict_ids", metavar="ID…", nargs=-1, required=True)
+
+
+class _ListByDefault(click.Group):
+    """A group that lists where no command of its own is named."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """The arguments, with the name of the command put before options of the list."""
+        first = args[0] if args else ""
+        if first not in self.commands and first not in ctx.help_option_names:
+            args = ["list", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.command(name="conflicts", cls=_ListByDefault)
+def command() -> None:
+    """List readings that differ from the one in force, and decide them.
+
+    A conflict changes no figure until it is decided. Without a command it lists.
+    """
+
+
+@command.command(name="list")
+@click.option(
+    "--state",
+    "states",
+    type=Word(amendments_pb2.ConflictState, "CONFLICT_STATE_", many=True),
+    default="open",
+    show_default=True,
+    metavar="STATE[,…]",
+    help="Only conflicts in these states: open, kept, accepted.",
+)
+@click.option("--lot", "lots", multiple=True, metavar="LOT_NO", help="Of this lot, on either side.")
+@click.option(
+    "--laboratory", "laboratories", multiple=True, metavar="CODE", help="Whose reading differs."
+)
+@click.option("--bale", default="", metavar="CODE", help="Of this bale: 32 digits, or YEAR/ID.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="N",
+    help="At most so many, in order of arrival.",
+)
+@click.option("--after", default="", metavar="ID", help="Only those that came after this one.")
+@revision_option
+@talks_to_server
+def list_(
+    connection: Connection,
+    states: tuple[amendments_pb2.ConflictState.ValueType, ...],
+    lots: tuple[str, ...],
+    laboratories: tuple[str, ...],
+    bale: str,
+    limit: int,
+    after: str,
+    revision: int,
+    as_json: bool,
+) -> None:
+    """List conflicts in order of arrival.
+
+    Both readings of each are shown where they differ. --lot and --laboratory may be given
+    again.
+    """
+
+    async def ask(client: CottonClient) -> tuple[int, list[amendments_pb2.Conflict]]:
+        listing = client.conflicts(
+            states=states,
+            lot_nos=lots,
+            laboratories=laboratories,
+            bale_code=bale,
+            after_conflict_id=after,
+            limit=limit,
+            revision=revision,
+        )
+        listed = [each async for each in listing]
+        return listing.revision, listed
+
+    at, listed = connection.ask(ask)
+    emit(page.conflicts(at, listed), json_decisions.conflicts(at, listed), as_json=as_json)
+
+
+@command.command(name="count")
+@revision_option
+@talks_to_server
+def count(connection: Connection, revision: int, as_json: bool) -> None:
+    """Count conflicts by laboratory."""
+    answer = connection.ask(lambda client: client.count_conflicts(revision=revision))
+    emit(page.counts(answer), json_decisions.conflict_counts(answer), as_json=as_json)
+
+
+@command.command(name="keep")
+@_ids
+@decision_options
+@_producer
+@talks_to_server
+def keep(
+    connection: Connection,
+    conflict_ids: tuple[str, ...],
+    reason: common_pb2.AmendmentReason.ValueType,
+    by: str,
+    note: str,
+    producer: str,
+    as_json: bool,
+) -> Exit:
+    """Decide conflicts: the readings in force stay so.
+
+    ID is as `cotton conflicts` lists it, such as 1234/17.
+    """
+    amendment = decision(reason, by, note)
+    kept = amendments_pb2.CONFLICT_DECISION_KEEP
+    return _resolve(connection, conflict_ids, kept, amendment, producer, as_json=as_json)
+
+
+@command.command(name="accept")
+@_ids
+@decision_options
+@_producer
+@talks_to_server
+def accept(
+    connection: Connection,
+    conflict_ids: tuple[str, ...],
+    reason: common_pb2.AmendmentReason.ValueType,
+    by: str,
+    note: str,
+    producer: str,
+    as_json: bool,
+) -> Exit:
+    """Decide conflicts: the differing readings are accepted as corrections.
+
+    ID is as `cotton conflicts` lists it, such as 1234/17.
+    """
+    amendment = decision(reason, by, note)
+    accepted = amendments_pb2.CONFLICT_DECISION_ACCEPT
+    return _resolve(connection, conflict_ids, accepted, amendment, producer, as_json=as_json)
+
+
+def _resolve(
+    connection: Connection,
+    conflict_ids: tuple[str, ...],
+    decided: amendments_pb2.ConflictDecision.ValueType,
+    amendment: common_pb2.Amendment,
+    producer: str,
+    *,
+    as_json: bool,
+) -> Exit:
+    """Sends the same decision of every conflict."""
+    check_producer_id(producer)
+    resolutions = [
+        amendments_pb2.ConflictResolution(conflict_id=each, decision=decided, amendment=amendment)
+        for each in dict.fromkeys(conflict_ids)
+    ]
+    answer = connection.ask(
+        lambda client: client.resolve_conflicts(resolutions, producer_id=producer), SEND_RETRY
+    )
+    pages = receipt.decisions("conflicts", "decision", answer)
+    emit(pages, json_decisions.decisions(answer), as_json=as_json)
+    return Exit.OK if answer.complete else Exit.INCOMPLETE

@@ -1,0 +1,146 @@
+"""The course of a bale: what happened to it beyond its first reading, as events that never change.
+
+Most bales have none of this: one original reading, stored in one row. What happened to the
+others is a list of events; where the bale stands at a revision follows from those up to it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import IntEnum
+from typing import TYPE_CHECKING, Final
+
+from cotton.inspection.v1 import trace_pb2
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+NO_ROW: Final = -1
+
+
+class Cause(IntEnum):
+    """What happened; the numbers of the enum BaleEventKind."""
+
+    READ = trace_pb2.BALE_EVENT_KIND_READ
+    CORRECTED = trace_pb2.BALE_EVENT_KIND_CORRECTED
+    RETESTED = trace_pb2.BALE_EVENT_KIND_RETESTED
+    CONFLICT = trace_pb2.BALE_EVENT_KIND_CONFLICT
+    KEPT = trace_pb2.BALE_EVENT_KIND_CONFLICT_KEPT
+    ACCEPTED = trace_pb2.BALE_EVENT_KIND_CONFLICT_ACCEPTED
+    WITHDRAWN = trace_pb2.BALE_EVENT_KIND_WITHDRAWN
+    REINSTATED = trace_pb2.BALE_EVENT_KIND_REINSTATED
+
+
+@dataclass(frozen=True, slots=True)
+class CourseEvent:
+    """One event of a bale.
+
+    `position` and `batch_row` say where it is recorded. `row` is the row of the store that holds
+    the reading it brings, NO_ROW where it brings none. `comes_into_force`: whether that reading is
+    in force from here on; `supersedes` is then the row that it takes the place of, NO_ROW for
+    none, and `superseded_revision` the revision that brought that one into force. `conflict` is
+    the place of the conflict that it begins or resolves: its position and row in the batch.
+    """
+
+    cause: Cause
+    position: int
+    batch_row: int
+    row: int = NO_ROW
+    comes_into_force: bool = False
+    supersedes: int = NO_ROW
+    superseded_revision: int = 0
+    conflict: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class BaleState:
+    """Where a bale stands after some events.
+
+    `in_force` is the row of the reading in force and `since` the revision that brought it into
+    force: what a correction has to name. `first` is the row of the first inspection as corrected. Both
+    also while the bale is withdrawn, when neither counts. `original` is the row that an original
+    reading brought. `retests` are the rows of all re-tests, in order of arrival. `left` gives for
+    every row that was in force and is no longer what took its place; `conflicts` the row and the
+    place of every reading that differed.
+    """
+
+    in_force: int = NO_ROW
+    since: int = 0
+    first: int = NO_ROW
+    original: int = NO_ROW
+    withdrawn: bool = False
+    retests: tuple[int, ...] = ()
+    left: tuple[tuple[int, Cause], ...] = ()
+    conflicts: tuple[tuple[int, tuple[int, int]], ...] = ()
+
+    @property
+    def counted(self) -> int:
+        """The row that counts in figures in force, NO_ROW while withdrawn."""
+        return NO_ROW if self.withdrawn else self.in_force
+
+    @property
+    def counted_first(self) -> int:
+        """The row that counts in the statistics of first inspections."""
+        return NO_ROW if self.withdrawn else self.first
+
+
+def after(state: BaleState, event: CourseEvent) -> BaleState:
+    """The state after one more event."""
+    match event.cause:
+        case Cause.WITHDRAWN:
+            return replace(state, withdrawn=True)
+        case Cause.REINSTATED:
+            return replace(state, withdrawn=False)
+        case Cause.KEPT:
+            return state
+        case Cause.CONFLICT:
+            if event.row == NO_ROW:  # the same differing reading once more
+                return state
+            return replace(state, conflicts=(*state.conflicts, (event.row, event.conflict)))
+        case Cause.RETESTED:
+            state = replace(state, retests=(*state.retests, event.row))
+        case Cause.READ:
+            state = replace(state, original=event.row, first=event.row)
+        case Cause.CORRECTED | Cause.ACCEPTED:
+            # A re-test in force may be corrected too: the first inspection is not touched then.
+            if state.first == event.supersedes:
+                state = replace(state, first=event.row)
+    if not event.comes_into_force:
+        return state
+    left = state.left
+    if state.in_force != NO_ROW:
+        left = (*left, (state.in_force, event.cause))
+    return replace(state, in_force=event.row, since=event.position, left=left)
+
+
+def state_after(events: Iterable[CourseEvent]) -> BaleState:
+    """Where a bale stands after its events."""
+    state = BaleState()
+    for event in events:
+        state = after(state, event)
+    return state
+
+
+class CourseBook:
+    """The courses of the bales that have one, by the row that the duplicate index gives."""
+
+    def __init__(self) -> None:
+        """Starts empty."""
+        self._events: dict[int, list[CourseEvent]] = {}
+
+    def __len__(self) -> int:
+        """Bales with a course."""
+        return len(self._events)
+
+    def events(self, key_row: int) -> Sequence[CourseEvent]:
+        """The events of a bale, none for one that was read once and no more."""
+        return self._events.get(key_row, ())
+
+    def begin(self, key_row: int, first: CourseEvent | None) -> None:
+        """Makes sure that a bale has a course, which begins with its first event."""
+        if key_row not in self._events:
+            self._events[key_row] = [] if first is None else [first]
+
+    def add(self, key_row: int, event: CourseEvent) -> None:
+        """Adds an event to a course that was begun."""
+        self._events[key_row].append(event)
