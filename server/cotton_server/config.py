@@ -120,8 +120,8 @@ class Config:
         unit="calls",
         summary="Most calls open at once, streams included; further ones are refused with "
         "RESOURCE_EXHAUSTED.",
-        reason="gRPC buffers about 5 MB for a stream that is not read: 600 are 3 GB at worst, "
-        "and three times the 200 instruments that the service is measured with.",
+        reason="Three times the 200 instruments that the service is measured with. A stream that "
+        "is not read holds half a megabyte and at most one message: 600 take about 1 GiB.",
     )
     stream_batches_in_flight_max: int = setting(
         16,

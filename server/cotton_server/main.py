@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Final
 
+from cotton_server.api.conflicts import ConflictHandlers
 from cotton_server.api.ingest import IngestHandlers
 from cotton_server.api.records import RecordHandlers
 from cotton_server.api.requests import Admission
@@ -210,6 +211,11 @@ def _observe(metrics: Metrics, registry: Registry, ledger: Ledger) -> None:
         "cotton_registry_lots_registered", "Lots registered.", lambda: registry.lots_registered
     )
     metrics.observe(
+        "cotton_conflicts_open",
+        "Readings that differ from the one in force and are not decided.",
+        lambda: registry.conflicts.open,
+    )
+    metrics.observe(
         "cotton_index_size_bytes",
         "Memory of the duplicate index.",
         lambda: registry.bales.index.size_bytes,
@@ -247,6 +253,7 @@ def _server(
             batches_in_flight_max=config.stream_batches_in_flight_max,
         ),
         records=RecordHandlers(committer, admission, records_max=config.lots_per_request_max),
+        conflicts=ConflictHandlers(registry, ledger, readers),
         summary=SummaryHandlers(
             registry,
             LotsAtRevision(registry, standards),

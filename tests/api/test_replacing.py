@@ -16,6 +16,8 @@ from tests.support.streaming import Streaming, handlers_of, until
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import pytest
+
 
 async def test_the_older_stream_answers_what_it_has_and_the_newer_goes_on_from_there(
     tmp_path: Path,
@@ -118,8 +120,10 @@ async def test_a_producer_that_comes_back_hears_of_what_its_broken_stream_had_se
         assert (await third.answered(2))[1].result.repeated_batch
 
 
-async def test_of_many_streams_of_a_producer_the_last_one_stays(tmp_path: Path) -> None:
-    """Each is ended by its successor; other producers are not disturbed."""
+async def test_of_many_streams_of_a_producer_the_last_one_stays(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each is ended by its successor, and logged; other producers are not disturbed."""
     async with committing(tmp_path) as running:
         handlers = handlers_of(running)
         other = Streaming(handlers)
@@ -131,6 +135,7 @@ async def test_of_many_streams_of_a_producer_the_last_one_stays(tmp_path: Path) 
             await each.answered(1)
         for each in streams[:-1]:
             assert await each.ended() is grpc.StatusCode.ABORTED
+        assert len(caplog.records) == len(streams) - 1
         for each in (streams[-1], other):
             each.send_batch([bale(1)], 1)
             assert (await each.answered(2))[1].result.sequence == 1

@@ -134,14 +134,23 @@ def test_an_unknown_value_of_an_enum_is_rejected_in_rows() -> None:
     assert found.rejections == {0: above}
 
 
-@pytest.mark.parametrize("name", ["colour_grade", "instrument_colour_grade"])
-def test_only_the_thirteen_chinese_colour_grades_are_codes_of_a_chinese_bale(name: str) -> None:
+def test_only_the_thirteen_chinese_colour_grades_are_codes_of_a_chinese_bale() -> None:
     codes = [*range(-1, 102), 2**31 - 1, -(2**31) + 1]
-    found = checked([bale(row).but(**{name: value}) for row, value in enumerate(codes)])
+    found = checked([bale(row).but(colour_grade=value) for row, value in enumerate(codes)])
     assert {codes[row] for row in range(len(codes)) if not found.rejected[row]} == CHINESE_COLOURS
     for row, finding in found.rejections.items():
         rule = readings_pb2.RULE_UNKNOWN_CODE
-        assert finding == Finding(row, number(name), rule, codes[row], None)
+        assert finding == Finding(row, number("colour_grade"), rule, codes[row], None)
+
+
+def test_an_instrument_with_the_other_chart_is_doubtful_and_its_reading_is_taken() -> None:
+    """Its own grade is no grade of the laboratory: the reading is not lost for it."""
+    found = checked([bale(row, instrument_colour_grade=code) for row, code in enumerate([31, 42])])
+    assert not found.rejected.any()
+    (warning,) = found.warnings
+    field = number("instrument_colour_grade")
+    assert warning == Finding(1, field, readings_pb2.RULE_UNKNOWN_CODE, 42, None)
+    assert checked([bale(1, instrument_colour_grade=99)]).rejected.all()
 
 
 @pytest.mark.parametrize("value", [61, 42, 34])

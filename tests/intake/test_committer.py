@@ -219,6 +219,7 @@ async def test_a_caller_that_went_away_does_not_hold_up_the_others(tmp_path: Pat
     async with committing(tmp_path) as running:
         running.ledger.hold()
         gone = await running.send(1, [bale(1)])
+        await running.held()  # from here on it is stored, whoever waits for it
         gone.cancel()
         stays = await running.send(2, [bale(2)])
         running.ledger.release()

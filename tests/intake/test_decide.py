@@ -24,6 +24,7 @@ from tests.support.broken import without_comparison, without_duplicate_check
 from tests.support.deciding import RULES, Deciding
 from tests.support.model import CREATED, EXISTS, ORDER, Model, outcomes_of
 
+
 def check_stream(batches: list[list[Bale]]) -> None:
     """Outcomes are those of the model, and every bale received is in one count."""
     decided, model = Deciding(), Model()

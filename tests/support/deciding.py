@@ -73,9 +73,9 @@ class Deciding:
         """All that is stored of every reading, as text and numbers."""
         return self._read(range(self.registry.bales.count))
 
-    def counted(self, revision: int | None = None, *, first: bool = False) -> list[
-        tuple[object, ...]
-    ]:
+    def counted(
+        self, revision: int | None = None, *, first: bool = False
+    ) -> list[tuple[object, ...]]:
         """What counts of every bale at a revision, in force or as first inspection."""
         revision = self.registry.revision if revision is None else revision
         bales = self.registry.bales

@@ -51,7 +51,11 @@ class Model:
 
 
 def _value(bale: Bale, name: str) -> object:
-    return getattr(bale, name) if name in ("lot_no", "standard", "laboratory") else bale.values.get(name)
+    return (
+        getattr(bale, name)
+        if name in ("lot_no", "standard", "laboratory")
+        else bale.values.get(name)
+    )
 
 
 def outcomes_of(answer: readings_pb2.BatchOutcome) -> list[int]:

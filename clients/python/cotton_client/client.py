@@ -356,8 +356,9 @@ class CottonClient:
     ) -> UploadTotals:
         """Corrects the reading in force of a bale, which the amendment names by its revision.
 
-        `values` and errors: as `amendments.corrected_reading`. The same correction sent
-        again is answered as a repeat.
+        `values` and errors: as `amendments.corrected_reading`. Attempts that a broken
+        connection hid are counted once; called again after it was applied, it raises
+        InputError (NOT_IN_FORCE), for what it names is superseded.
         """
         bale = await self.bale(code, crop_year=crop_year)
         reading = amendments.corrected_reading(bale, values, amendment)

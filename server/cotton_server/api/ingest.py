@@ -82,6 +82,7 @@ class IngestHandlers:
             _LOG.error("a stream failed", exc_info=failure)
             await abort(context, internal_error(failure))
         if stream.stopped is not None and not stream.complete:
+            self._admission.count_refusal(READINGS, stream.stopped.reason)
             await abort(context, stream.stopped)
 
     async def submit_readings(

@@ -1,4 +1,4 @@
-"""Requests that hold records: of lots, and decisions. All are received, stored and answered alike."""
+"""Requests that hold records, of lots or of decisions: all are stored and answered alike."""
 
 from __future__ import annotations
 

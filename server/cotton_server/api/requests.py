@@ -58,6 +58,10 @@ class Admission:
         """Gives back the room of a message that there is nothing to submit of."""
         self._committer.release(len(payload))
 
+    def count_refusal(self, kind: str, reason: Reason) -> None:
+        """Counts a refusal that is no answer to a message."""
+        self._observer.batch_answered(BatchAnswered(kind, reason.name))
+
     @contextmanager
     def decoding(self, kind: str, payload: bytes) -> Iterator[None]:
         """Gives the room of a message back, and counts it, when it cannot be submitted."""

@@ -26,6 +26,7 @@ from cotton_server.errors import Reason, ServiceError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterator
 
+    from cotton_server.api.conflicts import ConflictHandlers
     from cotton_server.api.ingest import IngestHandlers
     from cotton_server.api.records import RecordHandlers
     from cotton_server.api.summary import SummaryHandlers
@@ -35,6 +36,7 @@ _LOG: Final = logging.getLogger(__name__)
 
 Context = grpc.aio.ServicerContext[Any, Any]
 StreamHandler = Callable[[AsyncIterator[bytes], Context], AsyncIterator[Message]]
+FeedHandler = Callable[[bytes, Context], AsyncIterator[Message]]
 
 KEEPALIVE: Final = (
     # A warehouse that loses its power or its line says no goodbye, and TCP does not miss a peer
@@ -86,6 +88,7 @@ class InspectionServer:
         *,
         ingest: IngestHandlers,
         records: RecordHandlers,
+        conflicts: ConflictHandlers,
         summary: SummaryHandlers,
         trace: TraceHandlers,
         message_bytes_max: int,
@@ -132,7 +135,11 @@ class InspectionServer:
                 ),
                 grpc.method_handlers_generic_handler(
                     _AMENDMENTS,
-                    {name: unary(handler) for name, handler in records.amendments().items()},
+                    {
+                        **{name: unary(handler) for name, handler in records.amendments().items()},
+                        "ListConflicts": self._calls.feed(conflicts.list_conflicts),
+                        "CountConflicts": unary(conflicts.count_conflicts),
+                    },
                 ),
                 grpc.method_handlers_generic_handler(
                     _SUMMARY,
@@ -219,6 +226,26 @@ class _Calls:
                     await abort(context, internal_error(error))
 
         return grpc.unary_unary_rpc_method_handler(call, response_serializer=_serialised)
+
+    def feed(self, handler: FeedHandler) -> grpc.RpcMethodHandler[Any, Any]:
+        """A stream of answers to one request, whose ServiceErrors become its status.
+
+        The handler goes on when gRPC has taken an answer, which it does as the client reads.
+        """
+
+        async def call(payload: bytes, context: Context) -> AsyncIterator[Message]:
+            with self._one():
+                try:
+                    self._refuse_call()
+                    async for answer in handler(payload, context):
+                        yield answer
+                except ServiceError as error:
+                    await abort(context, error)
+                except Exception as error:  # noqa: BLE001 - the last resort, logged in full
+                    _LOG.exception("a call failed", extra={"handler": handler.__qualname__})
+                    await abort(context, internal_error(error))
+
+        return grpc.unary_stream_rpc_method_handler(call, response_serializer=_serialised)
 
     def counted(self, handler: StreamHandler) -> StreamHandler:
         """A stream that counts as open until it has ended."""

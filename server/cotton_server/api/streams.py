@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine
 
     from cotton_server.intake.committer import Stored
+
+_LOG: Final = logging.getLogger(__name__)
 
 Identity = tuple[int | None, str | None]
 
@@ -170,6 +173,9 @@ class Streams:
             Reason.STREAM_REPLACED, f"Producer {producer} has opened another stream."
         )
         for each in older:
+            if each in self._open and each.stopped is None:
+                # Two senders under one name, most likely; each sees only that it is ended.
+                _LOG.warning("a stream was replaced by a newer one", extra={"producer": producer})
             each.stop(replaced)
         for each in older:
             await each.settled.wait()

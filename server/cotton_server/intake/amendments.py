@@ -15,7 +15,7 @@ from cotton_server.domain.identifiers import (
     usda_bale_key,
 )
 from cotton_server.intake.decode import TEXT_CHARACTERS_MAX
-from cotton_server.intake.lots import amendment_fault
+from cotton_server.intake.lot_faults import amendment_fault
 from cotton_server.registry.conflicts import ConflictState, place_of
 from cotton_server.registry.courses import (
     NO_ROW,

@@ -26,7 +26,8 @@ from cotton_server.domain.readings import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cotton_server.intake.rules import Range, RuleSet
+    from cotton_server.domain.fields import ValueField
+    from cotton_server.intake.rules import FamilyRules, Range, RuleSet
 
 WARNINGS_LISTED_MAX: Final = 1000
 """Warnings spelled out in one answer; all are counted."""
@@ -75,19 +76,9 @@ def check(table: ReadingTable, rules: RuleSet) -> Checked:
     )
     for field in VALUE_FIELDS:
         column = table.values.get(field.name)
-        if column is None:
-            continue
-        for family, mask in families:
-            if field.name == "colour_grade":
-                _check_colour(checked, field.number, column, family.colour_grades, mask)
-            elif field.name == "instrument_colour_grade":
-                # An instrument may have the other chart built in: doubtful, and no grade.
-                known = rules.gb.colour_grades | rules.usda.colour_grades
-                _check_colour(checked, field.number, column, known, mask)
-                _warn_of_colour(checked, field.number, column, family.colour_grades, mask)
-            else:
-                limits = family.ranges.get(field.name) or rules.codes[field.name]
-                _check_range(checked, field.number, column, limits, mask)
+        if column is not None:
+            for family, mask in families:
+                _check_field(checked, field, column, rules, family, mask)
     _check_times(checked, table, rules.inspected_at_s)
     _check_not_empty(checked, table)
     if table.kinds is not None:
@@ -98,6 +89,26 @@ def check(table: ReadingTable, rules: RuleSet) -> Checked:
     for finding in _unknown_standards(table, rules):
         _warn(checked, finding)
     return checked
+
+
+def _check_field(
+    checked: Checked,
+    field: ValueField,
+    column: Int32Array,
+    rules: RuleSet,
+    family: FamilyRules,
+    mask: BoolArray | None,
+) -> None:
+    if field.name == "colour_grade":
+        _check_colour(checked, field.number, column, family.colour_grades, mask)
+    elif field.name == "instrument_colour_grade":
+        # An instrument may have the other chart built in: doubtful, and no grade.
+        known = rules.gb.colour_grades | rules.usda.colour_grades
+        _check_colour(checked, field.number, column, known, mask)
+        _warn_of_colour(checked, field.number, column, family.colour_grades, mask)
+    else:
+        limits = family.ranges.get(field.name) or rules.codes[field.name]
+        _check_range(checked, field.number, column, limits, mask)
 
 
 def _reject(checked: Checked, finding: Finding) -> None:

@@ -325,7 +325,7 @@ class Committer:
             Moment(first + place, submission.receipt.at_us)
             for place, submission in enumerate(group)
         ]
-        apply(verdict, moments, self._registry)
+        # Before `apply` publishes the revision: whoever reads that finds these noted.
         for submission, moment in zip(group, moments, strict=True):
             self._registry.producers.note(
                 submission.producer,
@@ -334,6 +334,7 @@ class Committer:
                 moment.received_at_us,
                 bales_of(submission.content),
             )
+        apply(verdict, moments, self._registry)
         applied = time.perf_counter()
         self._answer(
             [

@@ -51,7 +51,7 @@ class RequestKind:
     kind: str
     message: type[RecordsRequest]
     records: str
-    outcome: type[lots_pb2.LotsOutcome] | type[amendments_pb2.AmendmentsOutcome]
+    outcome: type[lots_pb2.LotsOutcome | amendments_pb2.AmendmentsOutcome]
 
     @property
     def name(self) -> str:

@@ -8,7 +8,6 @@ import numpy as np
 from cotton.inspection.v1 import common_pb2, readings_pb2
 
 from cotton_server.domain.fields import ABSENT, VALUE_FIELDS, Kind, in_units
-from cotton_server.intake.check import WARNINGS_LISTED_MAX
 from cotton_server.intake.amend import (
     CORRECTED,
     CREATED,
@@ -21,6 +20,7 @@ from cotton_server.intake.amend import (
     RETESTED_IN_FORCE,
     SUPERSEDED,
 )
+from cotton_server.intake.check import WARNINGS_LISTED_MAX
 from cotton_server.registry.conflicts import conflict_id
 from cotton_server.registry.registry import of_table
 
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from cotton_server.domain.fields import ValueField
-    from cotton_server.intake.check import Checked, Finding
     from cotton_server.intake.amend import Contents, Verdict
+    from cotton_server.intake.check import Checked, Finding
     from cotton_server.intake.decide import Decision
 
 _SUPERSEDED: Final = np.asarray(sorted(SUPERSEDED), np.uint8)

@@ -10,7 +10,8 @@ from typing import Protocol
 class GroupCommitted:
     """One group commit.
 
-    `created` counts decisions that were applied too. Durations in seconds: `sync_s` is the part of `commit_s` that wrote and synced the log,
+    `created` counts decisions that were applied too. Durations in seconds:
+    `sync_s` is the part of `commit_s` that wrote and synced the log,
     `ack_latencies_s` are from receipt to answer.
     """
 

@@ -74,7 +74,6 @@ def replay(
                 raise ReplayDiffersError(entry.position, stored, outcome)
         _require_room(verdict, registry)
         moments = [Moment(entry.position, entry.content.received_at_us) for entry in group]
-        apply(verdict, moments, registry)
         for entry, content in zip(group, contents, strict=True):
             header = entry.content
             registry.producers.note(
@@ -84,6 +83,7 @@ def replay(
                 header.received_at_us,
                 bales_of(content),
             )
+        apply(verdict, moments, registry)
         if progress is not None:
             progress.replay_progress(
                 ReplayProgress(registry.revision, of, len(registry.bales.index))

@@ -94,7 +94,7 @@ def judge(
         return Verdict(batch_outcomes(decision, checked, sizes), decision)
     (content,) = contents
     if isinstance(content, ReadingTable):
-        raise AssertionError("readings were taken above")
+        raise TypeError("readings were taken above")
     kind = REQUESTS[kind_of(content)]
     decided = _DECIDE[kind.kind](kind.records_of(content), registry, rules, first_position)
     return Verdict([decided.outcome], decided)

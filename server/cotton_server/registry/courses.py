@@ -57,11 +57,11 @@ class BaleState:
     """Where a bale stands after some events.
 
     `in_force` is the row of the reading in force and `since` the revision that brought it into
-    force: what a correction has to name. `first` is the row of the first inspection as corrected. Both
-    also while the bale is withdrawn, when neither counts. `original` is the row that an original
-    reading brought. `retests` are the rows of all re-tests, in order of arrival. `left` gives for
-    every row that was in force and is no longer what took its place; `conflicts` the row and the
-    place of every reading that differed.
+    force: what a correction has to name. `first` is the row of the first inspection as corrected.
+    Both also while the bale is withdrawn, when neither counts. `original` is the row that an
+    original reading brought, `retests` those of all re-tests in order of arrival. `left` gives
+    for every row that was in force and is no longer what took its place; `conflicts` the row and
+    the place of every reading that differed.
     """
 
     in_force: int = NO_ROW
@@ -87,24 +87,17 @@ class BaleState:
 def after(state: BaleState, event: CourseEvent) -> BaleState:
     """The state after one more event."""
     match event.cause:
-        case Cause.WITHDRAWN:
-            return replace(state, withdrawn=True)
-        case Cause.REINSTATED:
-            return replace(state, withdrawn=False)
-        case Cause.KEPT:
-            return state
-        case Cause.CONFLICT:
-            if event.row == NO_ROW:  # the same differing reading once more
-                return state
-            return replace(state, conflicts=(*state.conflicts, (event.row, event.conflict)))
+        case Cause.WITHDRAWN | Cause.REINSTATED:
+            return replace(state, withdrawn=event.cause is Cause.WITHDRAWN)
+        case Cause.CONFLICT if event.row != NO_ROW:  # else the same differing reading once more
+            state = replace(state, conflicts=(*state.conflicts, (event.row, event.conflict)))
         case Cause.RETESTED:
             state = replace(state, retests=(*state.retests, event.row))
         case Cause.READ:
             state = replace(state, original=event.row, first=event.row)
-        case Cause.CORRECTED | Cause.ACCEPTED:
+        case Cause.CORRECTED | Cause.ACCEPTED if state.first == event.supersedes:
             # A re-test in force may be corrected too: the first inspection is not touched then.
-            if state.first == event.supersedes:
-                state = replace(state, first=event.row)
+            state = replace(state, first=event.row)
     if not event.comes_into_force:
         return state
     left = state.left

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cotton.inspection.v1 import lifecycle_pb2, summary_pb2
 
@@ -34,6 +34,17 @@ class LotHold(IntEnum):
     RECEIVED_DIFFERS_FROM_DECLARED = summary_pb2.LOT_HOLD_RECEIVED_DIFFERS_FROM_DECLARED
     TESTED_DIFFERS_FROM_RECEIVED = summary_pb2.LOT_HOLD_TESTED_DIFFERS_FROM_RECEIVED
     TESTED_DIFFERS_FROM_READ = summary_pb2.LOT_HOLD_TESTED_DIFFERS_FROM_READ
+
+
+_ON_THE_WAY: Final = {
+    (False, False, False): LotState.REGISTERED,
+    (False, False, True): LotState.WEIGHED,
+    (False, True, False): LotState.READ,
+    (False, True, True): LotState.READ_AND_WEIGHED,
+    (True, False, False): LotState.TESTED,
+    (True, True, False): LotState.TESTED,
+}
+"""The state of a lot that nothing holds, by whether it is closed, read and weighed."""
 
 
 class ChangeKind(IntEnum):
@@ -91,13 +102,9 @@ def standing_of(
         return Standing(LotState.UNREGISTERED, holds)
     if holds:
         return Standing(LotState.HELD, holds)
-    if closure is not None:
-        if not weighed:
-            return Standing(LotState.TESTED)
+    if closure is not None and weighed:
         return Standing(LotState.REVISED if revised else LotState.FINAL)
-    if bales:
-        return Standing(LotState.READ_AND_WEIGHED if weighed else LotState.READ)
-    return Standing(LotState.WEIGHED if weighed else LotState.REGISTERED)
+    return Standing(_ON_THE_WAY[closure is not None, bales > 0, weighed])
 
 
 def _holds(declared: int, closure: lots_pb2.LotClosure | None, bales: int) -> tuple[LotHold, ...]:

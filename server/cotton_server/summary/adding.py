@@ -16,6 +16,7 @@ _GROUP: Final = "group"
 _STANDARD: Final = key_column(STANDARD_KEY)
 _HAS_NUMBER: Final = pl.col("lot_no") != ""
 """Imported bales that came without a lot are kept in an entry without number: it is no lot."""
+_COUNTED: Final = _HAS_NUMBER & ~pl.col("withdrawn")
 
 
 def bales_under(standard: str) -> str:
@@ -41,6 +42,7 @@ def add_up(
     Int64 or UInt32, the figures of the roll-ups (`bales` are those graded), `bales_under` of
     each standard, `bales_unregistered`, `bales_without_lot`, `bales_without_standard`, and the
     facts of the lots: `lots`, `lots_unregistered` (those with a lot number), `lots_weighed`,
+    `lots_withdrawn` (in none of those three), `bales_withdrawn` (under the lot's standard),
     `lots_with_conditioned_weight`, `lots_weighed_by` each standard, `declared_bales`,
     `bales_read`, `gross`, `tare`, `net`, `conditioned`.
     """
@@ -98,8 +100,10 @@ def _facts(
     return (
         lots.group_by(by)
         .agg(
-            _HAS_NUMBER.sum().cast(pl.Int64).alias("lots"),
-            (_HAS_NUMBER & ~pl.col("registered")).sum().cast(pl.Int64).alias("lots_unregistered"),
+            _COUNTED.sum().cast(pl.Int64).alias("lots"),
+            (_COUNTED & ~pl.col("registered")).sum().cast(pl.Int64).alias("lots_unregistered"),
+            (_HAS_NUMBER & pl.col("withdrawn")).sum().cast(pl.Int64).alias("lots_withdrawn"),
+            pl.col("bales_withdrawn").sum(),
             pl.col("gross").count().cast(pl.Int64).alias("lots_weighed"),
             pl.col("conditioned").count().cast(pl.Int64).alias("lots_with_conditioned_weight"),
             *(

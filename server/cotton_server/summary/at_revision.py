@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from cotton_server.errors import Reason, ServiceError
+from cotton_server.summary.basis import Basis, on_basis
 from cotton_server.summary.standing import LOT_SCHEMA, Standing, no_rollup, standing
+from cotton_server.summary.views import refuse_future
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,56 +31,48 @@ class LotsAtRevision:
         self._standards = standards
         self._lock = threading.Lock()
         self._revision = 0
+        self._amended: set[int] = set()
         self._latest = Standing(
             {name: no_rollup(standard) for name, standard in standards.items()},
             pl.DataFrame(schema=LOT_SCHEMA),
         )
 
-    def all_lots(self, revision: int) -> tuple[int, Standing]:
+    def all_lots(
+        self, revision: int, basis: Basis = Basis.IN_FORCE
+    ) -> tuple[int, Standing]:
         """All lots at a revision (0: the latest), with the revision answered at.
 
-        Raises ServiceError for a revision that is not there yet.
+        By first inspections only lots with re-tests differ from what is in force: those are
+        computed beside. Raises ServiceError for a revision that is not there yet.
         """
         with self._lock:
             self._refresh()
             latest, newest = self._latest, self._revision
-            _refuse_future(revision, newest)
-            if revision in (0, newest):
+            refuse_future(revision, newest)
+            revision = revision or newest
+            by_first = self._amended if basis is Basis.FIRST_INSPECTION else ()
+            if revision == newest and not by_first:
                 return newest, latest
             with self._registry.lock:
                 count = self._registry.bales.count_at(revision, self._registry.bales.count)
-                later = [
+                other = [
                     lot.at(revision, count)
                     for lot in self._registry.lots
-                    if lot.changed_at > revision
+                    if lot.changed_at > revision or lot.number in by_first
                 ]
-        older = self._compute([lot for lot in later if lot.exists])
-        return revision, _replaced(latest, [lot.number for lot in later], older)
-
-    def one_lot(self, lot_no: str, season: int, revision: int) -> tuple[int, LotAt | None]:
-        """One lot at a revision (0: the latest), None when nothing of it had arrived."""
-        with self._registry.lock:
-            _refuse_future(revision, self._registry.revision)
-            revision = revision or self._registry.revision
-            number = self._registry.lots.number_of(lot_no, season)
-            if number is None:
-                return revision, None
-            count = self._registry.bales.count_at(revision, self._registry.bales.count)
-            lot = self._registry.lots[number].at(revision, count)
-        return revision, lot if lot.exists else None
-
-    def standing_of(self, lot: LotAt) -> Standing:
-        """The standing of one lot."""
-        return self._compute([lot])
+        computed = self._compute([on_basis(lot, basis) for lot in other if lot.exists])
+        return revision, _replaced(latest, [lot.number for lot in other], computed)
 
     def _refresh(self) -> None:
         with self._registry.lock:
             revision = self._registry.revision
             count = self._registry.bales.count
-            changed = [
-                self._registry.lots[number].at(revision, count)
-                for number in self._registry.take_changed()
-            ]
+            entries = [self._registry.lots[number] for number in self._registry.take_changed()]
+            changed = [lot.at(revision, count) for lot in entries]
+        # What was once amended stays so; every amendment comes by here.
+        self._amended.update(
+            lot.number for lot in entries if lot.out_of_force or lot.out_of_first
+        )
         if changed:
             numbers = [lot.number for lot in changed]
             try:
@@ -93,15 +86,6 @@ class LotsAtRevision:
     def _compute(self, lots: Sequence[LotAt]) -> Standing:
         return standing(
             lots, self._registry.bales, self._registry.texts["standard"], self._standards
-        )
-
-
-def _refuse_future(revision: int, latest: int) -> None:
-    if revision > latest:
-        raise ServiceError(
-            Reason.FUTURE_REVISION,
-            f"Revision {revision} was asked for; the latest is {latest}.",
-            {"revision": f"at most {latest}"},
         )
 
 

@@ -1,4 +1,4 @@
-"""The quality side of a lot's certificate, from the lot's roll-up."""
+"""The quality side of certificates, from the roll-ups of lots."""
 
 from __future__ import annotations
 
@@ -26,27 +26,32 @@ class LotGrade:
     mark: str | None
 
 
-def grade_lot(rollup: pl.DataFrame, standard: Standard, *, share_decimals: int) -> LotGrade:
-    """The grade of the lot whose only row under `standard` is `rollup`.
+def grade_each(
+    rollup: pl.DataFrame, standard: Standard, *, share_decimals: int
+) -> list[LotGrade]:
+    """The grade of every row of a roll-up under `standard`, in its order.
 
-    `rollup` has the columns of `rollup.figure_columns(standard)` and at most one row; no row
-    is a lot without bales. Shares are printed by the certificate rule with 1 or 2 decimals.
-    Raises ValueError for more rows, ShareDecimalsError for other decimals.
+    `rollup` has the columns of `rollup.figure_columns(standard)`. Shares are printed by the
+    certificate rule with 1 or 2 decimals; raises ShareDecimalsError for others.
     """
-    if rollup.height > 1:
-        raise ValueError(
-            f"A certificate is of one lot, and {rollup.height} rows were given; "
-            "add them up with combine(), or use summarise()."
+    reader = _reader(standard, share_decimals)
+    grades = grade_lots(rollup, standard).iter_rows(named=True)
+    return [
+        LotGrade(
+            figures=reader.read(row),
+            main_colour=grade["main_colour"],
+            length_level=None if grade["length_level"] is None else int(grade["length_level"]),
+            main_micronaire=grade["main_micronaire"],
+            mark=grade["mark"],
         )
-    reader = FigureReader([standard], rule=ShareRule.CERTIFICATE, share_decimals=share_decimals)
-    if rollup.is_empty():
-        return LotGrade(reader.read({}), None, None, None, None)
-    grades = grade_lots(rollup, standard).row(0, named=True)
-    level = grades["length_level"]
-    return LotGrade(
-        figures=reader.read(rollup.row(0, named=True)),
-        main_colour=grades["main_colour"],
-        length_level=None if level is None else int(level),
-        main_micronaire=grades["main_micronaire"],
-        mark=grades["mark"],
-    )
+        for row, grade in zip(rollup.iter_rows(named=True), grades, strict=True)
+    ]
+
+
+def grade_nothing(standard: Standard, *, share_decimals: int) -> LotGrade:
+    """The grade of a lot without bales; raises ShareDecimalsError as `grade_each`."""
+    return LotGrade(_reader(standard, share_decimals).read({}), None, None, None, None)
+
+
+def _reader(standard: Standard, share_decimals: int) -> FigureReader:
+    return FigureReader([standard], rule=ShareRule.CERTIFICATE, share_decimals=share_decimals)

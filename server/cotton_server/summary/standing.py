@@ -31,6 +31,7 @@ LOT_SCHEMA: Final = {
     "lot": pl.Int32(),
     "lot_no": pl.String(),
     "registered": pl.Boolean(),
+    "withdrawn": pl.Boolean(),
     "season": pl.Int32(),
     "region": pl.String(),
     "division": pl.String(),
@@ -46,6 +47,7 @@ LOT_SCHEMA: Final = {
     "declared_bales": pl.Int64(),
     "bales": pl.Int64(),
     "bales_without_standard": pl.Int64(),
+    "bales_withdrawn": pl.Int64(),
     "standard": pl.String(),
     "gross": pl.Int64(),
     "tare": pl.Int64(),
@@ -54,8 +56,26 @@ LOT_SCHEMA: Final = {
 }
 """Columns of the facts of lots: what a summary groups, filters and adds up beside grades.
 
-`standard` is the id of the lot's standard (`lot_standards`), "" when there is none.
+`standard` is the id of the lot's standard (`lot_standards`), "" when there is none. A withdrawn
+lot keeps its keys and its standard, so that it is counted as withdrawn where it belongs; it has
+no bales, declared nothing and weighs nothing. `bales_withdrawn` are its bales then, and in any
+lot those withdrawn one by one.
 """
+
+LOT_WORDS: Final = (
+    "region",
+    "division",
+    "regiment",
+    "county",
+    "gin",
+    "warehouse",
+    "cotton_type",
+    "picking_mode",
+    "channel",
+    "traceability_unit",
+    "agency",
+)
+"""The columns of LOT_SCHEMA that are texts to group and filter by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +154,9 @@ def standing(
     standard_names: TextBook,
     standards: Mapping[str, Standard],
 ) -> Standing:
-    """The standing of lots in ascending order of number.
+    """The standing of lots, in the order given; the numbers of lots are what they are told by.
+
+    So one lot may be there at several revisions, each under a number of its own.
 
     A bale counts as without standard where its standard is not loaded, or grades readings of
     other units: inches are never graded as millimetres.
@@ -201,10 +223,13 @@ def _with_standard(
     defaults: Mapping[int, Standard | None],
 ) -> pl.DataFrame:
     """The bales of lots with `graded_by`: the id of the standard that grades each, or ""."""
-    frame = bales.frame(np.concatenate([lot.runs for lot in lots]))
+    numbers = np.asarray([lot.number for lot in lots], np.int32)
+    frame = bales.frame(np.concatenate([lot.runs for lot in lots])).with_columns(
+        lot=np.repeat(numbers, [lot.bales for lot in lots])
+    )
     by_lot = pl.DataFrame(
         {
-            "lot": [lot.number for lot in lots],
+            "lot": numbers,
             "default": [_id(defaults[lot.number]) for lot in lots],
         },
         schema={"lot": pl.Int32(), "default": pl.String()},
@@ -237,35 +262,42 @@ def _id(standard: Standard | None) -> str:
     return "" if standard is None else standard.id
 
 
+def lot_words(lot_no: str, registration: lots_pb2.Lot | None) -> tuple[str, ...]:
+    """The keys of a lot that are texts, as in LOT_SCHEMA, in the order of LOT_WORDS."""
+    if registration is None:
+        # A lot that is not registered lacks all but what its number says.
+        return tuple(lot_no[:5] if name == "gin" else "" for name in LOT_WORDS)
+    return (
+        registration.region,
+        registration.division,
+        registration.regiment,
+        registration.county,
+        registration.gin_code,
+        registration.warehouse,
+        enum_word(common_pb2.CottonType.Name(registration.cotton_type)),
+        enum_word(common_pb2.PickingMode.Name(registration.picking_mode)),
+        enum_word(common_pb2.Channel.Name(registration.channel)),
+        registration.traceability_unit,
+        registration.agency,
+    )
+
+
 def _facts(lot: LotAt, standard: Standard | None, without_standard: int) -> tuple[Any, ...]:
-    registration, weight = lot.registration, lot.weight
+    registration = lot.registration
+    weight = None if lot.withdrawn else lot.weight
     figures = None if weight is None else weigh(weight, standard)
-    words: tuple[str, ...] = ("",) * 11
-    if registration is not None:
-        words = (
-            registration.region,
-            registration.division,
-            registration.regiment,
-            registration.county,
-            registration.gin_code,
-            registration.warehouse,
-            enum_word(common_pb2.CottonType.Name(registration.cotton_type)),
-            enum_word(common_pb2.PickingMode.Name(registration.picking_mode)),
-            enum_word(common_pb2.Channel.Name(registration.channel)),
-            registration.traceability_unit,
-            registration.agency,
-        )
-    elif lot.lot_no:
-        words = ("",) * 4 + (lot.lot_no[:5],) + ("",) * 6
+    declared = 0 if registration is None or lot.withdrawn else registration.declared_bales
     return (
         lot.number,
         lot.lot_no,
         registration is not None,
+        lot.withdrawn,
         lot.season,
-        *words,
-        0 if registration is None else registration.declared_bales,
+        *lot_words(lot.lot_no, registration),
+        declared,
         lot.bales,
         without_standard,
+        lot.bales_withdrawn,
         _id(standard),
         None if weight is None else weight.gross,
         None if weight is None else weight.tare,

@@ -46,6 +46,10 @@ class SummaryRow:
     net: int
     conditioned: int
     lots_with_conditioned_weight: int
+    lots_withdrawn: int
+    """Whole lots that were withdrawn: in no other figure, and not among `lots`."""
+    bales_withdrawn: int
+    """Their bales, and those withdrawn one by one; in no other figure."""
     figures: GradeFigures
 
 
@@ -75,12 +79,15 @@ def summarise(
     """Adds roll-ups and facts of lots up by `keys`, over the lots that pass all `filters`.
 
     `rollups` has a roll-up by `lot` per id of `standards`. `lots` has one row per lot ever
-    seen: `lot` (Int32, joins the roll-ups), `lot_no` (String), `registered` (Boolean),
-    `season` (Int32), the other keys (String, "" where lacking), `declared_bales`, `bales`
-    (all readings of the lot) and `bales_without_standard` (Int64), `standard` (String: the
-    id of the lot's standard, "" without), `gross`, `tare`, `net` and `conditioned` (Int64,
-    hundredths of a kilogram, null where not known). The entry that keeps bales without a lot
-    has the lot_no ""; it is not counted as a lot.
+    seen: `lot` (Int32, joins the roll-ups), `lot_no` (String), `registered` and `withdrawn`
+    (Boolean), `season` (Int32), the other keys (String, "" where lacking), `declared_bales`,
+    `bales` (all bales of the lot that count), `bales_without_standard` and `bales_withdrawn`
+    (Int64), `standard` (String: the id of the lot's standard, "" without), `gross`, `tare`,
+    `net` and `conditioned` (Int64, hundredths of a kilogram, null where not known). The entry
+    that keeps bales without a lot has the lot_no ""; it is not counted as a lot.
+
+    A withdrawn lot counts in `lots_withdrawn` and its bales in `bales_withdrawn`, where its keys
+    put it, and in nothing else: it comes without bales, declared bales and weights.
 
     A lot whose bales were graded by several standards counts once, with what it declared and
     weighs: where `standard` is a key or a filter, under the lot's standard. Its bales count
@@ -169,6 +176,8 @@ class _RowReader:
             net=row["net"],
             conditioned=row["conditioned"],
             lots_with_conditioned_weight=row["lots_with_conditioned_weight"],
+            lots_withdrawn=row["lots_withdrawn"],
+            bales_withdrawn=row["bales_withdrawn"],
             figures=self._figure_reader(self.standards_of(row)).read(row),
         )
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from cotton_client.spool import Source, Spool
     from cotton_client.spool.delivery import SentFile
 
-FOLLOW_RETRY: Final = RetryPolicy(patience_s=math.inf, patience_first_s=math.inf, delay_max_s=30.0)
+FOLLOW_RETRY: Final = RetryPolicy(patience_s=math.inf, patience_first_s=math.inf)
 """Nobody waits, and nothing is lost by waiting: a server that is away is waited for."""
 
 POLL_S: Final = 1.0

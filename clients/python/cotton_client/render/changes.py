@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cotton_client.render import names
-from cotton_client.render.differences import Difference, between_certificates
+from cotton_client.render.differences import Difference, between_figures
 from cotton_client.render.parts import UNKNOWN
 from cotton_client.render.values import china_time
 
@@ -35,7 +35,7 @@ def change(change: lifecycle_pb2.LotChange) -> Iterator[RenderableType]:
     )
     if not change.HasField("after"):
         return
-    found = between_certificates(change.before, change.after)
+    found = between_figures(change)
     if not found:
         yield Text("    no figure differs 数据无变化", style="dim")
         return

@@ -12,7 +12,7 @@ from cotton_client.render.values import china_time, shortest
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from cotton.inspection.v1 import readings_pb2, summary_pb2
+    from cotton.inspection.v1 import lifecycle_pb2, readings_pb2, summary_pb2
 
 _MEASURES: Final = (
     "length",
@@ -79,13 +79,23 @@ def reading_texts(reading: readings_pb2.Reading) -> dict[str, str]:
 
 
 def between_certificates(
-    before: summary_pb2.GetLotCertificateResponse, after: summary_pb2.GetLotCertificateResponse
+    before: summary_pb2.GetLotCertificateResponse | None,
+    after: summary_pb2.GetLotCertificateResponse | None,
 ) -> list[Difference]:
     """Figures of a lot that differ: bales, weights, mark, means, shares; then the lot itself.
 
     Names are such as "bales", "conditioned_kg", "length.mean", "colour.31.share_percent".
     """
-    return _between(dict(_figures(before)), dict(_figures(after)))
+    old, new = (dict(_figures(each)) if each is not None else {} for each in (before, after))
+    return _between(old, new)
+
+
+def between_figures(change: lifecycle_pb2.LotChange) -> list[Difference]:
+    """What differs between the certificates of a change; all there is of a new lot."""
+    return between_certificates(
+        change.before if change.HasField("before") else None,
+        change.after if change.HasField("after") else None,
+    )
 
 
 def _between(before: Mapping[str, str], after: Mapping[str, str]) -> list[Difference]:
@@ -120,7 +130,7 @@ def _plain(answer: summary_pb2.GetLotCertificateResponse) -> Iterator[tuple[str,
     """Figures that stand for the whole lot, and the lot's registration."""
     weight, lot, figures = answer.weight, answer.lot, answer.figures
     yield "bales", str(answer.bales)
-    yield "bales_graded", str(figures.bales)
+    yield "bales_graded", str(figures.bales or "")
     yield "bales_withdrawn", str(answer.status.bales_withdrawn or "")
     yield "declared_bales", str(lot.declared_bales or "")
     if answer.HasField("weight"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cotton_client.render import json_answers, names
-from cotton_client.render.differences import between_certificates, between_readings
+from cotton_client.render.differences import between_figures, between_readings
 from cotton_client.render.json_parts import (
     Json,
     amendment_of,
@@ -80,8 +80,10 @@ def correction(
 
 def change(change: lifecycle_pb2.LotChange, *, with_figures: bool) -> Json:
     """One change to a lot: what differs, and both certificates whole."""
-    before = change.before if change.HasField("before") else None
-    after = change.after if change.HasField("after") else None
+    before, after = (
+        json_answers.certificate(getattr(change, name)) if change.HasField(name) else None
+        for name in ("before", "after")
+    )
     return {
         "event": "change",
         "revision": change.revision,
@@ -92,9 +94,9 @@ def change(change: lifecycle_pb2.LotChange, *, with_figures: bool) -> Json:
         "state_after": names.lot_state(change.state_after),
         **(
             {
-                "differences": differences(between_certificates(change.before, change.after)),
-                "before": before and json_answers.certificate(before),
-                "after": after and json_answers.certificate(after),
+                "differences": differences(between_figures(change)),
+                "before": before,
+                "after": after,
             }
             if with_figures
             else {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from cotton.inspection.v1 import lots_pb2
+from cotton.inspection.v1 import lots_pb2, readings_pb2
 from rich.table import Table
 from rich.text import Text
 
@@ -36,6 +36,16 @@ _TIMES: Final = frozenset(
     }
 )
 """Fields whose values the service gives in seconds since 1970."""
+
+
+_SUPERSEDED: Final = frozenset(
+    {
+        readings_pb2.OUTCOME_SUPERSEDED_BY_CORRECTION,
+        readings_pb2.OUTCOME_SUPERSEDED_BY_RETEST,
+        readings_pb2.OUTCOME_SUPERSEDED_BY_WITHDRAWAL,
+    }
+)
+"""Outcomes whose stored revision is the one in force, not the one that was replaced."""
 
 
 def upload(name: str, totals: UploadTotals) -> Iterator[RenderableType]:
@@ -135,7 +145,8 @@ def _amended(totals: UploadTotals) -> Iterator[RenderableType]:
         word = (names.outcome(outcome.outcome) or "").replace("_", " ")
         line = Text(f"  {outcome.bale} {word}")
         if outcome.stored_revision:
-            line.append(f", revision {outcome.stored_revision} before it", style="dim")
+            met = "in force" if outcome.outcome in _SUPERSEDED else "takes the place of"
+            line.append(f", {met}: revision {outcome.stored_revision}", style="dim")
         if outcome.HasField("comparison"):
             line.append(f": {verdict(outcome.comparison)}")
         yield line

@@ -273,7 +273,9 @@ Global___GetProducerRequest: _TypeAlias = GetProducerRequest  # noqa: Y015
 
 @_typing.final
 class GetProducerResponse(_message.Message):
-    """All zero for a producer of which nothing is stored."""
+    """For a producer of which nothing is stored, next_sequence is 1 and every other
+    figure zero.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -1,0 +1,123 @@
+"""Lots with their status at any revision, copied out of the registry one at a time."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cotton_server.errors import Reason, ServiceError
+from cotton_server.summary.status import AsOf, lot_past, lot_status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from cotton.inspection.v1 import summary_pb2
+
+    from cotton_server.registry.lots import LotAt, LotEntry
+    from cotton_server.registry.registry import Registry
+    from cotton_server.summary.status import Deadlines
+
+_SECOND_US = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class LotView:
+    """A lot at a revision and its status; safe to keep while the registry goes on."""
+
+    revision: int
+    lot: LotAt
+    status: summary_pb2.LotStatus
+
+
+class LotViews:
+    """Reads lots at revisions.
+
+    What a lot was at a revision never changes, so lots are copied one by one: whoever appends
+    waits for one of them at most, not for all.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        deadlines: Deadlines,
+        received_at_us: Callable[[int], int],
+        *,
+        now_s: Callable[[], int] = lambda: int(time.time()),
+    ) -> None:
+        """Takes what is read; `received_at_us` tells when the entry at a position came."""
+        self._registry = registry
+        self._deadlines = deadlines
+        self._received_at_us = received_at_us
+        self._now_s = now_s
+
+    def as_of(self, revision: int) -> AsOf:
+        """The revision to answer at and its instant; for 0 the latest, and now.
+
+        Raises ServiceError for a revision that is not there yet.
+        """
+        latest = self._registry.revision
+        refuse_future(revision, latest)
+        return self.at_entry(revision) if revision else AsOf(latest, self._now_s())
+
+    def at_entry(self, revision: int) -> AsOf:
+        """A revision that is there, at the instant at which its entry was received."""
+        at_us = self._received_at_us(revision) if revision else 0
+        return AsOf(revision, at_us // _SECOND_US)
+
+    def numbers(self) -> list[tuple[str, int]]:
+        """Lot number and number in the registry of all lots, sorted.
+
+        The entries that keep imported bales without a lot are no lots.
+        """
+        with self._registry.lock:
+            found = [(lot.lot_no, lot.number) for lot in self._registry.lots]
+        return sorted(each for each in found if each[0])
+
+    def number_of(self, lot_no: str, season: int) -> int | None:
+        """The number of a lot in the registry, None when it was never mentioned."""
+        return self._registry.lots.number_of(lot_no, season)
+
+    def entry(self, number: int) -> LotEntry:
+        """The lot of that number, as it is now and goes on to be."""
+        return self._registry.lots[number]
+
+    def view(self, number: int, as_of: AsOf) -> LotView | None:
+        """A lot, None when nothing of it had arrived."""
+        registry, entry = self._registry, self._registry.lots[number]
+        with registry.lock:
+            count = registry.bales.count_at(as_of.revision, registry.bales.count)
+            lot = entry.at(as_of.revision, count)
+            if not lot.exists:
+                return None
+            past = lot_past(registry, entry, as_of.revision, bales=lot.bales)
+        status = lot_status(past, as_of, self._deadlines, self._received_at_us)
+        return LotView(as_of.revision, lot, status)
+
+    def statuses(self, numbers: Iterable[int], as_of: AsOf) -> Iterator[summary_pb2.LotStatus]:
+        """The status of each lot of which anything had arrived, in the order given."""
+        registry, revision = self._registry, as_of.revision
+        for number in numbers:
+            entry = registry.lots[number]
+            first = entry.course.first
+            if first is None or first.position > revision:
+                continue
+            with registry.lock:
+                past = lot_past(registry, entry, revision, bales=self._bales(entry, revision))
+            yield lot_status(past, as_of, self._deadlines, self._received_at_us)
+
+    def _bales(self, entry: LotEntry, revision: int) -> int:
+        if entry.changed_at <= revision:
+            return 0 if entry.withdrawn else entry.bales
+        bales = self._registry.bales
+        return entry.at(revision, bales.count_at(revision, bales.count)).bales
+
+
+def refuse_future(revision: int, latest: int) -> None:
+    """Raises ServiceError for a revision that is not there yet."""
+    if revision > latest:
+        raise ServiceError(
+            Reason.FUTURE_REVISION,
+            f"Revision {revision} was asked for; the latest is {latest}.",
+            {"revision": f"at most {latest}"},
+        )
