@@ -1,9 +1,9 @@
 # Everything that is done with this project. `make help` lists it.
 #
 # Each target sets up what it needs by itself: a machine needs Python 3.11 or newer (with
-# venv) and make. The environment is .venv, made from the lock files by plain pip and
-# renewed when a lock file or pyproject.toml changes. PYTHON=/path/to/python3 chooses the
-# Python; without it the newest suitable one is taken.
+# venv) and make; for the tests, Node 18 or newer with npm too. The environment is .venv, made
+# from the lock files by plain pip and renewed when a lock file or pyproject.toml changes.
+# PYTHON=/path/to/python3 chooses the Python; without it the newest suitable one is taken.
 
 PYTHON ?=
 export PYTHON
@@ -13,6 +13,8 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 BIN := .venv/bin
 RUN_READY := .venv/.ready
 DEV_READY := .venv/.ready-dev
+NODE_CLIENT := clients/node
+NODE_READY := $(NODE_CLIENT)/node_modules/.ready
 
 # A stamp holds the place it was made in: an environment that came along when the tree was
 # copied or moved would run the code of the old place.
@@ -23,7 +25,7 @@ ifneq ($(call made_elsewhere,$(RUN_READY)),)
 $(RUN_READY) $(DEV_READY): moved
 endif
 
-.PHONY: help run demo test lint format contract lock docs bench dist clean moved
+.PHONY: help run demo test node lint format contract lock docs bench dist clean moved
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
@@ -36,8 +38,11 @@ run: $(RUN_READY) ## start the service with simulated warehouses and keep servin
 demo: $(RUN_READY) ## the same as run, but end when everything was shown
 	$(BIN)/cotton demo
 
-test: lint ## lint, then all tests
+test: $(NODE_READY) lint ## lint, then all tests
 	$(BIN)/python -m pytest
+
+node: $(NODE_READY) ## set up the Node client and run its unit tests
+	cd $(NODE_CLIENT) && node --test
 
 lint: $(DEV_READY) ## style, types, the contract and its generated code
 	$(BIN)/ruff check
@@ -71,6 +76,7 @@ dist: $(DEV_READY) ## build the wheel and the source archive into dist/
 
 clean: ## remove the environment and all that was built, never the data
 	rm -rf .venv .build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(NODE_CLIENT)/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(RUN_READY): requirements.lock pyproject.toml tools/make_environment
@@ -82,3 +88,13 @@ $(DEV_READY): requirements-dev.lock requirements.lock pyproject.toml tools/make_
 	@tools/make_environment requirements-dev.lock
 	@pwd -P > $@
 	@pwd -P > $(RUN_READY)
+
+# Packages of the lock file alone, none of whose scripts is run.
+$(NODE_READY): $(NODE_CLIENT)/package.json $(NODE_CLIENT)/package-lock.json
+	@for each in node npm; do command -v $$each >/dev/null || { \
+	    echo "$$each is not on the path: the tests of $(NODE_CLIENT) need Node 18 or newer with npm." >&2; \
+	    echo "On Debian and Ubuntu: apt-get install nodejs npm." >&2; exit 1; }; done
+	@node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 18 ? 1 : 0)' || { \
+	    echo "Node $$(node --version) is too old: the tests of $(NODE_CLIENT) need Node 18 or newer." >&2; exit 1; }
+	cd $(NODE_CLIENT) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from benchmarks.cases import Case, Shape
 
 SEED: Final = 1
+SEASON: Final = 2024
+"""The crop year; no bale and no lot of another one is the same."""
+
 BALES_A_LOT: Final = 186
 """What lots hold in the mean, to choose how many lots make a number of bales."""
 
@@ -80,19 +83,19 @@ def read_messages(path: Path) -> list[bytes]:
     return messages
 
 
-def prepare(case: Case, bales: int, directory: Path) -> CaseData:
-    """Encodes about `bales` readings for a case into files of `directory`.
+def prepare(case: Case, bales: int, directory: Path, *, season: int = SEASON) -> CaseData:
+    """Encodes about `bales` readings of a season for a case into files of `directory`.
 
     Every case of as many streams sends the very same bales, cut into its own message size.
     """
     lots = max(round(bales / BALES_A_LOT), case.streams)
-    simulation = Simulation(lots=lots, seed=SEED, warehouses=case.streams)
+    simulation = Simulation(lots=lots, seed=SEED, season=season, warehouses=case.streams)
     streams: list[StreamData] = []
     messages = size_bytes = 0
     for warehouse in simulation:
         stem = f"{case.name}-{warehouse.name}"
         registrations = directory / f"{stem}.lots"
-        write_messages(registrations, _registrations(warehouse))
+        write_messages(registrations, registrations_of(warehouse, warehouse.name))
         before = directory / f"{stem}.before" if case.existing else None
         first_sequence = 1
         if before is not None:
@@ -114,11 +117,12 @@ def prepare(case: Case, bales: int, directory: Path) -> CaseData:
     return CaseData(tuple(streams), lots, messages, simulation.bales, size_bytes)
 
 
-def _registrations(warehouse: SimulatedWarehouse) -> Iterator[bytes]:
+def registrations_of(warehouse: SimulatedWarehouse, producer: str) -> Iterator[bytes]:
+    """The messages with which a producer registers the lots of a warehouse."""
     lots = lot_messages(warehouse.lots())
     for start in range(0, len(lots), _LOTS_PER_REQUEST):
         yield lots_pb2.RegisterLotsRequest(
-            producer_id=warehouse.name,
+            producer_id=producer,
             request_id=f"lots-{start}",
             lots=lots[start : start + _LOTS_PER_REQUEST],
         ).SerializeToString()

@@ -11,37 +11,26 @@ import asyncio
 import json
 import sys
 import time
-import urllib.request
 from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 import grpc
-from cotton.inspection.v1 import ingest_pb2, lots_pb2
-from prometheus_client.parser import text_string_to_metric_families
+from cotton.inspection.v1 import ingest_pb2
 
 from benchmarks.data import StreamData, read_messages
 from benchmarks.errors import BenchmarkError
 from benchmarks.processes import cpu_ms, machine_cpu_ms, memory_kib
+from benchmarks.scrape import scrape, settled
+from benchmarks.streams import connection, ended, next_answer, opened, problem, register
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-METRICS_S_MAX: Final = 10
-"""How long the metrics may lag behind the last answer before the run counts as wrong."""
+    from benchmarks.streams import Call
 
 _OUTCOMES: Final = ("created", "existing", "conflicting", "rejected")
-_OPTIONS: Final = (
-    ("grpc.max_send_message_length", -1),
-    ("grpc.max_receive_message_length", -1),
-    # Every producer has a connection of its own, as machines apart from each other do.
-    ("grpc.use_local_subchannel_pool", 1),
-)
-_APPEND: Final = "/cotton.inspection.v1.IngestService/AppendReadings"
-_REGISTER: Final = "/cotton.inspection.v1.LotService/RegisterLots"
-
-Call = grpc.aio.StreamStreamCall[bytes, bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,53 +89,23 @@ async def feed(job: Job) -> Fed:
         for stream in job.streams
     ]
     timed = [read_messages(Path(stream.timed)) for stream in job.streams]
-    channels = [grpc.aio.insecure_channel(job.address, options=_OPTIONS) for _ in job.streams]
+    channels = [connection(job.address) for _ in job.streams]
     try:
         for channel, stream in zip(channels, job.streams, strict=True):
-            await _register(channel, stream, answers=bool(job.expected))
+            await register(channel, stream, answers=bool(job.expected))
         calls = [
-            await _opened(channel, stream)
+            await opened(channel, stream.producer)
             for channel, stream in zip(channels, job.streams, strict=True)
         ]
         if any(before):
             await _send_all(calls, before, job.window)
         fed = await _measured(job, calls, timed)
         for call in calls:
-            await call.done_writing()
-            if await call.read() is not grpc.aio.EOF:  # type: ignore[attr-defined]  # not in the stubs
-                raise BenchmarkError("The service sent more answers than there were batches.")
+            await ended(call)
     finally:
         for channel in channels:
             await channel.close(None)
     return fed
-
-
-async def _register(channel: grpc.aio.Channel, stream: StreamData, *, answers: bool) -> None:
-    register = channel.unary_unary(_REGISTER, None, None)
-    for request in read_messages(Path(stream.registrations)):
-        answer = lots_pb2.RegisterLotsResponse.FromString(
-            await register(request, wait_for_ready=True)
-        )
-        if answers and answer.outcome.created != answer.outcome.received:
-            raise BenchmarkError(f"Lots were not registered: {answer.outcome}")
-
-
-async def _opened(channel: grpc.aio.Channel, stream: StreamData) -> Call:
-    call = cast("Call", channel.stream_stream(_APPEND, None, None)(None))
-    opening = ingest_pb2.OpenStream(producer_id=stream.producer)
-    await call.write(ingest_pb2.AppendReadingsRequest(open=opening).SerializeToString())
-    await _answer(call)
-    return call
-
-
-async def _answer(call: Call) -> bytes:
-    answer = await call.read()
-    if not isinstance(answer, bytes):
-        raise BenchmarkError(
-            f"The stream ended before all batches were answered: {await call.code()}"
-            f" {await call.details()}"
-        )
-    return answer
 
 
 async def _send_all(
@@ -172,7 +131,7 @@ async def _send(call: Call, messages: list[bytes], window: int) -> _Timed:
 
     async def read() -> None:
         for _ in messages:
-            timed.answers.append(await _answer(call))
+            timed.answers.append(await next_answer(call))
             timed.answered_ns.append(time.perf_counter_ns())
             slots.release()
 
@@ -183,7 +142,7 @@ async def _send(call: Call, messages: list[bytes], window: int) -> _Timed:
 
 
 async def _measured(job: Job, calls: Sequence[Call], messages: Sequence[list[bytes]]) -> Fed:
-    metrics_before = {} if job.metrics is None else _scrape(job.metrics)
+    metrics_before = {} if job.metrics is None else scrape(job.metrics)
     machine_before, server_before = machine_cpu_ms(), cpu_ms(job.pid)
     client_before_ns, begun_ns = time.process_time_ns(), time.perf_counter_ns()
     timed = await _send_all(calls, messages, job.window)
@@ -194,7 +153,7 @@ async def _measured(job: Job, calls: Sequence[Call], messages: Sequence[list[byt
     outcomes = _outcomes(job, timed) if job.expected else {}
     metrics: dict[str, float] = {}
     if job.metrics is not None:
-        metrics_after = _settled_metrics(job.metrics, _last_revision(timed))
+        metrics_after = settled(job.metrics, _last_revision(timed))
         metrics = {
             name: value - metrics_before.get(name, 0.0)
             for name, value in metrics_after.items()
@@ -276,48 +235,6 @@ def _check_metrics(
         )
 
 
-def _settled_metrics(url: str, revision: int) -> dict[str, float]:
-    """The metrics once they cover a revision: they follow the answers by a moment."""
-    deadline = time.monotonic() + METRICS_S_MAX
-    while (metrics := _scrape(url))["durable_revision"] < revision:
-        if time.monotonic() > deadline:
-            raise BenchmarkError(
-                f"Revision {revision} was acknowledged; after {METRICS_S_MAX} s /metrics is at"
-                f" {metrics['durable_revision']:.0f}."
-            )
-        time.sleep(0.01)
-    return metrics
-
-
-def _scrape(url: str) -> dict[str, float]:
-    """The figures of /metrics that a measurement needs, by short names."""
-    with urllib.request.urlopen(url, timeout=METRICS_S_MAX) as answer:  # noqa: S310  # our child's
-        text = answer.read().decode()
-    found: dict[str, float] = {}
-    for family in text_string_to_metric_families(text):
-        for sample in family.samples:
-            name = _NAMES.get(sample.name)
-            if name is not None:
-                label = sample.labels.get("outcome") or sample.labels.get("le")
-                found[name if label is None else f"{name}_{label}"] = sample.value
-    return found
-
-
-_NAMES: Final = {
-    "cotton_bales_total": "bales",
-    "cotton_bales_received_total": "bales_received",
-    "cotton_bales_warned_total": "bales_warned",
-    "cotton_bales_unregistered_total": "bales_unregistered",
-    "cotton_registry_bales": "registry_bales",
-    "cotton_durable_revision": "durable_revision",
-    "cotton_ledger_commit_seconds_sum": "commit_s",
-    "cotton_decide_seconds_sum": "decide_s",
-    "cotton_group_batches_count": "groups",
-    "cotton_group_batches_sum": "group_batches",
-    "cotton_group_batches_bucket": "groups_up_to",
-}
-
-
 def _job(text: str) -> Job:
     fields: dict[str, Any] = json.loads(text)
     fields["streams"] = tuple(StreamData(**stream) for stream in fields["streams"])
@@ -329,19 +246,10 @@ def main() -> int:
     try:
         fed = asyncio.run(feed(_job(sys.stdin.read())))
     except (BenchmarkError, grpc.aio.AioRpcError, ExceptionGroup) as error:
-        print(_problem(error), file=sys.stderr)
+        print(problem(error), file=sys.stderr)
         return 1
     print(json.dumps(asdict(fed)))
     return 0
-
-
-def _problem(error: Exception) -> str:
-    """What went wrong first, of a group of errors too."""
-    if isinstance(error, ExceptionGroup):
-        return _problem(error.exceptions[0])
-    if isinstance(error, grpc.aio.AioRpcError):
-        return f"The call failed: {error.code().name}: {error.details()}"
-    return str(error) if isinstance(error, BenchmarkError) else repr(error)
 
 
 if __name__ == "__main__":

@@ -25,8 +25,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--kill-rounds",
         type=int,
-        default=10,
-        help="how often the server is killed in the middle of streams (default: 10)",
+        default=40,
+        help="how often the server is killed in the middle of streams (default: 40)",
+    )
+    parser.addoption(
+        "--proxy-plans",
+        type=int,
+        default=20,
+        help="how many plans of faults uploads go through on their way (default: 20)",
     )
 
 
@@ -34,6 +40,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def kill_rounds(request: pytest.FixtureRequest) -> int:
     """How often the server is killed in the middle of streams."""
     return int(request.config.getoption("--kill-rounds"))
+
+
+@pytest.fixture
+def proxy_plans(request: pytest.FixtureRequest) -> int:
+    """How many plans of faults uploads go through on their way."""
+    return int(request.config.getoption("--proxy-plans"))
 
 
 @pytest.fixture

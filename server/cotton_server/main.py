@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from cotton_server.api.conflicts import ConflictHandlers
 from cotton_server.api.ingest import IngestHandlers
+from cotton_server.api.lifecycle import LifecycleHandlers
 from cotton_server.api.records import RecordHandlers
 from cotton_server.api.requests import Admission
 from cotton_server.api.server import InspectionServer
@@ -24,11 +25,15 @@ from cotton_server.intake.committer import Committer
 from cotton_server.intake.decode import BatchLimits
 from cotton_server.intake.replay import replay
 from cotton_server.intake.room import Bounds
+from cotton_server.intake.rules import CURRENT, rule_set
 from cotton_server.ledger import DirectoryLock, Ledger, LedgerError
 from cotton_server.observability.logs import configure_logs
 from cotton_server.observability.metrics import Metrics
 from cotton_server.registry.registry import Registry
 from cotton_server.summary.at_revision import LotsAtRevision
+from cotton_server.summary.changes import ChangeFeed
+from cotton_server.summary.status import Deadlines
+from cotton_server.summary.views import LotViews
 
 if TYPE_CHECKING:
     from cotton_server.config import Config
@@ -232,6 +237,13 @@ def _observe(metrics: Metrics, registry: Registry, ledger: Ledger) -> None:
     )
 
 
+def _received_at_us(ledger: Ledger, revision: int) -> int:
+    entry = ledger.at(revision)
+    if entry is None:
+        raise AssertionError("a revision that was applied is not in the ledger")
+    return entry.content.received_at_us
+
+
 def _server(
     config: Config,
     committer: Committer,
@@ -243,6 +255,12 @@ def _server(
     standards = load_standards()
     readers = ThreadPoolExecutor(config.reader_threads, thread_name_prefix="reader")
     stack.callback(readers.shutdown)
+    rules = rule_set(CURRENT)
+    views = LotViews(
+        registry,
+        Deadlines(rules.objection_days, rules.decision_days),
+        lambda revision: _received_at_us(ledger, revision),
+    )
     admission = Admission(committer, metrics, message_bytes_max=config.message_bytes_max)
     return InspectionServer(
         ingest=IngestHandlers(
@@ -254,9 +272,13 @@ def _server(
         ),
         records=RecordHandlers(committer, admission, records_max=config.lots_per_request_max),
         conflicts=ConflictHandlers(registry, ledger, readers),
+        lifecycle=LifecycleHandlers(
+            registry, views, ChangeFeed(registry, views), standards, readers, committer.arrival
+        ),
         summary=SummaryHandlers(
             registry,
             LotsAtRevision(registry, standards),
+            views,
             standards,
             readers,
             rows_max=config.summary_rows_max,

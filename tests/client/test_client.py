@@ -438,10 +438,33 @@ async def test_a_server_that_miscounts_is_not_believed() -> None:
 
 
 async def test_answers_out_of_order_are_not_believed() -> None:
-    """An answer must carry the identity of the oldest batch that waits."""
-    async with connected(Service(shuffle=True)) as client:
-        with pytest.raises(errors.ContractViolation, match="not in the order"):
+    """An answer must carry the identity of the oldest batch that waits; it is sent again."""
+    service = Service(shuffle=True)
+    impatient = RetryPolicy(patience_s=0.1, delay_first_s=0.001)
+    async with serving(service) as target, CottonClient(target, retry=impatient) as client:
+        with pytest.raises(errors.OutOfStep, match="not in the order"):
             await client.send_frames("W01", [bales(0, 4)])
+    assert service.streams > 1
+
+
+async def test_an_answer_that_does_not_come_is_not_waited_for_without_end() -> None:
+    """The stream is taken up again after `answer_timeout_s`; an idle one is left alone."""
+    service = Service(hold=asyncio.Event())
+    async with (
+        serving(service) as target,
+        CottonClient(target, retry=QUICK, answer_timeout_s=0.1) as client,
+    ):
+        async with client.open_stream("W01") as stream:
+            await asyncio.sleep(0.3)
+            assert stream.next_sequence == 1
+
+        def let_through(error: errors.CottonError, _delay_s: float) -> None:
+            assert isinstance(error, errors.DeadlineExceeded)
+            assert service.hold is not None
+            service.hold.set()
+
+        totals = await client.send_frames("W01", [bales(0, 4)], on_retry=let_through)
+    assert (totals.created, service.streams) == (4, 3)
 
 
 async def test_a_batch_too_large_for_a_message_is_halved(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -249,7 +249,9 @@ def test_one_process_at_a_time_and_the_other_is_named(tmp_path: Path) -> None:
         assert other.stdout.readline() == "open\n"
         with pytest.raises(errors.SpoolBusy, match=f"in use by process {other.pid} since 20"):
             spool_in(tmp_path)
-        assert store.look(tmp_path).producer_id == "W01"
+        standing = store.look(tmp_path)
+        assert standing is not None
+        assert standing.producer_id == "W01"
         other.stdin.close()
         assert other.wait(20) == 0
     spool_in(tmp_path).close()
@@ -309,6 +311,19 @@ def test_a_full_disk_is_an_error_that_says_so(tmp_path: Path) -> None:
         with pytest.raises(errors.SpoolError, match="no space left"):
             spool.append([large])
         assert (spool.bytes, places_waiting(spool)) == (0, [])
+
+
+def test_a_spool_whose_making_was_cut_off_is_made_anew(tmp_path: Path) -> None:
+    """Killed before its tables were there, or before it was known whose it is."""
+    (tmp_path / places.FILE_NAME).touch()
+    assert store.look(tmp_path) is None
+    spool_in(tmp_path).close()
+    connection = apsw.Connection(str(tmp_path / places.FILE_NAME))
+    connection.execute("DELETE FROM spool")
+    connection.close()
+    assert store.look(tmp_path) is None
+    with spool_in(tmp_path) as spool:
+        assert spool.standing().server == SERVER
 
 
 def test_an_empty_spool_gives_back_its_room(tmp_path: Path) -> None:
@@ -585,3 +600,20 @@ def test_pauses_keep_to_their_limit_for_ever() -> None:
     """Somebody who tries for days does not count out of range."""
     policy = RetryPolicy(delay_first_s=0.1, delay_max_s=0.5)
     assert 0 <= policy.delay_s(1_000_000) <= 0.5
+
+
+def test_a_spool_is_looked_at_while_another_process_opens_and_closes_it(tmp_path: Path) -> None:
+    """`cotton spool list` waits a moment for the file and never fails for it."""
+    code = (
+        "import sys; from pathlib import Path; from tests.client.test_spool import spool_in\n"
+        "for _ in range(40): spool_in(Path(sys.argv[1])).close()"
+    )
+    seen = 0
+    with subprocess.Popen(
+        [sys.executable, "-c", code, tmp_path], cwd=Path(__file__).parents[2]
+    ) as other:
+        while other.poll() is None:
+            if (tmp_path / places.FILE_NAME).exists():
+                seen += store.look(tmp_path) is not None
+    assert other.returncode == 0
+    assert seen

@@ -10,10 +10,10 @@ from cotton_server.api.figures import (
 )
 from cotton_server.grading import GRADING_VERSION
 from cotton_server.grading.bales import grade_bales
-from cotton_server.grading.rollup import combine, roll_up
+from cotton_server.grading.rollup import roll_up
 from cotton_server.grading.shares import ShareDecimalsError
 from cotton_server.grading.standards import load_standards
-from cotton_server.summary.certificate import grade_lot
+from cotton_server.summary.certificate import grade_each, grade_nothing
 
 from tests.golden.lots import BALE_114104, LOT65079161001, bale_frame, lot186
 
@@ -26,7 +26,7 @@ COLUMNS = {"colours": "colour_grade", "preparations": "preparation"}
 
 def test_lot186() -> None:
     """186 real values: means, tiers and shares as published; 29.68, not 29.69."""
-    grade = grade_lot(roll_up(lot186(), STANDARD), STANDARD, share_decimals=1)
+    (grade,) = grade_each(roll_up(lot186(), STANDARD), STANDARD, share_decimals=1)
     strength, micronaire = grade.figures.strength, grade.figures.micronaire
     assert (strength.bales, strength.sum) == (186, 552140)
     assert (strength.mean_to_hundredths, strength.mean_to_tenths) == (2968, 2970)
@@ -44,7 +44,7 @@ def test_lot186() -> None:
 
 
 def test_lot186_shares_at_two_decimals() -> None:
-    grade = grade_lot(roll_up(lot186(), STANDARD), STANDARD, share_decimals=2)
+    (grade,) = grade_each(roll_up(lot186(), STANDARD), STANDARD, share_decimals=2)
     assert [(c.name, c.share) for c in grade.figures.colours] == [("21", 2688), ("31", 7312)]
 
 
@@ -58,7 +58,7 @@ def test_lot65079161001() -> None:
             for name, bales in published.bales.items()
             for _ in range(bales)
         ]
-    grade = grade_lot(roll_up(bale_frame(**columns), STANDARD), STANDARD, share_decimals=1)
+    (grade,) = grade_each(roll_up(bale_frame(**columns), STANDARD), STANDARD, share_decimals=1)
     figures = grade.figures
     printed = {
         "colours": figures.colours,
@@ -83,7 +83,7 @@ def test_lot65079161001() -> None:
 
 def test_mark_3129b_and_its_message() -> None:
     frame = bale_frame(colour_grade=[31] * 4 + [21], length=[2930] * 5, micronaire=[460] * 5)
-    grade = grade_lot(roll_up(frame, STANDARD), STANDARD, share_decimals=1)
+    (grade,) = grade_each(roll_up(frame, STANDARD), STANDARD, share_decimals=1)
     assert (grade.length_level, grade.mark) == (29, "3129B")
     response = summary_pb2.GetLotCertificateResponse()
     set_lot_grade(response, grade)
@@ -101,8 +101,7 @@ def test_mark_3129b_and_its_message() -> None:
 
 def test_a_lot_without_bales() -> None:
     """Figures are zero, means absent, grades undefined; the message says so."""
-    empty = roll_up(bale_frame(rd=[1]).clear(), STANDARD)
-    grade = grade_lot(empty, STANDARD, share_decimals=1)
+    grade = grade_nothing(STANDARD, share_decimals=1)
     assert (grade.main_colour, grade.length_level, grade.main_micronaire, grade.mark) == (
         None, None, None, None,
     )  # fmt: skip
@@ -115,16 +114,23 @@ def test_a_lot_without_bales() -> None:
     assert (response.mark, response.length_level) == ("", 0)
 
 
-def test_several_lots_are_no_certificate() -> None:
-    rollup = roll_up(bale_frame(lot=[1, 2], rd=[1, 2]), STANDARD)
-    with pytest.raises(ValueError, match="2 rows"):
-        grade_lot(rollup, STANDARD, share_decimals=1)
-    assert grade_lot(combine(rollup, []), STANDARD, share_decimals=1).figures.bales == 2
+def test_each_row_is_a_lot_by_itself() -> None:
+    """Several rows come to several certificates, in order; none to none."""
+    frame = bale_frame(lot=[1, 2, 2], length=[2930, 2810, 2890])
+    rollup = roll_up(frame, STANDARD)
+    first, second = grade_each(rollup, STANDARD, share_decimals=1)
+    assert (first.length_level, second.length_level) == (29, 28)
+    assert (first.figures.bales, second.figures.bales) == (1, 2)
+    alone = grade_each(rollup.tail(1), STANDARD, share_decimals=1)
+    assert alone == [second]
+    assert grade_each(rollup.clear(), STANDARD, share_decimals=1) == []
 
 
 def test_other_decimals_are_refused() -> None:
     with pytest.raises(ShareDecimalsError):
-        grade_lot(roll_up(lot186(), STANDARD), STANDARD, share_decimals=3)
+        grade_each(roll_up(lot186(), STANDARD), STANDARD, share_decimals=3)
+    with pytest.raises(ShareDecimalsError):
+        grade_nothing(STANDARD, share_decimals=0)
 
 
 def test_bale_grade_and_weight_messages() -> None:

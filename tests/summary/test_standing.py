@@ -14,6 +14,7 @@ from cotton_server.grading.weight import conditioned_weight
 from cotton_server.intake.decode import BatchLimits, decode
 from cotton_server.intake.rules import CURRENT, rule_set
 from cotton_server.intake.verdict import apply, judge
+from cotton_server.registry.lifecycle import Moment
 from cotton_server.registry.registry import Registry
 from cotton_server.summary.at_revision import LotsAtRevision
 from hypothesis import example, given, settings
@@ -97,8 +98,9 @@ class History:
         return self.known.setdefault(lot_no, Known())
 
     def _take(self, content: Content) -> None:
-        verdict = judge([content], self.registry, RULES)
-        apply(verdict, self.registry.revision + 1, self.registry)
+        position = self.registry.revision + 1
+        verdict = judge([content], self.registry, RULES, position)
+        apply(verdict, [Moment(position, position * 1_000_000)], self.registry)
 
 
 def _default(lot: lots_pb2.Lot | None) -> str:

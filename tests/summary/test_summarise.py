@@ -12,6 +12,7 @@ from cotton_server.grading.rollup import roll_up
 from cotton_server.grading.shares import ShareDecimalsError, ShareRule
 from cotton_server.grading.standard_file import parse_standard
 from cotton_server.grading.standards import load_standards
+from cotton_server.summary.basis import Basis
 from cotton_server.summary.errors import (
     EmptyFilterError,
     FiguresDisagreeError,
@@ -39,9 +40,12 @@ IDS = list(STANDARDS)
 TEXT_KEYS = ("region", "division", "regiment", "county", "warehouse", "cotton_type",
              "picking_mode", "channel", "traceability_unit", "agency")  # fmt: skip
 LOT_SCHEMA = {
-    "lot": pl.Int32, "lot_no": pl.String, "registered": pl.Boolean, "season": pl.Int32,
+    "lot": pl.Int32, "lot_no": pl.String, "registered": pl.Boolean, "withdrawn": pl.Boolean,
+    "season": pl.Int32,
     "gin": pl.String, **dict.fromkeys(TEXT_KEYS, pl.String),
-    **dict.fromkeys(("declared_bales", "bales", "bales_without_standard"), pl.Int64),
+    **dict.fromkeys(
+        ("declared_bales", "bales", "bales_without_standard", "bales_withdrawn"), pl.Int64
+    ),
     "standard": pl.String,
     **dict.fromkeys(("gross", "tare", "net", "conditioned"), pl.Int64),
 }  # fmt: skip
@@ -64,6 +68,8 @@ def frames(lots: list[Lot], bales: Bales) -> tuple[dict[str, pl.DataFrame], pl.D
     for lot in lots:
         mine_all = [name for ordinal, name, _ in bales if ordinal == lot["lot"]]
         lot |= {"bales": len(mine_all), "bales_without_standard": mine_all.count("")}
+        lot.setdefault("withdrawn", False)
+        lot.setdefault("bales_withdrawn", 0)
         lot.setdefault("standard", leading(lot, bales))
     return rollups, pl.DataFrame(lots, schema=LOT_SCHEMA)
 
@@ -105,8 +111,10 @@ def brute_force(
         if (at := place(lot, lot["standard"])) is not None:
             numbered = bool(lot["lot_no"])
             count(
-                rows[at], lots=numbered,
-                lots_unregistered=numbered and not lot["registered"],
+                rows[at], lots=numbered and not lot["withdrawn"],
+                lots_unregistered=numbered and not lot["registered"] and not lot["withdrawn"],
+                lots_withdrawn=numbered and lot["withdrawn"],
+                bales_withdrawn=lot["bales_withdrawn"],
                 lots_weighed=lot["gross"] is not None, declared_bales=lot["declared_bales"],
                 lots_with_conditioned_weight=lot["conditioned"] is not None,
                 **{name: lot[name] for name in ("gross", "tare", "net", "conditioned")},
@@ -143,7 +151,7 @@ def graded_at(
 FACTS = ("lots", "lots_unregistered", "lots_weighed", "declared_bales", "bales",
          "bales_unregistered", "bales_without_lot", "bales_without_standard", "gross", "tare",
          "net", "conditioned",
-         "lots_with_conditioned_weight")  # fmt: skip
+         "lots_with_conditioned_weight", "lots_withdrawn", "bales_withdrawn")  # fmt: skip
 
 
 def check_row(
@@ -182,13 +190,17 @@ def data(draw: st.DrawFn) -> tuple[list[Lot], Bales]:
         registered = has_number and draw(st.booleans())
         text = st.sampled_from(["", "甲", "b"]) if registered else st.just("")
         gross, conditioned = draw(weight), draw(weight)
+        withdrawn = draw(st.integers(0, 3)) == 0
+        if withdrawn:
+            gross = None
         lots.append(
             {
                 "lot": ordinal, "lot_no": f"6507916{ordinal:04}" if has_number else "",
                 "registered": registered,
                 "season": draw(st.sampled_from([2016, 2023, 2024, None])), "gin": "65079",
                 **{key: draw(text) for key in TEXT_KEYS},
-                "declared_bales": 186 if registered else 0, "gross": gross,
+                "declared_bales": 186 if registered and not withdrawn else 0, "gross": gross,
+                "withdrawn": withdrawn, "bales_withdrawn": draw(st.integers(0, 3)),
                 "tare": None if gross is None else 5, "net": None if gross is None else gross - 5,
                 "conditioned": None if gross is None else conditioned,
                 # A lot without graded bales has a standard by its registration, or none.
@@ -197,7 +209,10 @@ def data(draw: st.DrawFn) -> tuple[list[Lot], Bales]:
         )  # fmt: skip
     if not lots:
         return lots, []
-    one = st.tuples(st.integers(0, len(lots) - 1), st.sampled_from([*IDS, ""]), reading)
+    counted = [place for place, lot in enumerate(lots) if not lot["withdrawn"]]
+    if not counted:
+        return lots, []
+    one = st.tuples(st.sampled_from(counted), st.sampled_from([*IDS, ""]), reading)
     return lots, draw(st.lists(one, max_size=12))
 
 
@@ -275,7 +290,9 @@ def test_unverified_parts_of_the_standards_that_graded_or_weighed() -> None:
     unread = {name: rollup.clear() for name, rollup in rollups.items()}
     lots = lots.with_columns(bales=pl.lit(0, dtype=pl.Int64), standard=pl.lit(IDS[1]))
     assert summary_message(
-        summarise(unread, lots, STANDARDS, keys=[], filters={}, share_decimals=1), revision=1
+        summarise(unread, lots, STANDARDS, keys=[], filters={}, share_decimals=1),
+        revision=1,
+        basis=Basis.IN_FORCE,
     ).unverified == [part]
     unweighed = lots.with_columns(conditioned=pl.lit(None, dtype=pl.Int64))
     assert (
@@ -358,7 +375,8 @@ def test_figures_that_disagree_are_never_answered() -> None:
 
 def test_summary_message() -> None:
     summary = summary_of(["gin", "standard"])
-    message = summary_message(summary, revision=7)
+    message = summary_message(summary, revision=7, basis=Basis.FIRST_INSPECTION)
+    assert message.basis == summary_pb2.BASIS_FIRST_INSPECTION
     assert (message.revision, list(message.standards), message.weighting) == (7, IDS, "bales")
     assert [(k.key, k.value) for k in message.rows[0].keys] == [
         (summary_pb2.SUMMARY_KEY_GIN, "65079"),
@@ -388,6 +406,7 @@ def test_many_lots_in_any_order() -> None:
     rollup = roll_up(bales, STANDARDS[IDS[0]])
     lots = rollup.select("lot", "bales").with_columns(
         lot_no=pl.col("lot").cast(pl.String), registered=pl.lit(value=True),
+        withdrawn=pl.lit(value=False), bales_withdrawn=pl.lit(0, dtype=pl.Int64),
         season=pl.lit(2016, dtype=pl.Int32), gin=pl.lit("g"),
         division=(pl.col("lot") % 7).cast(pl.String),
         **{key: pl.lit("") for key in TEXT_KEYS if key != "division"},

@@ -25,9 +25,13 @@ export class Patience {
     this.#policy = policy;
   }
 
-  /** The server answered: it is there, and there was progress. */
-  renew() {
+  /** The server is there. That alone is no progress: it may open streams and store nothing. */
+  heard() {
     this.#answered = true;
+  }
+
+  /** A batch was acknowledged. */
+  renew() {
     this.#attempt = 0;
     this.#since = performance.now();
   }

@@ -54,7 +54,7 @@ export class Upload {
     const stream = this.#openStream();
     try {
       await stream.open(this.#producerId);
-      this.#patience.renew();
+      this.#patience.heard();
       this.totals.streams += 1;
       for (const pending of this.#pending) await this.#send(stream, pending);
       for (;;) {

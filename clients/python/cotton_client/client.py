@@ -36,7 +36,7 @@ from cotton_client.listing import Listing
 from cotton_client.lots import chunks, receipt_of
 from cotton_client.retry import Patience, RetryPolicy
 from cotton_client.spool.delivery import SpoolDelivery
-from cotton_client.stream import WINDOW_DEFAULT, ReadingStream
+from cotton_client.stream import ANSWER_TIMEOUT_S_DEFAULT, WINDOW_DEFAULT, ReadingStream
 from cotton_client.upload import BATCH_BALES_DEFAULT, Upload, UploadTotals, batches, totals_of
 
 if TYPE_CHECKING:
@@ -64,9 +64,10 @@ class CottonClient:
 
     `target` is HOST:PORT. Without `credentials` the connection is plain text, which is
     refused to anything but this machine unless `allow_plaintext` says that the network is
-    trusted. `timeout_s` bounds one attempt of a unary call. Every call raises a
-    `CottonError`; while the server is unavailable calls are repeated as `retry` says,
-    which never counts anything twice.
+    trusted. `timeout_s` bounds one attempt of a unary call, and `answer_timeout_s` the
+    silence of a stream while batches wait to be answered: then they are sent again on
+    another. Every call raises a `CottonError`; while the server is unavailable calls are
+    repeated as `retry` says, which never counts anything twice.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class CottonClient:
         allow_plaintext: bool = False,
         retry: RetryPolicy | None = None,
         timeout_s: float = 30.0,
+        answer_timeout_s: float = ANSWER_TIMEOUT_S_DEFAULT,
     ) -> None:
         check_target(target)
         if credentials is None and not allow_plaintext and not is_loopback(target):
@@ -89,6 +91,7 @@ class CottonClient:
         self._credentials = credentials
         self._retry = retry or RetryPolicy()
         self._timeout_s = timeout_s
+        self._answer_timeout_s = answer_timeout_s
         self._channel: grpc.aio.Channel | None = None
         self._answered = False
 
@@ -442,7 +445,9 @@ class CottonClient:
         It is not repeated when it breaks: `send_frames` does that.
         """
         check_producer_id(producer_id)
-        stream = ReadingStream(self.channel, producer_id, self.target, window)
+        stream = ReadingStream(
+            self.channel, producer_id, self.target, window, self._answer_timeout_s
+        )
         try:
             await stream.open(self._timeout_s)
             self._answered = True

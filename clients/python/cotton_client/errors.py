@@ -128,6 +128,20 @@ class DeadlinePassed(DeadlineExceeded):
     remedy_default = "Send the same again, with more time."
 
 
+class OutOfStep(Unavailable):
+    """An answer is not that of the oldest batch that waits: something between loses messages.
+
+    Which batch it belongs to is not guessed: the stream is ended, and whatever has no
+    answer is sent again on another.
+    """
+
+    reason_default = "OUT_OF_STEP"
+    remedy_default = (
+        "Do the same again: nothing is counted twice. If it happens again, look at what"
+        " stands between this machine and the server."
+    )
+
+
 class SpoolError(CottonError):
     """The spool on this machine's disk cannot be used; what it holds is left as it is."""
 

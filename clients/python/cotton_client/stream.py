@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 WINDOW_DEFAULT: Final = 8
 """Batches in flight on a stream: hides a commit and a round trip; at most 32 MiB."""
 
+ANSWER_TIMEOUT_S_DEFAULT: Final = 120.0
+"""Silence after which an answer is taken for lost: servers queue less than they write in that."""
+
+_NOT_OF_A_BATCH: Final = "STREAM_NOT_OPENED"
+"""The refusal of an opening that came twice: no batch goes out before the stream is open."""
+
 _APPEND: Final = ingest_pb2.DESCRIPTOR.services_by_name["IngestService"].methods_by_name[
     "AppendReadings"
 ]
@@ -41,6 +47,7 @@ class ReadingStream:
         producer_id: str,
         target: str,
         window: int,
+        answer_timeout_s: float = ANSWER_TIMEOUT_S_DEFAULT,
     ) -> None:
         if window < 1:
             raise errors.ConfigurationError(f"window is {window}; at least 1 batch must fly.")
@@ -56,6 +63,9 @@ class ReadingStream:
         self._call = append()
         self._target = target
         self._window = window
+        self._answer_timeout_s = answer_timeout_s
+        # Set while the stream is read: runs while batches wait and none is on its way out.
+        self._silence: asyncio.Timeout | None = None
         self._slots = asyncio.Semaphore(window)
         self._writing = asyncio.Lock()
         self._waiting: deque[tuple[str | int, asyncio.Future[ingest_pb2.BatchResult]]] = deque()
@@ -128,8 +138,10 @@ class ReadingStream:
 
     async def _write(self, message: bytes) -> None:
         """Sends an encoded request; a call that is over raises what ended it."""
+        self._expect_answer(due=False)
         try:
             await self._call.write(message)
+            self._expect_answer(due=bool(self._waiting))
         except (grpc.aio.AioRpcError, grpc.aio.UsageError, asyncio.InvalidStateError) as failure:
             # The reader hears why the call ended; the writer only that it did.
             if self._reader is not None:
@@ -146,8 +158,10 @@ class ReadingStream:
         """Settles answers until the stream ends, and keeps why it ended."""
         failure: errors.CottonError | None = None
         try:
-            while (response := await self._call.read()) is not _EOF:
-                self._settle(response)
+            async with asyncio.timeout(None) as self._silence:
+                while (response := await self._call.read()) is not _EOF:
+                    self._settle(response)
+                    self._expect_answer(due=bool(self._waiting))
             if self._waiting or not self._closing:
                 failure = errors.Unavailable(
                     f"The server at {self._target} ended the stream"
@@ -155,31 +169,50 @@ class ReadingStream:
                 )
         except grpc.aio.AioRpcError as error:
             failure = errors.from_rpc_error(error, self._target)
-        except errors.ContractViolation as error:
+        except TimeoutError:
+            failure = errors.DeadlineExceeded(
+                f"The server at {self._target} left {len(self._waiting)} batches unanswered for"
+                f" {self._answer_timeout_s:g} s."
+            )
+            self._call.cancel()
+        except (errors.ContractViolation, errors.OutOfStep) as error:
             failure = error
             self._call.cancel()
+        finally:
+            self._silence = None
         if failure is not None:
             self._fail(failure)
 
+    def _expect_answer(self, *, due: bool) -> None:
+        """Starts the time in which an answer must come anew, or stops it."""
+        if self._silence is not None:
+            now_s = asyncio.get_running_loop().time()
+            self._silence.reschedule(now_s + self._answer_timeout_s if due else None)
+
     def _settle(self, response: ingest_pb2.AppendReadingsResponse) -> None:
-        """Gives the oldest unanswered batch its answer."""
+        """Gives the oldest unanswered batch its answer; raises OutOfStep for any other answer."""
         self.revision = max(self.revision, response.revision)
         kind = response.WhichOneof("response")
-        if kind not in {"result", "refused"} or not self._waiting:
-            raise errors.ContractViolation("The server sent an answer that no batch asked for.")
+        if kind is None:
+            raise errors.ContractViolation("The server sent an answer that says nothing.")
+        if kind == "opened" or not self._waiting:
+            raise errors.OutOfStep("The server sent an answer that no batch asked for.")
         said = response.result if kind == "result" else response.refused
         identity, answer = self._waiting[0]
         # A refusal may lack the identity: it stands there "where it could be read".
         if batch_identity(said, required=kind == "result") not in {identity, ""}:
-            raise errors.ContractViolation("The server's answers are not in the order of sending.")
+            raise errors.OutOfStep("The server's answers are not in the order of sending.")
+        refusal = None if kind == "result" else errors.from_refusal(response.refused)
+        if refusal is not None and refusal.reason == _NOT_OF_A_BATCH:
+            raise errors.OutOfStep("The server heard the opening of a stream twice.")
         self._waiting.popleft()
         self._slots.release()
         if answer.done():
             return
-        if kind == "result":
+        if refusal is None:
             answer.set_result(response.result)
         else:
-            answer.set_exception(errors.from_refusal(response.refused))
+            answer.set_exception(refusal)
 
     def _fail(self, failure: errors.CottonError) -> None:
         """Breaks the stream for whoever waits or comes later; the first reason stays."""

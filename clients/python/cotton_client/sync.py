@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, Ty
 from cotton_client import errors
 from cotton_client.channel import TARGET_DEFAULT
 from cotton_client.client import CottonClient
-from cotton_client.stream import WINDOW_DEFAULT
+from cotton_client.stream import ANSWER_TIMEOUT_S_DEFAULT, WINDOW_DEFAULT
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
@@ -227,6 +227,7 @@ class SyncCottonClient:
         allow_plaintext: bool = False,
         retry: RetryPolicy | None = None,
         timeout_s: float = 30.0,
+        answer_timeout_s: float = ANSWER_TIMEOUT_S_DEFAULT,
     ) -> None:
         self._client = CottonClient(
             target,
@@ -234,6 +235,7 @@ class SyncCottonClient:
             allow_plaintext=allow_plaintext,
             retry=retry,
             timeout_s=timeout_s,
+            answer_timeout_s=answer_timeout_s,
         )
         self._joined: _Background | None = None
 

@@ -7,18 +7,26 @@ from typing import TYPE_CHECKING, Any
 from cotton.inspection.v1 import lots_pb2, summary_pb2, trace_pb2
 
 from cotton_server.grading import GRADING_VERSION
-from cotton_server.summary.errors import UnknownKeyError
+from cotton_server.grading.standard import unverified_parts
+from cotton_server.summary.basis import Basis
+from cotton_server.summary.errors import RepeatedFilterError, UnknownKeyError
 from cotton_server.summary.keys import SUMMARY_KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from cotton_server.summary.certificate import LotGrade
+    from cotton_server.summary.certificates import Certificate
     from cotton_server.summary.figures import ClassShare, GradeFigures, MeasureSummary
     from cotton_server.summary.summarise import GradeSummary, SummaryRow
+    from cotton_server.summary.views import LotView
 
 _NUMBER_OF_KEY = {
     key: summary_pb2.SummaryKey.Value(f"SUMMARY_KEY_{key.upper()}") for key in SUMMARY_KEYS
+}
+_BASIS = {
+    Basis.IN_FORCE: summary_pb2.BASIS_IN_FORCE,
+    Basis.FIRST_INSPECTION: summary_pb2.BASIS_FIRST_INSPECTION,
 }
 _KEY_OF_NUMBER = {number: key for key, number in _NUMBER_OF_KEY.items()}
 
@@ -29,6 +37,20 @@ def summary_key_name(number: int) -> str:
         return _KEY_OF_NUMBER[number]  # type: ignore[index]  # any integer may be received
     except KeyError as error:
         raise UnknownKeyError(str(number), SUMMARY_KEYS) from error
+
+
+def key_filters(filters: Iterable[summary_pb2.KeyFilter]) -> dict[str, list[str]]:
+    """The values wanted by key.
+
+    Raises UnknownKeyError, and RepeatedFilterError where two filters are on one key.
+    """
+    wanted: dict[str, list[str]] = {}
+    for each in filters:
+        name = summary_key_name(each.key)
+        if name in wanted:
+            raise RepeatedFilterError(name)
+        wanted[name] = list(each.values)
+    return wanted
 
 
 def grade_figures_message(figures: GradeFigures) -> summary_pb2.GradeFigures:
@@ -61,6 +83,45 @@ def set_lot_grade(response: summary_pb2.GetLotCertificateResponse, grade: LotGra
     response.grading_version = GRADING_VERSION
 
 
+def standing_message(view: LotView) -> summary_pb2.GetLotCertificateResponse:
+    """What a lot is and where it stands, without figures."""
+    return summary_pb2.GetLotCertificateResponse(
+        revision=view.revision,
+        state=view.status.state,
+        lot=view.lot.registration or lots_pb2.Lot(lot_no=view.lot.lot_no),
+        season=view.lot.season,
+        status=view.status,
+    )
+
+
+def certificate_message(certificate: Certificate) -> summary_pb2.GetLotCertificateResponse:
+    """The certificate of a lot."""
+    answer = standing_message(certificate.view)
+    answer.basis = _BASIS[certificate.basis]
+    if certificate.standard is not None:
+        answer.standard = certificate.standard.id
+        answer.unverified.extend(unverified_parts([certificate.standard]))
+    if certificate.grade is not None:
+        set_lot_grade(answer, certificate.grade)
+    answer.bales = certificate.bales
+    answer.bales_without_standard = certificate.bales_without_standard
+    answer.bales_under_other_standards = (
+        answer.bales - answer.bales_without_standard - answer.figures.bales
+    )
+    if certificate.weight is not None and certificate.view.lot.weight is not None:
+        answer.weight.CopyFrom(
+            certificate_weight_message(
+                certificate.view.lot.weight,
+                net=certificate.weight.net,
+                conditioned=certificate.weight.conditioned,
+            )
+        )
+    answer.first_inspected_on = certificate.first_inspected_on
+    answer.last_inspected_on = certificate.last_inspected_on
+    answer.laboratories.extend(certificate.laboratories)
+    return answer
+
+
 def certificate_weight_message(
     record: lots_pb2.LotWeight, *, net: int, conditioned: int | None
 ) -> summary_pb2.CertificateWeight:
@@ -68,8 +129,10 @@ def certificate_weight_message(
     return summary_pb2.CertificateWeight(record=record, net=net, conditioned=conditioned)
 
 
-def summary_message(summary: GradeSummary, *, revision: int) -> summary_pb2.SummariseGradesResponse:
-    """A grade summary as computed at `revision`."""
+def summary_message(
+    summary: GradeSummary, *, revision: int, basis: Basis
+) -> summary_pb2.SummariseGradesResponse:
+    """A grade summary as computed at `revision`, of the readings that count on `basis`."""
     return summary_pb2.SummariseGradesResponse(
         revision=revision,
         standards=summary.standards,
@@ -78,6 +141,7 @@ def summary_message(summary: GradeSummary, *, revision: int) -> summary_pb2.Summ
         total=_row(summary.total),
         grading_version=GRADING_VERSION,
         unverified=summary.unverified,
+        basis=_BASIS[basis],
     )
 
 
@@ -113,6 +177,8 @@ def _row(row: SummaryRow) -> summary_pb2.SummaryRow:
         net=row.net,
         conditioned=row.conditioned,
         lots_with_conditioned_weight=row.lots_with_conditioned_weight,
+        lots_withdrawn=row.lots_withdrawn,
+        bales_withdrawn=row.bales_withdrawn,
         figures=grade_figures_message(row.figures),
     )
 

@@ -12,6 +12,7 @@ import grpc
 from cotton.inspection.v1 import (
     amendments_pb2,
     ingest_pb2,
+    lifecycle_pb2,
     lots_pb2,
     summary_pb2,
     trace_pb2,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from cotton_server.api.conflicts import ConflictHandlers
     from cotton_server.api.ingest import IngestHandlers
+    from cotton_server.api.lifecycle import LifecycleHandlers
     from cotton_server.api.records import RecordHandlers
     from cotton_server.api.summary import SummaryHandlers
     from cotton_server.api.trace import TraceHandlers
@@ -36,7 +38,6 @@ _LOG: Final = logging.getLogger(__name__)
 
 Context = grpc.aio.ServicerContext[Any, Any]
 StreamHandler = Callable[[AsyncIterator[bytes], Context], AsyncIterator[Message]]
-FeedHandler = Callable[[bytes, Context], AsyncIterator[Message]]
 
 KEEPALIVE: Final = (
     # A warehouse that loses its power or its line says no goodbye, and TCP does not miss a peer
@@ -68,16 +69,20 @@ FLOW: Final = (
 """Options of gRPC that bound what a stream holds before it is read."""
 
 _OTHER_CALLS_MAX: Final = 100
+_FEEDS_END_S: Final = 2.0
+"""What feeds have to end in while the server drains: nothing is lost with one that does not."""
+
 _FLUSH_S: Final = 0.25
 """What answers that were just given have to reach their callers."""
 
 _INGEST: Final = ingest_pb2.DESCRIPTOR.services_by_name["IngestService"].full_name
 _LOTS: Final = lots_pb2.DESCRIPTOR.services_by_name["LotService"].full_name
 _AMENDMENTS: Final = amendments_pb2.DESCRIPTOR.services_by_name["AmendmentService"].full_name
+_LIFECYCLE: Final = lifecycle_pb2.DESCRIPTOR.services_by_name["LifecycleService"].full_name
 _SUMMARY: Final = summary_pb2.DESCRIPTOR.services_by_name["SummaryService"].full_name
 _TRACE: Final = trace_pb2.DESCRIPTOR.services_by_name["TraceService"].full_name
 
-SERVICES: Final = (_INGEST, _LOTS, _AMENDMENTS, _SUMMARY, _TRACE)
+SERVICES: Final = (_INGEST, _LOTS, _AMENDMENTS, _LIFECYCLE, _SUMMARY, _TRACE)
 
 
 class InspectionServer:
@@ -89,6 +94,7 @@ class InspectionServer:
         ingest: IngestHandlers,
         records: RecordHandlers,
         conflicts: ConflictHandlers,
+        lifecycle: LifecycleHandlers,
         summary: SummaryHandlers,
         trace: TraceHandlers,
         message_bytes_max: int,
@@ -97,6 +103,7 @@ class InspectionServer:
     ) -> None:
         """Builds the server; `start` binds it."""
         self._ingest = ingest
+        self._lifecycle = lifecycle
         self._calls = _Calls(concurrent_calls_max)
         unary = self._calls.unary
         self._server = grpc.aio.server(
@@ -137,8 +144,17 @@ class InspectionServer:
                     _AMENDMENTS,
                     {
                         **{name: unary(handler) for name, handler in records.amendments().items()},
-                        "ListConflicts": self._calls.feed(conflicts.list_conflicts),
+                        "ListConflicts": self._calls.unary_stream(conflicts.list_conflicts),
                         "CountConflicts": unary(conflicts.count_conflicts),
+                    },
+                ),
+                grpc.method_handlers_generic_handler(
+                    _LIFECYCLE,
+                    {
+                        "ListLots": self._calls.unary_stream(lifecycle.list_lots),
+                        "WatchChanges": self._calls.unary_stream(
+                            lifecycle.watch_changes, endless=True
+                        ),
                     },
                 ),
                 grpc.method_handlers_generic_handler(
@@ -170,9 +186,13 @@ class InspectionServer:
         await self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
         self._calls.refuse()
         self._ingest.drain()
+        self._lifecycle.drain()
         # Calls of ours are waited for; a watch of the health service would last for ever.
         with suppress(TimeoutError):
             await asyncio.wait_for(self._calls.none_open(), grace_s)
+        # Feeds end by themselves now, but for those whose reader has stalled.
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._calls.none_endless(), _FEEDS_END_S)
         await self._server.stop(_FLUSH_S)
 
     async def stop(self) -> None:
@@ -196,18 +216,25 @@ class _Calls:
 
     def __init__(self, open_max: int) -> None:
         self._open = 0
+        self._endless = 0
         self._open_max = open_max
         self._refusing = False
         self._none_open = asyncio.Event()
         self._none_open.set()
+        self._none_endless = asyncio.Event()
+        self._none_endless.set()
 
     def refuse(self) -> None:
         """Takes no further calls."""
         self._refusing = True
 
     async def none_open(self) -> None:
-        """Waits until every call has ended."""
+        """Waits until every call has ended that ends by itself."""
         await self._none_open.wait()
+
+    async def none_endless(self) -> None:
+        """Waits until the others have ended too."""
+        await self._none_endless.wait()
 
     def unary(
         self, handler: Callable[[bytes, Context], Awaitable[Message]]
@@ -227,26 +254,6 @@ class _Calls:
 
         return grpc.unary_unary_rpc_method_handler(call, response_serializer=_serialised)
 
-    def feed(self, handler: FeedHandler) -> grpc.RpcMethodHandler[Any, Any]:
-        """A stream of answers to one request, whose ServiceErrors become its status.
-
-        The handler goes on when gRPC has taken an answer, which it does as the client reads.
-        """
-
-        async def call(payload: bytes, context: Context) -> AsyncIterator[Message]:
-            with self._one():
-                try:
-                    self._refuse_call()
-                    async for answer in handler(payload, context):
-                        yield answer
-                except ServiceError as error:
-                    await abort(context, error)
-                except Exception as error:  # noqa: BLE001 - the last resort, logged in full
-                    _LOG.exception("a call failed", extra={"handler": handler.__qualname__})
-                    await abort(context, internal_error(error))
-
-        return grpc.unary_stream_rpc_method_handler(call, response_serializer=_serialised)
-
     def counted(self, handler: StreamHandler) -> StreamHandler:
         """A stream that counts as open until it has ended."""
 
@@ -261,16 +268,50 @@ class _Calls:
 
         return call
 
+    def unary_stream(
+        self,
+        handler: Callable[[bytes, Context], AsyncIterator[Message]],
+        *,
+        endless: bool = False,
+    ) -> grpc.RpcMethodHandler[Any, Any]:
+        """A call answered by a stream, whose ServiceErrors become its status.
+
+        `endless`: it ends when the caller goes or the server drains, and not before.
+        """
+
+        async def call(payload: bytes, context: Context) -> AsyncIterator[Message]:
+            with self._one(endless=endless):
+                try:
+                    self._refuse_call()
+                    async for answer in handler(payload, context):
+                        yield answer
+                except ServiceError as error:
+                    await abort(context, error)
+                except Exception as error:  # noqa: BLE001 - the last resort, logged in full
+                    _LOG.exception("a call failed", extra={"handler": handler.__qualname__})
+                    await abort(context, internal_error(error))
+
+        return grpc.unary_stream_rpc_method_handler(call, response_serializer=_serialised)
+
     @contextmanager
-    def _one(self) -> Iterator[None]:
-        self._open += 1
-        self._none_open.clear()
+    def _one(self, *, endless: bool = False) -> Iterator[None]:
+        self._count(1, endless=endless)
         try:
             yield
         finally:
-            self._open -= 1
-            if self._open == 0:
-                self._none_open.set()
+            self._count(-1, endless=endless)
+
+    def _count(self, calls: int, *, endless: bool) -> None:
+        self._open += calls
+        self._endless += calls if endless else 0
+        for event, count in (
+            (self._none_open, self._open - self._endless),
+            (self._none_endless, self._endless),
+        ):
+            if count:
+                event.clear()
+            else:
+                event.set()
 
     def _refuse_call(self) -> None:
         """Raises ServiceError when this call, which is counted already, is not taken."""

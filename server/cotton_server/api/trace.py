@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import grpc
 from cotton.inspection.v1 import trace_pb2
@@ -13,7 +13,7 @@ from cotton_server.domain.identifiers import BaleKey, bale_code_parts, bale_key,
 from cotton_server.errors import Reason, ServiceError
 from cotton_server.intake.decode import parse
 from cotton_server.trace.grade import grade_of
-from cotton_server.trace.history import BaleAt, bale_at
+from cotton_server.trace.history import bale_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from cotton_server.registry.registry import Registry
 
 Context = grpc.aio.ServicerContext[Any, Any]
-
-EVENTS_LEFT_OUT: Final = "history-events-left-out"
-"""Trailing metadata of a history that is not given whole: the number of events before it."""
 
 
 class TraceHandlers:
@@ -45,23 +42,13 @@ class TraceHandlers:
         self._standards = standards
         self._readers = readers
 
-    async def get_bale(self, payload: bytes, context: Context) -> trace_pb2.GetBaleResponse:
-        """One bale at a revision, with its history; raises ServiceError.
-
-        The history holds the last events, `trace.history.EVENTS_MAX` at most; where there are
-        more, the trailing metadata says how many come before. Those are answered at the revision
-        before that of the first one.
-        """
+    async def get_bale(self, payload: bytes, _context: Context) -> trace_pb2.GetBaleResponse:
+        """One bale at a revision, with its history; raises ServiceError."""
         request = parse(trace_pb2.GetBaleRequest, payload)
         loop = asyncio.get_running_loop()
-        bale, answer = await loop.run_in_executor(self._readers, self._answer, request)
-        if bale.events_left_out:
-            context.set_trailing_metadata(((EVENTS_LEFT_OUT, str(bale.events_left_out)),))
-        return answer
+        return await loop.run_in_executor(self._readers, self._bale, request)
 
-    def _answer(
-        self, request: trace_pb2.GetBaleRequest
-    ) -> tuple[BaleAt, trace_pb2.GetBaleResponse]:
+    def _bale(self, request: trace_pb2.GetBaleRequest) -> trace_pb2.GetBaleResponse:
         key = _requested(request)
         bale = bale_at(key, request.revision, self._registry, self._ledger)
         answer = trace_pb2.GetBaleResponse(
@@ -85,7 +72,7 @@ class TraceHandlers:
             answer.gin_code = parts.gin_code
             answer.baled_on = "" if parts.baled_on is None else parts.baled_on.isoformat()
             answer.bale_number = parts.bale_number
-        return bale, answer
+        return answer
 
 
 def _requested(request: trace_pb2.GetBaleRequest) -> BaleKey:

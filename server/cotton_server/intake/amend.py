@@ -16,12 +16,12 @@ from cotton_server.domain.readings import CORRECTION, ORIGINAL, RAW_ABSENT
 from cotton_server.intake.check import Finding
 from cotton_server.intake.retest import comes_into_force, compare
 from cotton_server.registry.courses import (
+    EVENTS_MAX,
     NO_ROW,
     BaleState,
     Cause,
     CourseEvent,
     after,
-    state_after,
 )
 from cotton_server.registry.index import NOT_FOUND
 from cotton_server.registry.registry import BaleEvent, of_table
@@ -64,6 +64,7 @@ class Contents:
         """Takes where readings are looked up."""
         self._table = table
         self._registry = registry
+        self._said: dict[int, tuple[object, ...]] = {}
 
     def values(self, row: int) -> tuple[int, ...]:
         """The values of VALUE_FIELDS in order, ABSENT where absent."""
@@ -106,7 +107,16 @@ class Contents:
 
     def same(self, one: int, other: int) -> bool:
         """Whether two readings say the same."""
-        return self.first_difference(one, other) == EXISTS
+        (*first, site), (*second, other_site) = self._all(one), self._all(other)
+        return first == second and (site == other_site or "" in (site, other_site))
+
+    def _all(self, row: int) -> tuple[object, ...]:
+        """All that is compared, the laboratory last: one reading may meet hundreds."""
+        said = self._said.get(row)
+        if said is None:
+            texts = (self.text(name, row) for name in ("lot_no", "standard", "laboratory"))
+            said = self._said[row] = (self.values(row), *texts)
+        return said
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +144,15 @@ class Amended:
     events: tuple[BaleEvent, ...]
 
 
+def _adds_to_course(verdict: Verdict) -> bool:
+    return verdict.event is not None and verdict.event.row != NO_ROW
+
+
+def _too_many(row: int) -> Verdict:
+    finding = Finding(row, common_pb2.FIELD_BALE_CODE, readings_pb2.RULE_TOO_MANY, None, EVENTS_MAX)
+    return Verdict(REJECTED, finding=finding)
+
+
 class Amendments:
     """Decides bales one by one against the registry, by a rule set."""
 
@@ -159,14 +178,17 @@ class Amendments:
         `rows` are rows of the table; `stored` is what the index gives for the bale, or NOT_FOUND.
         """
         key_row = of_table(rows[0]) if stored == NOT_FOUND else stored
-        events = [] if stored == NOT_FOUND else list(self._registry.course(stored))
-        state = state_after(events)
+        is_new = stored == NOT_FOUND
+        events = [] if is_new else list(self._registry.course(stored))
+        state = BaleState() if is_new else self._registry.state(stored)
         verdicts: dict[int, Verdict] = {}
         happened: list[BaleEvent] = []
         for row in rows:
             if stored == NOT_FOUND and not happened:
                 key_row = of_table(row)
             verdict = self._one(row, state, events)
+            if len(events) >= EVENTS_MAX and _adds_to_course(verdict):
+                verdict = _too_many(row)
             verdicts[row] = verdict
             event = verdict.event
             if event is not None:

@@ -18,12 +18,12 @@ from cotton_server.intake.decode import TEXT_CHARACTERS_MAX
 from cotton_server.intake.lot_faults import amendment_fault
 from cotton_server.registry.conflicts import ConflictState, place_of
 from cotton_server.registry.courses import (
+    EVENTS_MAX,
     NO_ROW,
     BaleState,
     Cause,
     CourseEvent,
     after,
-    state_after,
 )
 from cotton_server.registry.index import NOT_FOUND
 from cotton_server.registry.registry import BaleEvent
@@ -74,13 +74,19 @@ class _Overlay:
     conflicts: dict[Place, ConflictState] = field(default_factory=dict)
 
     def state(self, key_row: int) -> BaleState:
-        state = state_after(self.registry.course(key_row))
+        state = self.registry.state(key_row)
         for event in self.bales.get(key_row, ()):
             state = after(state, event)
         return state
 
     def add(self, bale: BaleEvent) -> None:
-        self.bales.setdefault(bale.key_row, []).append(bale.event)
+        events = self.bales.setdefault(bale.key_row, [])
+        if len(self.registry.course(bale.key_row)) + len(events) >= EVENTS_MAX:
+            raise _RefusedError(
+                common_pb2.FIELD_BALE_CODE,
+                f"{EVENTS_MAX} events are recorded of the bale, as many as are held.",
+            )
+        events.append(bale.event)
 
 
 def decide_withdrawals(
@@ -226,9 +232,9 @@ def _resolve(
             superseded_revision=state.since,
             conflict=entry.place,
         )
-    overlay.conflicts[entry.place] = wanted
     bale = BaleEvent(entry.key_row, event)
     overlay.add(bale)
+    overlay.conflicts[entry.place] = wanted
     return bale, state.since
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from cotton.inspection.v1 import readings_pb2
 
 from cotton_server.errors import Reason, ServiceError
+from cotton_server.intake.arrival import Arrival
 from cotton_server.intake.content import (
     CONTRACT,
     READINGS,
@@ -119,6 +120,7 @@ class Committer:
         self._in_flight_bytes = 0
         self._closing = False
         self._failure: Exception | None = None
+        self.arrival = Arrival()
         self._thread = threading.Thread(target=self._run, name="committer")
         self._thread.start()
 
@@ -188,6 +190,7 @@ class Committer:
                 submission.answer.set_result(answer)
         self._count_in_flight(-batches, -size_bytes)
         self._room.set()
+        self.arrival.announce()
 
     def _answer(self, answers: Sequence[tuple[Submission, Answer]]) -> None:
         if answers:

@@ -47,6 +47,13 @@ RecordT = TypeVar(
 )
 
 
+VERSIONS_MAX: Final = 256
+"""Versions held of one record of a lot."""
+
+OBJECTIONS_MAX: Final = 100
+"""Objections held to one lot."""
+
+
 @dataclass(frozen=True, slots=True)
 class LotsDecision:
     """The answer to a request, and the records that come into force, in order."""
@@ -165,6 +172,11 @@ def decide_objections(
         entry = _entry(registry, objection.lot_no)
         stored = None if entry is None else entry.objections.get(objection.objection_no)
         key = (objection.lot_no, objection.objection_no)
+        known = len(entry.objections) if entry is not None else 0
+        known += sum(lot_no == objection.lot_no for lot_no, _ in overlay)
+        if stored is None and key not in overlay and known >= OBJECTIONS_MAX:
+            _reject(outcome, row, objection.lot_no, _too_many_objections(objection))
+            continue
         versions = [*(stored.all if stored else ()), *overlay.get(key, ())]
         met = _objection_met(objection, versions)
         if met.outcome == lots_pb2.LOT_OUTCOME_CREATED:
@@ -282,6 +294,12 @@ def _amendment_met(record: AmendableRecord, versions: Sequence[Version[Any]]) ->
             "supersedes_revision",
             "Nothing is stored that could be superseded. Leave the amendment out.",
         )
+    if len(versions) >= VERSIONS_MAX:
+        return _Met(
+            lots_pb2.LOT_OUTCOME_REJECTED,
+            last,
+            message=f"{VERSIONS_MAX} versions of the record are stored, as many as are held.",
+        )
     return _Met(lots_pb2.LOT_OUTCOME_CORRECTED, last)
 
 
@@ -299,6 +317,14 @@ def _bare(record: AmendableRecord, only: str) -> AmendableRecord:
         if only and name != only:
             bare.ClearField(cast("Any", name))
     return bare
+
+
+def _too_many_objections(objection: lots_pb2.LotObjection) -> Fault:
+    return Fault(
+        "objection_no",
+        objection.objection_no,
+        f"{OBJECTIONS_MAX} objections to the lot are stored, as many as are held.",
+    )
 
 
 def _objection_met(

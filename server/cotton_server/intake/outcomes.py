@@ -162,6 +162,8 @@ def _set_rejection(answer: readings_pb2.BaleOutcome, finding: Finding, decision:
     if finding.field in _AS_IT_IS:
         answer.received = "" if finding.received is None else str(finding.received)
         answer.limit = "" if finding.limit is None else str(finding.limit)
+    elif finding.rule == readings_pb2.RULE_TOO_MANY:
+        answer.limit = str(finding.limit)
     elif finding.field == common_pb2.FIELD_LOT_NO:
         answer.received = decision.table.texts["lot_no"].at(finding.row)
     elif finding.received is not None:

@@ -91,7 +91,7 @@ def replay(
 
 
 def _require_room(verdict: Verdict, registry: Registry) -> None:
-    if registry.bales.count + verdict.rows_kept > registry.bales.capacity:
+    if not verdict.fits(registry.bales.capacity - registry.bales.count):
         raise StartError(
             f"The ledger holds more than {registry.bales.capacity} readings, the most that the"
             " registry is set to hold. Raise bales_max."

@@ -53,10 +53,11 @@ class Verdict:
     outcomes: Sequence[AnyOutcome]
     decision: Decision | LotsDecision | AmendmentsDecision
 
-    @property
-    def rows_kept(self) -> int:
-        """The rows of the bale store that applying it takes."""
-        return len(self.decision.kept().rows) if isinstance(self.decision, Decision) else 0
+    def fits(self, free: int) -> bool:
+        """Whether the bale store, with as many free rows, can hold what is kept of it."""
+        if not isinstance(self.decision, Decision) or len(self.decision.table) <= free:
+            return True
+        return len(self.decision.kept().rows) <= free
 
 
 _DECIDE: Final[

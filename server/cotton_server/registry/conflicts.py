@@ -16,6 +16,10 @@ Place = tuple[int, int]
 """Where a conflict began: ledger position and row in the batch. Its name, for ever."""
 
 
+_ID_CHARACTERS_MAX = 32
+"""A position has at most 19 digits and a row 5."""
+
+
 class ConflictState(IntEnum):
     """Whether and how a conflict is decided; the numbers of the contract's enum."""
 
@@ -32,7 +36,8 @@ def conflict_id(place: Place) -> str:
 def place_of(text: str) -> Place | None:
     """The place that a conflict id names, None when it has not its form."""
     position, slash, row = text.partition("/")
-    if not slash or not all(part.isascii() and part.isdigit() for part in (position, row)):
+    digits = all(part.isascii() and part.isdigit() for part in (position, row))
+    if len(text) > _ID_CHARACTERS_MAX or not slash or not digits:
         return None
     place = int(position), int(row)
     return place if text == conflict_id(place) else None

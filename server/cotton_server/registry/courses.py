@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 NO_ROW: Final = -1
 
+EVENTS_MAX: Final = 256
+"""Events held of one bale: far more than ever happen, and an end for a sender that runs wild."""
+
 
 class Cause(IntEnum):
     """What happened; the numbers of the enum BaleEventKind."""
@@ -120,6 +123,7 @@ class CourseBook:
     def __init__(self) -> None:
         """Starts empty."""
         self._events: dict[int, list[CourseEvent]] = {}
+        self._states: dict[int, BaleState] = {}
 
     def __len__(self) -> int:
         """Bales with a course."""
@@ -129,11 +133,19 @@ class CourseBook:
         """The events of a bale, none for one that was read once and no more."""
         return self._events.get(key_row, ())
 
+    def state(self, key_row: int) -> BaleState:
+        """Where a bale with a course stands."""
+        return self._states[key_row]
+
     def begin(self, key_row: int, first: CourseEvent | None) -> None:
         """Makes sure that a bale has a course, which begins with its first event."""
         if key_row not in self._events:
-            self._events[key_row] = [] if first is None else [first]
+            self._events[key_row] = []
+            self._states[key_row] = BaleState()
+            if first is not None:
+                self.add(key_row, first)
 
     def add(self, key_row: int, event: CourseEvent) -> None:
         """Adds an event to a course that was begun."""
         self._events[key_row].append(event)
+        self._states[key_row] = after(self._states[key_row], event)

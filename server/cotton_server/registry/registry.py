@@ -21,7 +21,6 @@ from cotton_server.registry.courses import (
     CourseBook,
     CourseEvent,
     after,
-    state_after,
 )
 from cotton_server.registry.lifecycle import ChangeKind, LotChange, LotState, Moment
 from cotton_server.registry.lots import LotBook, LotEntry
@@ -110,6 +109,12 @@ class Registry:
             return self.courses.events(key_row)
         return (self._first_event(key_row),)
 
+    def state(self, key_row: int) -> BaleState:
+        """Where the bale stands that the index gives this row for."""
+        if self.bales.has_course[key_row]:
+            return self.courses.state(key_row)
+        return after(BaleState(), self._first_event(key_row))
+
     def keep(self, kept: KeptReadings, moments: Sequence[Moment]) -> None:
         """Stores readings and applies the events of their bales.
 
@@ -117,8 +122,7 @@ class Registry:
         """
         start = self.bales.count
         lots = self._store(kept) if len(kept.rows) else np.zeros(0, np.int32)
-        stored_at = dict(zip(kept.rows.tolist(), range(start, self.bales.count), strict=True))
-        events = iter(self._resolved(kept.events, stored_at))
+        events = iter(_resolved(kept, start))
         waiting = next(events, None)
         runs = _runs_of(kept, lots)
         run = next(runs, None)
@@ -246,20 +250,6 @@ class Registry:
         )
         return lots
 
-    def _resolved(
-        self, events: Sequence[BaleEvent], stored_at: dict[int, int]
-    ) -> Iterator[BaleEvent]:
-        """The events with rows of the store in place of those of the table."""
-
-        def row_of(row: int) -> int:
-            return row if row >= NO_ROW else stored_at[-2 - row]
-
-        for each in events:
-            event = replace(
-                each.event, row=row_of(each.event.row), supersedes=row_of(each.event.supersedes)
-            )
-            yield replace(each, key_row=row_of(each.key_row), event=event)
-
     def _happened(self, bale: BaleEvent, moment: Moment) -> None:
         """Applies one event: what counts of the bale, in which lot, and its conflict."""
         event, key_row = bale.event, bale.key_row
@@ -272,9 +262,9 @@ class Registry:
                 key_row, None if event.row == key_row else self._first_event(key_row)
             )
             self.bales.has_course[key_row] = True
-        before = state_after(self.courses.events(key_row))
-        now = after(before, event)
+        before = self.courses.state(key_row)
         self.courses.add(key_row, event)
+        now = self.courses.state(key_row)
         if event.cause is Cause.CONFLICT:
             self._begin_conflict(bale, before, moment)
         elif event.cause in (Cause.KEPT, Cause.ACCEPTED):
@@ -430,6 +420,22 @@ def _runs_of(kept: KeptReadings, lots: Int32Array) -> Iterator[_Run]:
         if plain[first]:
             yield _Run(int(lots[first]), int(kept.position[first]), first, end)
         first = end
+
+
+def _resolved(kept: KeptReadings, start: int) -> Iterator[BaleEvent]:
+    """The events with rows of the store, from `start` on, in place of those of the table."""
+    if not kept.events:
+        return
+    stored_at = {row: start + place for place, row in enumerate(kept.rows.tolist())}
+
+    def row_of(row: int) -> int:
+        return row if row >= NO_ROW else stored_at[-2 - row]
+
+    for each in kept.events:
+        event = replace(
+            each.event, row=row_of(each.event.row), supersedes=row_of(each.event.supersedes)
+        )
+        yield replace(each, key_row=row_of(each.key_row), event=event)
 
 
 def _change(

@@ -37,9 +37,7 @@ class LotsAtRevision:
             pl.DataFrame(schema=LOT_SCHEMA),
         )
 
-    def all_lots(
-        self, revision: int, basis: Basis = Basis.IN_FORCE
-    ) -> tuple[int, Standing]:
+    def all_lots(self, revision: int, basis: Basis = Basis.IN_FORCE) -> tuple[int, Standing]:
         """All lots at a revision (0: the latest), with the revision answered at.
 
         By first inspections only lots with re-tests differ from what is in force: those are
@@ -70,9 +68,7 @@ class LotsAtRevision:
             entries = [self._registry.lots[number] for number in self._registry.take_changed()]
             changed = [lot.at(revision, count) for lot in entries]
         # What was once amended stays so; every amendment comes by here.
-        self._amended.update(
-            lot.number for lot in entries if lot.out_of_force or lot.out_of_first
-        )
+        self._amended.update(lot.number for lot in entries if lot.out_of_force or lot.out_of_first)
         if changed:
             numbers = [lot.number for lot in changed]
             try:

@@ -26,9 +26,7 @@ class LotGrade:
     mark: str | None
 
 
-def grade_each(
-    rollup: pl.DataFrame, standard: Standard, *, share_decimals: int
-) -> list[LotGrade]:
+def grade_each(rollup: pl.DataFrame, standard: Standard, *, share_decimals: int) -> list[LotGrade]:
     """The grade of every row of a roll-up under `standard`, in its order.
 
     `rollup` has the columns of `rollup.figure_columns(standard)`. Shares are printed by the

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import polars as pl
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from cotton_server.registry.lots import LotAt
     from cotton_server.registry.registry import Registry
     from cotton_server.summary.views import LotView
+
+
+CERTIFICATE_SHARE_DECIMALS: Final = 1
+"""Decimals of the shares on a printed certificate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +71,7 @@ def certificates(
     ShareDecimalsError for other than 1 or 2 decimals.
     """
     # Each view is a lot by itself here, under its place for a number.
-    lots = [
-        replace(on_basis(view.lot, basis), number=place) for place, view in enumerate(views)
-    ]
+    lots = [replace(on_basis(view.lot, basis), number=place) for place, view in enumerate(views)]
     stands = standing(lots, registry.bales, registry.texts["standard"], standards)
     own = stands.lots["standard"].to_list()
     grades = {

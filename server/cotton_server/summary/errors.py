@@ -28,6 +28,14 @@ class RepeatedKeyError(SummaryRequestError):
         super().__init__(f'The key "{key}" is named more than once; name it once.')
 
 
+class RepeatedFilterError(SummaryRequestError):
+    """Two filters on one key."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        super().__init__(f'Two filters are on "{key}"; name each key once, with all its values.')
+
+
 class EmptyFilterError(SummaryRequestError):
     """A filter without values, which no lot could pass."""
 

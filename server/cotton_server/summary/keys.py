@@ -34,11 +34,17 @@ SUMMARY_KEYS: Final = (*_COLUMN_OF_KEY, STANDARD_KEY)
 """Every key by which a summary can group and filter."""
 
 
-def check_request(keys: Sequence[str], filters: Mapping[str, Sequence[str]]) -> None:
-    """Raises UnknownKeyError, RepeatedKeyError or EmptyFilterError for what has no answer."""
+def check_request(
+    keys: Sequence[str], filters: Mapping[str, Sequence[str]], *, without: Sequence[str] = ()
+) -> None:
+    """Raises UnknownKeyError, RepeatedKeyError or EmptyFilterError for what has no answer.
+
+    Keys in `without` are not known to this kind of request.
+    """
+    known = [key for key in SUMMARY_KEYS if key not in without]
     for key in (*keys, *filters):
-        if key not in SUMMARY_KEYS:
-            raise UnknownKeyError(key, SUMMARY_KEYS)
+        if key not in known:
+            raise UnknownKeyError(key, known)
     for key in keys:
         if keys.count(key) > 1:
             raise RepeatedKeyError(key)

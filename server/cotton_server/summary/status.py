@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 from cotton.inspection.v1 import lots_pb2, summary_pb2
@@ -99,8 +99,8 @@ def lot_status(
     status = summary_pb2.LotStatus(
         lot_no=entry.lot_no,
         season=entry.season,
-        state=standing.state,
-        holds=standing.holds,
+        state=standing.state,  # type: ignore[arg-type]  # the numbers of that enum
+        holds=standing.holds,  # type: ignore[arg-type]  # the numbers of that enum
         declared_bales=0 if registration is None else registration.record.declared_bales,
         bales=past.bales,
         bales_withdrawn=past.bales_withdrawn,
@@ -238,7 +238,7 @@ def _changed(entry: LotEntry, revision: int, last_read: int) -> int:
     """The last position that touched the lot: every touch left a record, a row or a toggle."""
     if entry.changed_at <= revision:
         return entry.changed_at
-    chains: tuple[Versions[object], ...] = (
+    chains: tuple[Versions[Any], ...] = (
         entry.registrations,
         entry.weights,
         entry.closures,
@@ -246,7 +246,7 @@ def _changed(entry: LotEntry, revision: int, last_read: int) -> int:
         entry.weight_certificates,
         entry.withdrawals,
         *entry.objections.values(),
-    )  # type: ignore[assignment]  # only positions are read of them
+    )
     toggled = (
         position
         for toggles in (entry.out_of_force, entry.out_of_first)

@@ -30,9 +30,6 @@ if TYPE_CHECKING:
     from cotton_server.registry.registry import Registry
     from cotton_server.trace.recorded import Recorded
 
-EVENTS_MAX: Final = 1000
-"""Events of a history that are given: the last ones. Each may cost the reading of an entry."""
-
 _DETAIL: Final = {
     Cause.READ: Detail.COMPARISON,
     Cause.CORRECTED: Detail.AMENDMENT,
@@ -53,8 +50,8 @@ class BaleAt:
     that was; the first re-test where only re-tests have come and none is in force
     (`awaiting_original`). `brought` is the event that made it so: for a reading that was
     accepted out of a conflict the acceptance, whose revision is what a correction has to name.
-    `lot` is the lot of that reading. `history` are the last EVENTS_MAX events in order of
-    revision and row, `events_left_out` how many came before those.
+    `lot` is the lot of that reading. `history` are all events until then in order of revision
+    and row: not more than `courses.EVENTS_MAX`.
     """
 
     revision: int
@@ -66,7 +63,6 @@ class BaleAt:
     withdrawn: bool
     awaiting_original: bool
     history: Sequence[trace_pb2.BaleEvent]
-    events_left_out: int
 
 
 def bale_at(key: BaleKey, requested: int, registry: Registry, ledger: Ledger) -> BaleAt:
@@ -88,31 +84,24 @@ def bale_at(key: BaleKey, requested: int, registry: Registry, ledger: Ledger) ->
         raise ServiceError(
             Reason.NOT_FOUND, f"No reading of bale {key} was stored at revision {revision}."
         )
-    state = _state(events)
+    state = state_after(events)
     brought = _brought(events, state)
     with registry.lock:
         lot = registry.lots[int(bales.references["lot"][brought.row])].at(revision, count)
-    given = events[-EVENTS_MAX:]
-    told = recorded(ledger, {_place(each): _DETAIL[each.cause] for each in (brought, *given)})
-    by_event = _messages((brought, *given), state, told, registry)
+    told = recorded(ledger, {_place(each): _DETAIL[each.cause] for each in events})
+    history = _messages(events, state, told, registry)
+    shown = history[events.index(brought)]
     return BaleAt(
         revision=revision,
         key=key,
         row=brought.row,
-        reading=by_event[0].reading,
-        brought=by_event[0],
+        reading=shown.reading,
+        brought=shown,
         lot=lot,
         withdrawn=state.withdrawn,
         awaiting_original=state.in_force == NO_ROW,
-        history=by_event[1:],
-        events_left_out=len(events) - len(given),
+        history=history,
     )
-
-
-def _state(events: Sequence[CourseEvent]) -> BaleState:
-    # Conflicts are left out: they change nothing of what is asked for here, and a state that
-    # lists them is copied once for each, which a bale with very many of them would feel.
-    return state_after(event for event in events if event.cause is not Cause.CONFLICT)
 
 
 def _brought(events: Sequence[CourseEvent], state: BaleState) -> CourseEvent:

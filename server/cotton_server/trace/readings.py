@@ -37,14 +37,14 @@ def readings_of(
     references = {name: column[where].tolist() for name, column in bales.references.items()}
     values = {field.name: bales.values[field.name][where].tolist() for field in VALUE_FIELDS}
     kinds, times = bales.kind[where].tolist(), bales.inspected_at_s[where].tolist()
+    keys = map(BaleKey, bales.high[where].tolist(), bales.low[where].tolist())
     answer = []
-    for place, row in enumerate(rows):
+    for place, (row, key) in enumerate(zip(rows, keys, strict=True)):
         present: dict[str, Any] = {
             name: column[place] for name, column in values.items() if column[place] != ABSENT
         }
         if _YES_OR_NO in present:
             present[_YES_OR_NO] = bool(present[_YES_OR_NO])
-        key = key_of_row(registry, row)
         if key.is_usda:
             present["usda_bale"] = readings_pb2.UsdaBale(crop_year=key.crop_year, bale_id=key.code)
         else:

@@ -265,7 +265,7 @@ def _send_spooled(
                 known = Interrupted() if isinstance(error, asyncio.CancelledError) else error
                 file = now.get(reached.number)
                 totals = UploadTotals() if file is None else file.totals
-                _name_what_is_stored(known, Path(reached.name), totals)
+                _name_what_is_stored(known, Path(reached.name), totals, spool)
                 raise known from None
 
     connection.ask(send, SEND_RETRY)
@@ -340,7 +340,9 @@ def _pages(left: Sequence[SentFile], sent: Sequence[SentFile]) -> Iterator[Rende
         yield from page(each, Path(each.file).name)
 
 
-def _name_what_is_stored(error: CottonError, path: Path, totals: UploadTotals) -> None:
+def _name_what_is_stored(
+    error: CottonError, path: Path, totals: UploadTotals, spool: Spool | None = None
+) -> None:
     """Adds to an error what of the file is stored, and that sending it again is safe."""
     error.metadata.setdefault("file", str(path))
     error.metadata["bales_acknowledged"] = str(totals.received)
@@ -353,6 +355,8 @@ def _name_what_is_stored(error: CottonError, path: Path, totals: UploadTotals) -
             f" The {count(totals.received)} bales before it are acknowledged;"
             " sending the file again does not count them twice."
         )
+    if spool is not None and spool.bytes:
+        error.remedy += f" What was read and is not acknowledged waits in {spool.directory}."
 
 
 def _lines(path: Path) -> int:

@@ -64,7 +64,8 @@ def list_command(spool_root: str | None, as_json: bool) -> None:
     same server.
     """
     root = Path(spool_root) if spool_root else default_root()
-    standings = [(each, look(each)) for each in directories(root)]
+    found = [(each, look(each)) for each in directories(root)]
+    standings = [(each, standing) for each, standing in found if standing is not None]
     data = {"spools": [_json(directory, standing) for directory, standing in standings]}
     emit(_pages(root, standings), data, as_json=as_json)
 

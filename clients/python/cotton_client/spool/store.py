@@ -29,6 +29,8 @@ _PAGE_BYTES: Final = 32768
 """Batches are hundreds of kilobytes: fewer, larger pages a batch."""
 _SHRINK_PAGES: Final = 64
 _ROOM_POLL_S: Final = 0.1
+_BUSY_MS_MAX: Final = 5000
+"""How long a look waits for a spool that is being opened, closed or made smaller."""
 _PLACE: Final = "id, source, file, place, bale_first, bales, batch_id, sequenced, sequence"
 
 
@@ -124,9 +126,7 @@ class Spool:
         try:
             with _failures(directory):
                 self._writer = _connect(directory)
-                self._reader = apsw.Connection(
-                    str(directory / FILE_NAME), flags=apsw.SQLITE_OPEN_READONLY
-                )
+                self._reader = _read_only(directory)
                 self._claim()
                 [(size, last)] = _rows(
                     self._writer,
@@ -198,12 +198,18 @@ class Spool:
     def wait_for_room(self, stopped: threading.Event) -> bool:
         """Waits until the spool is below its limit; False when `stopped` comes first.
 
-        Raises SpoolFull when only refused batches are left in it.
+        Raises SpoolFull when refused batches alone fill it.
         """
         while self._bytes >= self.limit_bytes and not stopped.is_set():
-            if not self.waiting(0, 1):
+            with _failures(self.directory), self._reading:
+                [(refused,)] = _rows(
+                    self._reader,
+                    "SELECT coalesce(sum(length(readings)), 0) FROM batch"
+                    " WHERE refused_at_s IS NOT NULL",
+                )
+            if refused >= self.limit_bytes:
                 raise errors.SpoolFull(
-                    f"The spool {self.directory} holds {self._bytes} bytes of refused batches,"
+                    f"The spool {self.directory} holds {refused} bytes of refused batches,"
                     f" its limit is {self.limit_bytes}."
                 )
             with self._changed:
@@ -294,7 +300,10 @@ class Spool:
 
     def standing(self) -> Standing:
         """What it holds now."""
-        return look(self.directory)
+        standing = look(self.directory)
+        if standing is None:
+            raise errors.SpoolError(f"The spool {self.directory} is gone.")
+        return standing
 
     def remembered(self, name: str) -> FileState | None:
         """A file as it was when it had been sent; None for one that never was."""
@@ -331,15 +340,24 @@ class Spool:
             raise _of_another(self.directory, *owners[0])
 
 
-def look(directory: Path) -> Standing:
-    """What a spool holds, whether or not a process sends from it."""
+def look(directory: Path) -> Standing | None:
+    """What a spool holds, whether or not a process sends from it.
+
+    None for one whose making was cut off: nothing was ever in it.
+    """
     with _failures(directory):
-        connection = apsw.Connection(str(directory / FILE_NAME), flags=apsw.SQLITE_OPEN_READONLY)
+        connection = _read_only(directory)
         try:
-            standing = _standing(connection)
+            standing = _standing(connection) if _made(connection) else None
         finally:
             connection.close()
     return standing
+
+
+def _made(connection: apsw.Connection) -> bool:
+    """Whether the making of a spool has come to its end."""
+    tables = _rows(connection, "SELECT 1 FROM sqlite_schema WHERE name = 'spool'")
+    return bool(tables) and bool(_rows(connection, "SELECT 1 FROM spool"))
 
 
 def _standing(connection: apsw.Connection) -> Standing:
@@ -381,7 +399,7 @@ def _rows(connection: apsw.Connection, statement: str, values: Sequence[Any] = (
 def _connect(directory: Path) -> apsw.Connection:
     """The one connection that writes, the file made where there is none."""
     connection = apsw.Connection(str(directory / FILE_NAME))
-    connection.set_busy_timeout(2000)
+    connection.set_busy_timeout(_BUSY_MS_MAX)
     connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
     [(found,)] = _rows(connection, "PRAGMA application_id")
     [(form,)] = _rows(connection, "PRAGMA user_version")
@@ -399,6 +417,13 @@ def _connect(directory: Path) -> apsw.Connection:
             connection.execute(schema)
             connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {_FORMAT}")
+    return connection
+
+
+def _read_only(directory: Path) -> apsw.Connection:
+    """A connection that changes nothing."""
+    connection = apsw.Connection(str(directory / FILE_NAME), flags=apsw.SQLITE_OPEN_READONLY)
+    connection.set_busy_timeout(_BUSY_MS_MAX)
     return connection
 
 

@@ -204,6 +204,8 @@ class _RuleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Rule.ValueType],
     """
     RULE_NOT_ALLOWED: _Rule.ValueType  # 8
     """The value belongs to another kind of reading."""
+    RULE_TOO_MANY: _Rule.ValueType  # 9
+    """As much is recorded of the bale as is held; the limit says how many events."""
 
 class Rule(_Rule, metaclass=_RuleEnumTypeWrapper):
     """Why a value was rejected or warned about."""
@@ -227,6 +229,8 @@ is, or 0 where there is none.
 """
 RULE_NOT_ALLOWED: Rule.ValueType  # 8
 """The value belongs to another kind of reading."""
+RULE_TOO_MANY: Rule.ValueType  # 9
+"""As much is recorded of the bale as is held; the limit says how many events."""
 Global___Rule: _TypeAlias = Rule  # noqa: Y015
 
 @_typing.final

@@ -1,0 +1,241 @@
+"""The core in this process, driven step by step: submitted to, killed, started again, looked at."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from cotton_server.errors import ServiceError
+from cotton_server.intake.committer import Receipt, Stored, Submission
+from cotton_server.intake.content import APPEND, READINGS, REQUESTS, RESOLUTIONS, WITHDRAWALS
+from cotton_server.intake.decode import BatchLimits, decode
+from cotton_server.intake.replay import replay
+from cotton_server.ledger import Ledger
+from cotton_server.ledger.ledger import FILE_NAME
+from cotton_server.registry.registry import Registry
+
+from tests.support.bales import Bale, append_request
+from tests.support.committing import ANSWER_S_MAX, BOUNDS, Committing, committing
+from tests.support.deciding import Deciding
+from tests.support.oracle import ORDER, Snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from cotton_server.ledger import Entry
+
+PRODUCERS: Final = ("p", "q")
+
+Answer = Stored | ServiceError
+
+
+@dataclass(frozen=True)
+class Message:
+    """What a producer sends: readings under a sequence or an id, or records under an id.
+
+    `kind` is that of the ledger entry, `parts` are bales or records.
+    """
+
+    kind: str
+    producer: str
+    identity: int | str
+    parts: Sequence[Any]
+    shape: str = "columns"
+
+    def submission(self) -> Submission:
+        """As a handler would hand it in; must be called on the running loop."""
+        sequence = self.identity if isinstance(self.identity, int) else None
+        batch_id = self.identity if isinstance(self.identity, str) else None
+        if self.kind == READINGS:
+            bales: Sequence[Bale] = self.parts
+            append = append_request(bales, identity=self.identity, shape=self.shape)
+            name, payload = APPEND, append.SerializeToString()
+            content: Any = decode(append.batch, BatchLimits(1000))
+        else:
+            kind = REQUESTS[self.kind]
+            named = {"producer_id": self.producer, "request_id": self.identity}
+            content = kind.message(**named, **{kind.records: self.parts})  # type: ignore[arg-type]
+            name, payload = kind.name, content.SerializeToString()
+        return Submission(
+            kind=self.kind,
+            producer=self.producer,
+            sequence=sequence,
+            batch_id=batch_id,
+            principal="anonymous",
+            message=name,
+            payload=payload,
+            content=content,
+            answer=asyncio.get_running_loop().create_future(),
+            receipt=Receipt(),
+        )
+
+
+class Core:
+    """A committer, its ledger and its registry, in a directory of its own."""
+
+    def __init__(self) -> None:
+        """Starts with an empty ledger."""
+        self._home = Path(tempfile.mkdtemp(prefix="cotton-machine-"))
+        self._lives = 0
+        self._loop = asyncio.new_event_loop()
+        self._stack = AsyncExitStack()
+        self._running: Committing | None = None
+        self._open(self._next_directory())
+
+    @property
+    def running(self) -> Committing:
+        """What runs now."""
+        assert self._running is not None
+        return self._running
+
+    @property
+    def registry(self) -> Registry:
+        """The registry of what runs now."""
+        return self.running.registry
+
+    def send(self, messages: Sequence[Message], *, together: bool = False) -> list[Answer]:
+        """Submits messages and gives their answers; `together`: all but the first as one group."""
+        return self._loop.run_until_complete(self._send(messages, together=together))
+
+    def restart(self) -> None:
+        """Ends in order and starts again from the ledger."""
+        directory = self._directory
+        self._end()
+        self._open(directory)
+
+    def kill(self, messages: Sequence[Message] = ()) -> None:
+        """Starts again from the files as they are, with messages on their way to the disk."""
+        following = self._next_directory()
+        self._loop.run_until_complete(self._abandon(messages, following))
+        self._end()
+        self._open(following)
+
+    def close(self) -> None:
+        """Ends, and removes the directory."""
+        self._end()
+        self._loop.close()
+        shutil.rmtree(self._home)
+
+    def entries(self) -> list[Entry]:
+        """All that is in the ledger."""
+        return list(self.running.ledger.verified())
+
+    async def _send(self, messages: Sequence[Message], *, together: bool) -> list[Answer]:
+        running = self.running
+        if together:
+            running.ledger.hold()
+        futures = []
+        for place, message in enumerate(messages):
+            submission = message.submission()
+            await running.committer.reserve(len(submission.payload))
+            running.committer.submit(submission)
+            futures.append(submission.answer)
+            if together and place == 0:
+                # It is refused, or waits in its append; either way the others form a group.
+                waiting = asyncio.create_task(asyncio.to_thread(running.ledger.waiting.wait, 0.2))
+                await asyncio.wait(
+                    [waiting, submission.answer], return_when=asyncio.FIRST_COMPLETED
+                )
+                running.ledger.waiting.set()
+                await waiting
+        running.ledger.release()
+        return [await _settled(future) for future in futures]
+
+    async def _abandon(self, messages: Sequence[Message], following: Path) -> None:
+        running = self.running
+        futures = []
+        if messages:
+            running.ledger.hold()
+        for message in messages:
+            submission = message.submission()
+            await running.committer.reserve(len(submission.payload))
+            running.committer.submit(submission)
+            futures.append(submission.answer)
+        # The file first: what is folded into it meanwhile is in the log still.
+        for name in (FILE_NAME, FILE_NAME + "-wal"):
+            if (self._directory / name).exists():
+                shutil.copy(self._directory / name, following / name)
+        running.ledger.release()
+        for future in futures:
+            await _settled(future)
+
+    def _next_directory(self) -> Path:
+        self._lives += 1
+        directory = self._home / str(self._lives)
+        directory.mkdir()
+        return directory
+
+    def _open(self, directory: Path) -> None:
+        self._directory = directory
+        opening = self._stack.enter_async_context(committing(directory))
+        self._running = self._loop.run_until_complete(opening)
+
+    def _end(self) -> None:
+        self._loop.run_until_complete(self._stack.aclose())
+        assert self.running.failures == []
+        self._running = None
+
+
+async def _settled(future: asyncio.Future[Stored]) -> Answer:
+    try:
+        return await asyncio.wait_for(future, ANSWER_S_MAX)
+    except ServiceError as error:
+        return error
+
+
+def told_at(registry: Registry, revision: int) -> Snapshot:
+    """What a registry answers at a revision, in the words of the oracle."""
+    reader = Deciding(bales_max=1)
+    reader.registry = registry
+    lots = {lot.lot_no: lot.course.step_at(revision) for lot in registry.lots}
+    return Snapshot(
+        in_force=sorted(reader.counted(revision), key=repr),
+        first=sorted(reader.counted(revision, first=True), key=repr),
+        lots={
+            lot_no: (int(step[1].state), tuple(map(int, step[1].holds)))
+            for lot_no, step in lots.items()
+            if step is not None
+        },
+        conflicts={
+            each.id: (
+                int(each.state_at(revision)),
+                (int(registry.bales.high[each.row]), int(registry.bales.low[each.row])),
+                ORDER[each.outcome - 10],
+                each.stored_revision,
+                tuple(position for position in each.arrivals if position <= revision),
+            )
+            for each in registry.conflicts
+            if each.place[0] <= revision
+        },
+        changes=sorted(
+            (
+                change.moment.position,
+                registry.lots[change.lot].lot_no,
+                int(change.kind),
+                int(change.before),
+                int(change.after),
+            )
+            for change in registry.changes
+            if change.moment.position == revision
+        ),
+    )
+
+
+def replayed(entries: Iterable[Entry]) -> Registry:
+    """The registry of some entries."""
+    registry = Registry(bales_max=BOUNDS.bales_max)
+    replay(entries, registry, of=0)
+    return registry
+
+
+def is_decision(kind: str) -> bool:
+    """Whether messages of a kind decide about what is stored."""
+    return kind in (WITHDRAWALS, RESOLUTIONS)
+
+
+__all__ = ["PRODUCERS", "Answer", "Core", "Ledger", "Message", "is_decision", "replayed", "told_at"]
