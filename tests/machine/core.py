@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cotton_server.errors import ServiceError
 from cotton_server.intake.committer import Receipt, Stored, Submission
-from cotton_server.intake.content import APPEND, READINGS, REQUESTS, RESOLUTIONS, WITHDRAWALS
+from cotton_server.intake.content import APPEND, READINGS, REQUESTS
 from cotton_server.intake.decode import BatchLimits, decode
 from cotton_server.intake.replay import replay
-from cotton_server.ledger import Ledger
 from cotton_server.ledger.ledger import FILE_NAME
 from cotton_server.registry.registry import Registry
 
@@ -194,8 +193,8 @@ def told_at(registry: Registry, revision: int) -> Snapshot:
     reader.registry = registry
     lots = {lot.lot_no: lot.course.step_at(revision) for lot in registry.lots}
     return Snapshot(
-        in_force=sorted(reader.counted(revision), key=repr),
-        first=sorted(reader.counted(revision, first=True), key=repr),
+        in_force=sorted(reader.counted(revision)),
+        first=sorted(reader.counted(revision, first=True)),
         lots={
             lot_no: (int(step[1].state), tuple(map(int, step[1].holds)))
             for lot_no, step in lots.items()
@@ -232,10 +231,3 @@ def replayed(entries: Iterable[Entry]) -> Registry:
     replay(entries, registry, of=0)
     return registry
 
-
-def is_decision(kind: str) -> bool:
-    """Whether messages of a kind decide about what is stored."""
-    return kind in (WITHDRAWALS, RESOLUTIONS)
-
-
-__all__ = ["PRODUCERS", "Answer", "Core", "Ledger", "Message", "is_decision", "replayed", "told_at"]

@@ -14,7 +14,7 @@ from cotton_server.summary.certificates import certificates
 from cotton_server.summary.changes import ChangeFeed, ChangeFilter, Place
 from cotton_server.summary.selecting import LotKeys
 from cotton_server.summary.summarise import summarise
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.support.bales import LOT, OTHER_LOT, bale
@@ -344,8 +344,26 @@ def lived(chosen: Sequence[tuple[Any, ...]]) -> tuple[Life, list[Any]]:
     return life, given
 
 
+# A re-test in force is corrected into the other lot, and everything is withdrawn and taken back.
+MUCH_HAPPENS: list[tuple[Any, ...]] = [
+    ("read", 0, LOT, 420),
+    ("read", 1, LOT, 420),
+    ("finish", LOT),
+    ("review", 0, 450),
+    ("annotate", LOT),
+    ("correct", 0, OTHER_LOT, 425),
+    ("withdraw_bale", 0, False),
+    ("finish", OTHER_LOT),
+    ("withdraw_lot", LOT, False),
+    ("weigh", LOT, True),
+    ("withdraw_bale", 0, True),
+    ("withdraw_lot", LOT, True),
+]
+
+
 @given(st.lists(steps, max_size=10))
-@settings(max_examples=60, deadline=None)
+@example(MUCH_HAPPENS)
+@settings(max_examples=20, deadline=None)
 def test_states_and_figures_follow_the_words_and_are_answered_alike_ever_after(
     chosen: list[tuple[Any, ...]],
 ) -> None:
@@ -378,7 +396,8 @@ def read_from(
 
 
 @given(st.lists(steps, max_size=10), st.integers(1, 3), st.integers(1, 4))
-@settings(max_examples=40, deadline=None)
+@example(MUCH_HAPPENS, 1, 2)
+@settings(max_examples=12, deadline=None)
 def test_the_feed_tells_what_the_words_say_from_any_revision_on(
     chosen: list[tuple[Any, ...]], page_max: int, scan_max: int
 ) -> None:
@@ -409,7 +428,8 @@ def test_the_feed_tells_what_the_words_say_from_any_revision_on(
 
 
 @given(st.lists(steps, max_size=8))
-@settings(max_examples=30, deadline=None)
+@example(MUCH_HAPPENS)
+@settings(max_examples=12, deadline=None)
 def test_before_and_after_of_a_change_are_the_certificates_of_those_revisions(
     chosen: list[tuple[Any, ...]],
 ) -> None:

@@ -159,6 +159,13 @@ def with_quick_keepalive() -> Iterator[None]:
 
 
 @contextmanager
+def with_frequent_checkpoints() -> Iterator[None]:
+    """Not broken, but folds its log into the file after every few commits."""
+    with patch.object(ledger_module, "_CHECKPOINT_PAGES", 8):
+        yield
+
+
+@contextmanager
 def with_failing_disk() -> Iterator[None]:
     """Not broken, but on a disk whose third sync fails."""
     append = Ledger.append
@@ -185,6 +192,7 @@ BROKEN: Final[dict[str, Callable[[], AbstractContextManager[None]]]] = {
         with_slow_disk,
         with_unbounded_queue,
         with_quick_keepalive,
+        with_frequent_checkpoints,
         with_failing_disk,
     )
 }

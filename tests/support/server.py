@@ -37,9 +37,8 @@ class Server:
 
     def __init__(self, flags: dict[str, Any], broken: str | None = None) -> None:
         """Starts it; raises NotServingError when it ends first."""
-        command = [sys.executable, "-m", "tests.support.serve", json.dumps(flags)]
         self._process = subprocess.Popen(
-            command if broken is None else [*command, broken],
+            _command(flags, broken),
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -134,13 +133,38 @@ class Servers:
 
     def start(self, *, broken: str | None = None, **flags: Any) -> Server:
         """A server; `flags` are settings by name, `broken` names a broken build."""
-        settings = {
+        server = Server(self._settings(flags), broken)
+        self._started.append(server)
+        return server
+
+    def kill_while_starting(
+        self, after_s: float, *, broken: str | None = None, **flags: Any
+    ) -> None:
+        """Starts a server as `start` does and kills it so long after, wherever it is by then."""
+        with subprocess.Popen(
+            _command(self._settings(flags), broken),
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ) as process:
+            try:
+                time.sleep(after_s)
+                if process.poll() is not None:
+                    raise NotServingError(process.returncode, "it ended by itself")
+            finally:
+                process.kill()
+
+    def _settings(self, flags: dict[str, Any]) -> dict[str, Any]:
+        return {
             "data_dir": str(self.data_dir),
             "listen": "127.0.0.1:0",
             "metrics_listen": "127.0.0.1:0",
             "log_format": "json",
             **flags,
         }
-        server = Server(settings, broken)
-        self._started.append(server)
-        return server
+
+
+def _command(flags: dict[str, Any], broken: str | None) -> list[str]:
+    command = [sys.executable, "-m", "tests.support.serve", json.dumps(flags)]
+    return command if broken is None else [*command, broken]

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import grpc
-from cotton.inspection.v1 import summary_pb2
+from cotton.inspection.v1 import lots_pb2, summary_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from cotton_client import samples
@@ -140,24 +140,39 @@ async def _send_and_ask(client: CottonClient, lots: int, seed: int, progress: Pr
     """Three simulated warehouses at once with the real records, then the answers."""
     simulation = Simulation(lots=lots, seed=seed, warehouses=3)
     real_lot, real_bale = samples.real_lot(), samples.real_bale()
-    usda = read_readings(samples.usda_lines(), crop_year=USDA_CROP_YEAR)
     async with asyncio.TaskGroup() as group:
         warehouses = group.create_task(send_warehouses(client, simulation, progress))
-        lot = group.create_task(send_sample(client, "the real lot", real_lot))
-        bale = group.create_task(send_sample(client, "a real bale", real_bale))
-        imported = group.create_task(client.send_frames(PRODUCER_ID, usda))
+        records = group.create_task(_send_real_records(client, real_lot, real_bale))
     bale_code = str(next(read_readings(real_bale.readings))["bale_code"][0])
     return Answers(
         sent=[
             *warehouses.result(),
-            lot.result(),
-            bale.result(),
-            Delivery("real USDA bales", imported.result()),
+            *records.result(),
         ],
         certificate=await client.lot_certificate(real_lot.lot_no),
         by_division=await client.summarise_grades([summary_pb2.SUMMARY_KEY_DIVISION]),
         bale=await client.bale(bale_code),
     )
+
+
+async def _send_real_records(
+    client: CottonClient, lot: SampleLot, bale: SampleLot
+) -> list[Delivery]:
+    """The real records, one after the other: one producer has one stream."""
+    sent = [
+        await send_sample(client, "the real lot", lot),
+        await send_sample(client, "a real bale", bale),
+    ]
+    usda = read_readings(samples.usda_lines(), crop_year=USDA_CROP_YEAR)
+    sent.append(Delivery("real USDA bales", await client.send_frames(PRODUCER_ID, usda)))
+    closure = lots_pb2.LotClosure(
+        lot_no=lot.lot_no,
+        laboratory="L-SAMPLE",
+        bales_received=sent[0].readings.received,
+        bales_tested=sent[0].readings.received,
+    )
+    await client.close_lots([closure], producer_id=PRODUCER_ID)
+    return sent
 
 
 async def _unless_stopped(
