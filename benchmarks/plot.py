@@ -13,7 +13,12 @@ WIDTH: Final = 720
 HEIGHT: Final = 400
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 60, 560, 20, 350
-_COLOURS: Final = {"columns": "#1f6f8b", "rows": "#b5562b"}
+_COLOURS: Final = {
+    "columns": "#1f6f8b",
+    "rows": "#b5562b",
+    "server": "#1f6f8b",
+    "client": "#b5562b",
+}
 _STEPS: Final = (1, 2, 5)
 
 

@@ -1,20 +1,19 @@
-"""Results as tables of text, and the page RESULTS.md that is made of them."""
+"""Results of bulk as tables of text, a chart, and a section of the page."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
 from benchmarks.plot import Point, Series, draw
-from benchmarks.results import SERVER, SINK, Results, Run, read, spread
+from benchmarks.results import SERVER, SINK, Results, Run, spread
+from benchmarks.tables import grouped, median_and_range, of_machine, table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from benchmarks.cases import Case
 
 SUFFIX: Final = "-ingest.json"
-PAGE: Final = "RESULTS.md"
 PLOT: Final = "ingest.svg"
 
 _MILLION: Final = 1e6
@@ -43,28 +42,8 @@ _READING_IT: Final = """\
 """
 
 
-def _columns(cells: Sequence[Sequence[str]]) -> list[str]:
-    """A markdown table whose columns line up also as plain text; the first row is its head."""
-    widths = [max(len(row[place]) for row in cells) for place in range(len(cells[0]))]
-    lines = [
-        "| "
-        + " | ".join(
-            text.rjust(width) if place else text.ljust(width)
-            for place, (text, width) in enumerate(zip(row, widths, strict=True))
-        )
-        + " |"
-        for row in cells
-    ]
-    rule = [
-        "-" * (width + 1) + ":" if place else "-" * (width + 2)
-        for place, width in enumerate(widths)
-    ]
-    return [lines[0], "|" + "|".join(rule) + "|", *lines[1:]]
-
-
 def _shown(runs: list[Run], figure: Callable[[Run], float], decimals: int) -> str:
-    found = spread(runs, figure)
-    return f"{found.median:.{decimals}f} ({found.least:.{decimals}f}-{found.greatest:.{decimals}f})"
+    return median_and_range(spread(runs, figure), decimals)
 
 
 def _median(runs: list[Run], figure: Callable[[Run], float], decimals: int) -> str:
@@ -102,7 +81,7 @@ def throughput(results: Results) -> str:
                 f"{share:.0f} %",
             )
         )
-    return "\n".join(_columns(cells))
+    return table(cells)
 
 
 def costs(results: Results) -> str:
@@ -139,7 +118,7 @@ def costs(results: Results) -> str:
                 _median(served, lambda run: run.disk_bytes / run.bales_on_disk, 1),
             )
         )
-    return "\n".join(_columns(cells))
+    return table(cells)
 
 
 def conditions(results: Results) -> str:
@@ -150,19 +129,13 @@ def conditions(results: Results) -> str:
     other = sum(run.fed.other_cpu_ms for run in results.runs) / available_ms * 100
     stolen = sum(run.fed.stolen_cpu_ms for run in results.runs) / available_ms * 100
     touched = [run.memory_mb_a_second for run in results.runs]
-    packages = ", ".join(f"{name} {number}" for name, number in machine.packages.items())
-    bales = sorted({run.bales for run in results.runs})
+    listed = " or ".join(grouped(bales) for bales in sorted({run.bales for run in results.runs}))
     return "\n".join(
         (
-            f"- {machine.cores} cores of {machine.cpu}, {machine.memory_mib} MiB, {machine.kernel}",
-            (
-                f"- {machine.file_system}; a write of 4 KiB with fdatasync takes"
-                f" {machine.sync_p50_us} µs (median; at most {machine.sync_max_us} µs)"
-            ),
-            f"- Python {machine.python}, SQLite {machine.sqlite}, {packages}",
+            *of_machine(machine),
             (
                 f"- revision {machine.revision or 'unknown'}; {results.repetitions} repetitions, up"
-                f" to {results.window} unanswered batches a stream, {_listed(bales)} bales a run"
+                f" to {results.window} unanswered batches a stream, {listed} bales a run"
             ),
             (
                 f"- other processes took {other:.1f} % of the processor time while clocks ran, the"
@@ -174,10 +147,6 @@ def conditions(results: Results) -> str:
             ),
         )
     )
-
-
-def _listed(numbers: Sequence[int]) -> str:
-    return " or ".join(f"{number:,}".replace(",", " ") for number in numbers)
 
 
 def _rate(run: Run) -> float:
@@ -194,29 +163,27 @@ def text(results: Results) -> str:
     return "\n\n".join((conditions(results), throughput(results), costs(results)))
 
 
-def page(results: Results, source: str) -> str:
-    """RESULTS.md of one file of results."""
+def section(results: Results, source: str) -> str:
+    """What RESULTS.md says of one file of results."""
     return "\n".join(
         (
-            "# Ingest: measured rates",
-            "",
-            f"<!-- Written by `make bench` from results/{source}; never edited by hand. -->",
+            "## Bulk",
             "",
             f"Measured on {results.measured_on}; every run is in [{source}](results/{source}).",
             "",
             conditions(results),
             "",
-            "## Rate and latency",
+            "### Rate and latency",
             "",
             throughput(results),
             "",
             f"![Rate against message size]({PLOT})",
             "",
-            "## What it costs",
+            "### What it costs",
             "",
             costs(results),
             "",
-            "## How to read it",
+            "### How to read it",
             "",
             _READING_IT.format(window=results.window),
         )
@@ -241,22 +208,3 @@ def _points(results: Results, cases: Sequence[Case], target: str) -> list[Point]
         found = spread(results.of(case, target), _rate)
         points.append(Point(case.bales_a_message, found.median, found.least, found.greatest))
     return points
-
-
-def newest(directory: Path) -> Path | None:
-    """The latest file of results in a directory; their names start with the date."""
-    return max(directory.glob(f"*{SUFFIX}"), default=None)
-
-
-def rewrite(directory: Path) -> str:
-    """Writes page and plot in `directory` from the newest file of its `results`; gives the text.
-
-    Raises FileNotFoundError when there is none, ValueError when it is not readable.
-    """
-    source = newest(directory / "results")
-    if source is None:
-        raise FileNotFoundError("There are no results yet: run without --report.")
-    results = read(source)
-    (directory / PLOT).write_text(chart(results), encoding="utf-8")
-    (directory / PAGE).write_text(page(results, source.name), encoding="utf-8")
-    return text(results)

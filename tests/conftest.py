@@ -36,6 +36,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+@pytest.fixture(autouse=True, scope="session")
+def state_home_of_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No spool of a test lies in the home of who runs it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        patch.delenv("COTTON_SPOOL", raising=False)
+        yield
+
+
 @pytest.fixture
 def kill_rounds(request: pytest.FixtureRequest) -> int:
     """How often the server is killed in the middle of streams."""
