@@ -25,12 +25,12 @@ ifneq ($(call made_elsewhere,$(RUN_READY)),)
 $(RUN_READY) $(DEV_READY): moved
 endif
 
-.PHONY: help run demo test node lint format contract lock docs bench dist clean moved
+.PHONY: help run demo test test-crash node lint format contract lock docs bench dist clean moved
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(RUN_READY) ## start the service with simulated warehouses and keep serving until Ctrl-C
 	$(BIN)/cotton demo --keep-serving
@@ -43,6 +43,11 @@ test: $(NODE_READY) lint ## lint, then all tests
 
 node: $(NODE_READY) ## set up the Node client and run its unit tests
 	cd $(NODE_CLIENT) && node --test
+
+test-crash: ROUNDS ?= 200
+test-crash: PLANS ?= 200
+test-crash: $(DEV_READY) ## kill -9 and faults on the way, as often as ROUNDS and PLANS say
+	$(BIN)/python -m pytest tests/faults --kill-rounds $(ROUNDS) --proxy-plans $(PLANS)
 
 lint: $(DEV_READY) ## style, types, the contract and its generated code
 	$(BIN)/ruff check

@@ -1,4 +1,4 @@
-"""The command of the benchmark: chooses cases, runs them, writes results, page and plot."""
+"""The command of the benchmark: chooses cases and loads, runs them, writes results and page."""
 
 from __future__ import annotations
 
@@ -6,23 +6,31 @@ import shutil
 import signal
 import sys
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from benchmarks import report, results
+from benchmarks import page, report, results
 from benchmarks.cases import STANDARD
 from benchmarks.data import CaseData, prepare
 from benchmarks.errors import BenchmarkError
+from benchmarks.instruments import report as instruments_report
+from benchmarks.instruments import results as instruments_results
+from benchmarks.instruments.loads import RATE_MAX, Load, Plan
+from benchmarks.instruments.loads import STANDARD as STANDARD_LOADS
+from benchmarks.instruments.measure import measure as measure_instruments
 from benchmarks.machine import describe, file_system
 from benchmarks.measure import measure, today
 from benchmarks.processes import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from benchmarks.cases import Case
+    from benchmarks.instruments.results import Run as InstrumentsRun
+    from benchmarks.machine import Machine
     from benchmarks.results import Run
 
 HERE: Final = ROOT / "benchmarks"
@@ -32,45 +40,92 @@ REPETITIONS_DEFAULT: Final = 3
 WINDOW_DEFAULT: Final = 16
 """As many as the server reads ahead from one stream."""
 
+BULK: Final = "bulk"
+INSTRUMENTS: Final = "instruments"
+PLAN_DEFAULT: Final = Plan(
+    instruments=200, generators=2, warm_up_s=3, seconds=10, window=WINDOW_DEFAULT
+)
+
 _NAMES: Final = [case.name for case in STANDARD]
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option(
+    "--part",
+    "parts",
+    multiple=True,
+    type=click.Choice([BULK, INSTRUMENTS]),
+    help="What to measure: bulk, or single readings of instruments. Without it: what --case or"
+    " --rate choose, or both.",
+)
 @click.option(
     "--case",
     "names",
     multiple=True,
     type=click.Choice(_NAMES),
     metavar="NAME",
-    help=f"A case to measure; may be given again. Without it: all, {', '.join(_NAMES)}.",
+    help=f"A case of bulk to measure; may be given again. Without it: all, {', '.join(_NAMES)}.",
 )
 @click.option(
     "--bales",
     type=click.IntRange(1000, 20_000_000),
     default=BALES_DEFAULT,
     show_default=True,
-    help="About how many bales a run of columns sends.",
+    help="About how many bales a run of bulk in columns sends.",
 )
 @click.option(
     "--row-bales",
     type=click.IntRange(1000, 20_000_000),
     default=ROW_BALES_DEFAULT,
     show_default=True,
-    help="About how many bales a run of rows sends.",
+    help="About how many bales a run of bulk in rows sends.",
 )
 @click.option(
     "--repetitions",
     type=click.IntRange(1, 100),
     default=REPETITIONS_DEFAULT,
     show_default=True,
-    help="Runs of every case, into the server and into the sink each.",
+    help="Runs of every case, into the server and into the sink each, and of every load.",
 )
 @click.option(
     "--window",
     type=click.IntRange(1, 1024),
     default=WINDOW_DEFAULT,
     show_default=True,
-    help="Most unanswered batches of one stream.",
+    help="Most unanswered batches of one stream of bulk.",
+)
+@click.option(
+    "--rate",
+    "rates",
+    multiple=True,
+    type=click.IntRange(100, RATE_MAX),
+    metavar="N",
+    help="Single readings a second in all; may be given again. Without it: the standard loads, "
+    f"{', '.join(load.name for load in STANDARD_LOADS)}, then higher until one is too much.",
+)
+@click.option(
+    "--backfill", is_flag=True, help="With --rate: a backfill streams beside each of the rates."
+)
+@click.option(
+    "--instruments",
+    type=click.IntRange(1, 500),
+    default=PLAN_DEFAULT.instruments,
+    show_default=True,
+    help="Instruments, each with a connection, a stream and a producer of its own.",
+)
+@click.option(
+    "--generators",
+    type=click.IntRange(1, 16),
+    default=PLAN_DEFAULT.generators,
+    show_default=True,
+    help="Processes that the instruments are spread over.",
+)
+@click.option(
+    "--seconds",
+    type=click.IntRange(1, 600),
+    default=PLAN_DEFAULT.seconds,
+    show_default=True,
+    help="How long each load is measured, after 3 s to warm up.",
 )
 @click.option(
     "--directory",
@@ -81,82 +136,151 @@ _NAMES: Final = [case.name for case in STANDARD]
 )
 @click.option(
     "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Where the raw results go. Without it: benchmarks/results for a complete run, with the"
-    " default options and on a committed tree, from which RESULTS.md is then written anew;"
-    " .build otherwise.",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Directory where the raw results go. Without it: benchmarks/results for a complete run,"
+    " with the default options and on a committed tree, from which RESULTS.md is then written"
+    " anew; .build otherwise.",
 )
 @click.option(
     "--report",
     "only_report",
     is_flag=True,
-    help="Measure nothing; write RESULTS.md anew from the newest file in benchmarks/results.",
+    help="Measure nothing; write RESULTS.md anew from the newest files in benchmarks/results.",
 )
 def main(
+    parts: tuple[str, ...],
     names: tuple[str, ...],
     bales: int,
     row_bales: int,
     repetitions: int,
     window: int,
+    rates: tuple[int, ...],
+    instruments: int,
+    generators: int,
+    seconds: int,
     directory: Path,
     output: Path | None,
     *,
+    backfill: bool,
     only_report: bool,
 ) -> None:
-    """Measure how fast readings are taken in, durably, beside a service that only acknowledges.
+    """Measure how fast readings are taken in, durably: bulk, and single readings of instruments.
 
-    Progress goes to stderr, the tables to stdout. Exit codes: 0 measured; 1 something did not
-    start, failed, or lost or double-counted a bale; 2 wrong usage.
+    Bulk is measured beside a service that only acknowledges; instruments send on schedule, at
+    rising rates, alone and beside a backfill. Progress goes to stderr, the tables to stdout.
+    Exit codes: 0 measured; 1 something did not start, failed, or lost or double-counted a bale;
+    2 wrong usage.
     """
     if only_report:
         print(_rewritten())
         return
+    if backfill and not rates:
+        raise click.UsageError("--backfill goes with --rate.")
     signal.signal(signal.SIGTERM, _interrupt)
-    cases = [case for case in STANDARD if case.name in names] or list(STANDARD)
-    sizes = {"columns": bales, "rows": row_bales}
-    complete = (
-        len(cases) == len(STANDARD)
-        and (bales, row_bales) == (BALES_DEFAULT, ROW_BALES_DEFAULT)
-        and window == WINDOW_DEFAULT
-        and repetitions >= REPETITIONS_DEFAULT
-    )
+    chosen = parts or _chosen(names, rates)
     try:
-        measured = _measured(cases, sizes, directory, repetitions, window)
+        if BULK in chosen:
+            cases = [case for case in STANDARD if case.name in names] or list(STANDARD)
+            sizes = {"columns": bales, "rows": row_bales}
+            bulk = _measured(cases, sizes, directory, repetitions, window)
+            complete = (
+                len(cases) == len(STANDARD)
+                and (bales, row_bales) == (BALES_DEFAULT, ROW_BALES_DEFAULT)
+                and window == WINDOW_DEFAULT
+                and repetitions >= REPETITIONS_DEFAULT
+            )
+            kept = _place(output, bulk.machine, complete=complete) / (today() + report.SUFFIX)
+            results.write(bulk, kept)
+            _finish(kept, report.text(bulk))
+        if INSTRUMENTS in chosen:
+            loads = [Load(rate, backfill) for rate in rates] or list(STANDARD_LOADS)
+            plan = Plan(instruments, generators, PLAN_DEFAULT.warm_up_s, seconds, window)
+            single = _measured_instruments(loads, plan, directory, repetitions)
+            complete = not rates and plan == PLAN_DEFAULT and repetitions >= REPETITIONS_DEFAULT
+            kept = _place(output, single.machine, complete=complete) / (
+                today() + instruments_results.SUFFIX
+            )
+            instruments_results.write(single, kept)
+            _finish(kept, instruments_report.text(single))
     except BenchmarkError as error:
         raise click.ClickException(str(error)) from error
-    if complete and measured.machine.revision.endswith("+"):
+
+
+def _chosen(names: Sequence[str], rates: Sequence[int]) -> Sequence[str]:
+    """The parts that cases and rates belong to; all when neither is given."""
+    given = [part for part, of_part in ((BULK, names), (INSTRUMENTS, rates)) if of_part]
+    return given or (BULK, INSTRUMENTS)
+
+
+def _place(output: Path | None, machine: Machine, *, complete: bool) -> Path:
+    """The directory for raw results: the project's for complete ones of a committed tree."""
+    if output is not None:
+        return output
+    if complete and machine.revision.endswith("+"):
         _say("the tree differs from its revision: the results are kept apart, commit and run again")
         complete = False
-    kept = output or (HERE / "results" if complete else ROOT / ".build") / (today() + report.SUFFIX)
-    results.write(measured, kept)
+    return HERE / "results" if complete else ROOT / ".build"
+
+
+def _finish(kept: Path, tables: str) -> None:
+    """Says where the raw results are, writes the page anew where they belong to it."""
     _say(f"raw results: {kept}")
-    if output is None and complete:
+    if kept.parent == HERE / "results":
         _rewritten()
-        _say(f"written anew: {HERE / report.PAGE}, {HERE / report.PLOT}")
-    print(report.text(measured))
+        _say(f"written anew: {HERE / page.PAGE} and its charts")
+    print(tables)
 
 
 def _measured(
     cases: Sequence[Case], sizes: dict[str, int], directory: Path, repetitions: int, window: int
 ) -> results.Results:
     """Prepares and runs the cases below `directory`, and leaves nothing there."""
-    directory.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix="benchmark-", dir=directory))
-    try:
-        machine = describe(scratch)
-        _say(
-            f"data directories on {file_system(scratch)}, where a write of 4 KiB with fdatasync"
-            f" takes {machine.sync_p50_us} µs (median); durability: SQLite WAL,"
-            " synchronous=FULL, one fsync a group commit"
-        )
+    with _scratch(directory) as scratch:
+        machine = _described(scratch)
         prepared: dict[Case, CaseData] = {}
         for case in cases:
             prepared[case] = data = prepare(case, sizes[case.shape], scratch)
             _say(f"prepared {case.name}: {data.bales} bales in {data.messages} messages")
         runs = measure(prepared, scratch, repetitions=repetitions, window=window, told=_told)
+    return results.Results(today(), machine, repetitions, window, tuple(runs))
+
+
+def _measured_instruments(
+    loads: list[Load], plan: Plan, directory: Path, repetitions: int
+) -> instruments_results.Results:
+    """Prepares and runs the loads below `directory`, and leaves nothing there."""
+    with _scratch(directory) as scratch:
+        machine = _described(scratch)
+        runs = measure_instruments(
+            loads,
+            plan,
+            scratch,
+            repetitions=repetitions,
+            until_broken=loads == list(STANDARD_LOADS),
+            told=_told_of_instruments,
+        )
+    return instruments_results.Results(today(), machine, repetitions, plan, tuple(runs))
+
+
+@contextmanager
+def _scratch(directory: Path) -> Iterator[Path]:
+    """A directory below another that is removed in any case."""
+    directory.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix="benchmark-", dir=directory))
+    try:
+        yield scratch
     finally:
         shutil.rmtree(scratch)
-    return results.Results(today(), machine, repetitions, window, tuple(runs))
+
+
+def _described(scratch: Path) -> Machine:
+    machine = describe(scratch)
+    _say(
+        f"data directories on {file_system(scratch)}, where a write of 4 KiB with fdatasync"
+        f" takes {machine.sync_p50_us} µs (median); durability: SQLite WAL,"
+        " synchronous=FULL, one fsync a group commit"
+    )
+    return machine
 
 
 def _told(run: Run, of: int) -> None:
@@ -169,9 +293,20 @@ def _told(run: Run, of: int) -> None:
     )
 
 
+def _told_of_instruments(run: InstrumentsRun) -> None:
+    figures = run.figures
+    kept_up = "keeps up" if figures.kept_up else f"backlog grew by {figures.growth:.0%}"
+    _say(
+        f"{run.place:3} {run.load.name:>15} readings/s"
+        f"  server p50 {figures.server.ms(50):6.1f} ms  p99 {figures.server.ms(99):7.1f} ms"
+        f"  client p50 {figures.client.ms(50):7.1f} ms  p99 {figures.client.ms(99):7.1f} ms"
+        f"  late p99 {figures.late.ms(99):5.1f} ms  {kept_up}  others' CPU {run.other_cpu_ms} ms"
+    )
+
+
 def _rewritten() -> str:
     try:
-        return report.rewrite(HERE)
+        return page.rewrite(HERE)
     except (FileNotFoundError, ValueError) as error:
         raise click.ClickException(str(error)) from error
 

@@ -5,19 +5,23 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from statistics import median
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from benchmarks.cases import Case
 from benchmarks.feed import Fed
 from benchmarks.machine import Machine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
+
+    from _typeshed import DataclassInstance
 
 FORMAT: Final = 1
 SERVER: Final = "server"
 SINK: Final = "sink"
+
+_Run = TypeVar("_Run")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,7 @@ class Spread:
     greatest: float
 
 
-def spread(runs: list[Run], figure: Callable[[Run], float]) -> Spread:
+def spread(runs: Sequence[_Run], figure: Callable[[_Run], float]) -> Spread:
     """The spread of a figure over runs; there must be at least one."""
     figures = [figure(run) for run in runs]
     return Spread(median(figures), min(figures), max(figures))
@@ -100,11 +104,16 @@ def write(results: Results, path: Path) -> None:
         "repetitions": results.repetitions,
         "window": results.window,
     }
-    lines = [f"  {json.dumps(name)}: {json.dumps(value)}" for name, value in head.items()]
-    runs = ",\n".join(f"    {json.dumps(asdict(run))}" for run in results.runs)
+    write_lines(head, results.runs, path)
+
+
+def write_lines(head: dict[str, Any], runs: Sequence[DataclassInstance], path: Path) -> None:
+    """Writes a JSON file of a head, a line a field, and of runs, a line each."""
+    fields = [f"  {json.dumps(name)}: {json.dumps(value)}" for name, value in head.items()]
+    lines = ",\n".join(f"    {json.dumps(asdict(run))}" for run in runs)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(
-        "{\n" + ",\n".join(lines) + ',\n  "runs": [\n' + runs + "\n  ]\n}\n", encoding="utf-8"
+        "{\n" + ",\n".join(fields) + ',\n  "runs": [\n' + lines + "\n  ]\n}\n", encoding="utf-8"
     )
 
 

@@ -19,8 +19,8 @@ GROWTH_MAX: Final = 0.01
 
 _BACKLOG_PARTS: Final = 10
 _SAMPLES_A_PART: Final = 100
-_KEPT: Final = tuple(percent / 100 for percent in (*range(0, 9900, 100), *range(9900, 10001, 10)))
-"""Percents of which a latency is kept: every one, and every tenth of one from 99 on."""
+_KEPT: Final = (*range(0, 90, 5), *range(90, 99), *(tenth / 10 for tenth in range(990, 1001)))
+"""Percents of which a latency is kept, finer towards the end."""
 _SECOND_NS: Final = 1_000_000_000
 
 INSTRUMENT, SEQUENCE, POSITION, DUE, WRITTEN, ANSWERED = range(6)

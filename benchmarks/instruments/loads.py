@@ -25,7 +25,7 @@ STANDARD: Final = (Load(1000), Load(1000, backfill=True), *(Load(rate) for rate 
 
 STEP: Final = 1000
 """How much a load is raised, after the standard ones, until one is not kept up with."""
-RATE_MAX: Final = 20_000
+RATE_MAX: Final = 12_000
 """Where raising ends in any case: beyond what a client in Python can send."""
 
 

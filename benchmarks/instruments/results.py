@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.instruments.figures import Figures, Latency
 from benchmarks.instruments.loads import Load, Plan
 from benchmarks.machine import Machine
-from benchmarks.results import Spread
+from benchmarks.results import write_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 FORMAT: Final = 1
@@ -63,12 +61,6 @@ class Results:
         return sorted(found, key=lambda load: (load.backfill, load.readings_a_second))
 
 
-def spread(runs: list[Run], figure: Callable[[Run], float]) -> Spread:
-    """The spread of a figure over runs; there must be at least one."""
-    found = [figure(run) for run in runs]
-    return Spread(median(found), min(found), max(found))
-
-
 def write(results: Results, path: Path) -> None:
     """Writes the JSON file, one line a run."""
     head: dict[str, Any] = {
@@ -78,12 +70,7 @@ def write(results: Results, path: Path) -> None:
         "repetitions": results.repetitions,
         "plan": asdict(results.plan),
     }
-    lines = [f"  {json.dumps(name)}: {json.dumps(value)}" for name, value in head.items()]
-    runs = ",\n".join(f"    {json.dumps(asdict(run))}" for run in results.runs)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(
-        "{\n" + ",\n".join(lines) + ',\n  "runs": [\n' + runs + "\n  ]\n}\n", encoding="utf-8"
-    )
+    write_lines(head, results.runs, path)
 
 
 def read(path: Path) -> Results:

@@ -447,6 +447,60 @@ async def test_answers_out_of_order_are_not_believed() -> None:
     assert service.streams > 1
 
 
+class Astray(Service):
+    """Answers the opening of its first stream as if it were a batch, and then as it should."""
+
+    async def AppendReadings(self, request_iterator: Any, context: Any) -> Any:  # noqa: N802
+        """An opening that was heard twice, with the first answer lost."""
+        if self.streams:
+            async for answer in super().AppendReadings(request_iterator, context):
+                yield answer
+            return
+        self.streams += 1
+        await anext(request_iterator)
+        refused = ingest_pb2.BatchRefused(
+            status=status(grpc.StatusCode.FAILED_PRECONDITION, "twice", "STREAM_NOT_OPENED")
+        )
+        yield ingest_pb2.AppendReadingsResponse(refused=refused)
+
+
+class Stray(Service):
+    """Opens a stream, reads one batch, answers another, and reads no more."""
+
+    async def AppendReadings(self, request_iterator: Any, context: Any) -> Any:  # noqa: N802, ARG002
+        """Its answer comes while the client writes what is not read."""
+        await anext(request_iterator)
+        yield ingest_pb2.AppendReadingsResponse(opened=ingest_pb2.StreamOpened(next_sequence=1))
+        await anext(request_iterator)
+        await asyncio.sleep(0.2)
+        yield ingest_pb2.AppendReadingsResponse(result=ingest_pb2.BatchResult(batch_id="another"))
+        await asyncio.sleep(60)
+
+
+async def test_an_opening_that_was_heard_twice_is_tried_again() -> None:
+    """Its refusal is that of no batch."""
+    service = Astray()
+    async with connected(service) as client:
+        totals = await client.send_frames("W01", [bales(0, 4)])
+    assert (totals.created, service.streams) == (4, 2)
+
+
+async def test_a_write_under_way_when_the_stream_is_given_up_raises_why() -> None:
+    """grpc.aio tells the writer of a cancellation, which nobody asked of its task."""
+    large = readings_pb2.ReadingBatch(batch_id="large")
+    large.rows.readings.add(laboratory="x" * 3_000_000)
+    async with serving(Stray()) as target, CottonClient(target, retry=QUICK) as client:
+
+        async def send() -> None:
+            async with client.open_stream("W01", window=100) as stream:
+                await stream.send(readings_pb2.ReadingBatch(batch_id="small"))
+                while True:
+                    await stream.send(large)
+
+        with pytest.raises(errors.OutOfStep):
+            await send()
+
+
 async def test_an_answer_that_does_not_come_is_not_waited_for_without_end() -> None:
     """The stream is taken up again after `answer_timeout_s`; an idle one is left alone."""
     service = Service(hold=asyncio.Event())

@@ -204,7 +204,7 @@ def test_a_stalled_reader_of_the_feed_holds_up_nobody(servers: Servers) -> None:
     server = servers.start(drain_grace_s=60)
     with server.channel() as channel, grpc.insecure_channel(server.address, NARROW) as stalled:
         office = Office(channel)
-        lots = [f"6514016{serial:04}" for serial in range(2000)]
+        lots = [f"6514016{serial:04}" for serial in range(6000)]
         note = {"warehouse": "w" * 60, "origin": "o" * 60, "agency": "a" * 60, "county": "c" * 60}
         registrations = [lots_pb2.Lot(lot_no=each, cotton_type=1, **note) for each in lots]  # type: ignore[arg-type]  # texts
         for first in range(0, len(lots), 1000):

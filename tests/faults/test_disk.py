@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import apsw
 import pytest
+from cotton.inspection.v1 import readings_pb2
 from cotton_server.errors import Reason, ServiceError
 from cotton_server.ledger import Ledger, LedgerError, LedgerFailedError, LedgerFullError
 
@@ -195,6 +196,7 @@ async def test_a_full_disk_below_the_committer_is_waited_out(tmp_path: Path) -> 
                 assert caught.value.reason is Reason.STORAGE_FULL
                 disk.fail_at = None
             stored = await running.stored(2, [bale(2)])
+            assert isinstance(stored.outcome, readings_pb2.BatchOutcome)
             assert (stored.revision, stored.outcome.created) == (2, 1)
 
 

@@ -6,7 +6,7 @@ import asyncio
 import shutil
 import tempfile
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,6 +16,7 @@ from cotton_server.intake.content import APPEND, READINGS, REQUESTS
 from cotton_server.intake.decode import BatchLimits, decode
 from cotton_server.intake.replay import replay
 from cotton_server.ledger.ledger import FILE_NAME
+from cotton_server.registry.records import Versions
 from cotton_server.registry.registry import Registry
 
 from tests.support.bales import Bale, append_request
@@ -231,3 +232,32 @@ def replayed(entries: Iterable[Entry]) -> Registry:
     replay(entries, registry, of=0)
     return registry
 
+
+def everything(registry: Registry) -> dict[str, Any]:
+    """All that a registry holds, by what it is, so that what differs is named."""
+    bales, held = registry.bales, registry.bales.count
+    columns = {"high": bales.high, "low": bales.low, "position": bales.position}
+    columns |= {"batch_row": bales.batch_row, "inspected_at_s": bales.inspected_at_s}
+    columns |= {"kind": bales.kind, "has_course": bales.has_course}
+    columns |= {**bales.values, **bales.references}
+    return {
+        "revision": registry.revision,
+        "producers": {name: registry.producers.get(name) for name in PRODUCERS},
+        "columns": {name: column[:held].tolist() for name, column in columns.items()},
+        "texts": {name: [book[n] for n in range(len(book))] for name, book in registry.texts.items()},
+        "lots": [
+            {each.name: _spelled_out(getattr(lot, each.name)) for each in fields(lot)}
+            for lot in registry.lots
+        ],
+        "courses": {row: registry.course(row) for row in range(held) if bales.has_course[row]},
+        "conflicts": list(registry.conflicts),
+        "changes": registry.changes,
+    }
+
+
+def _spelled_out(value: Any) -> Any:
+    if isinstance(value, Versions):
+        return list(value.all)
+    if isinstance(value, dict):
+        return {name: _spelled_out(each) for name, each in value.items()}
+    return value

@@ -71,11 +71,17 @@ def acknowledging_before_commit() -> Iterator[None]:
         if len(waiting) == _GROUPS_HELD_BACK:
             append(ledger, [entry for group in waiting for entry in group])
             waiting.clear()
-        first = ledger.position + 1 + sum(map(len, waiting))
+        first = ledger.position + 1
         waiting.append(entries)
         return first
 
-    with patch.object(Ledger, "append", append_later):
+    def position(ledger: Ledger) -> int:
+        return ledger._position + sum(map(len, waiting))
+
+    with (
+        patch.object(Ledger, "append", append_later),
+        patch.object(Ledger, "position", property(position)),
+    ):
         yield
 
 

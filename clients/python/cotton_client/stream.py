@@ -14,6 +14,8 @@ from cotton_client.channel import check_size
 from cotton_client.identity import batch_identity
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from cotton.inspection.v1 import readings_pb2
 
 WINDOW_DEFAULT: Final = 8
@@ -88,7 +90,10 @@ class ReadingStream:
             ) from None
         except grpc.aio.AioRpcError as failure:
             raise errors.from_rpc_error(failure, self._target) from None
-        if response is _EOF or response.WhichOneof("response") != "opened":
+        kind = None if response is _EOF else response.WhichOneof("response")
+        if kind in {"result", "refused"}:
+            raise errors.OutOfStep("The server answered a batch before the opening of the stream.")
+        if kind is None:
             raise errors.ContractViolation("The server did not answer the opening of a stream.")
         self.revision = response.revision
         self.next_sequence = response.opened.next_sequence
@@ -122,7 +127,7 @@ class ReadingStream:
         """Waits for the answers to everything sent, then for the server to end the stream."""
         self._closing = True
         if self._failure is None:
-            await self._call.done_writing()
+            await self._over(self._call.done_writing())
         if self._reader is not None:
             await self._reader
         if self._failure is not None:
@@ -139,13 +144,26 @@ class ReadingStream:
     async def _write(self, message: bytes) -> None:
         """Sends an encoded request; a call that is over raises what ended it."""
         self._expect_answer(due=False)
+        await self._over(self._call.write(message))
+        self._expect_answer(due=bool(self._waiting))
+
+    async def _over(self, writing: Coroutine[Any, Any, None]) -> None:
+        """Waits until something is written; a call that is over raises what ended it."""
         try:
-            await self._call.write(message)
-            self._expect_answer(due=bool(self._waiting))
-        except (grpc.aio.AioRpcError, grpc.aio.UsageError, asyncio.InvalidStateError) as failure:
-            # The reader hears why the call ended; the writer only that it did.
+            await writing
+        except (
+            asyncio.CancelledError,
+            grpc.aio.AioRpcError,
+            grpc.aio.UsageError,
+            asyncio.InvalidStateError,
+        ) as failure:
+            task = asyncio.current_task()
+            if isinstance(failure, asyncio.CancelledError) and task and task.cancelling():
+                raise
+            # Else it was the call that was cancelled, by the reader: that hears why a call
+            # ended, the writer only that it did.
             if self._reader is not None:
-                await self._reader
+                await asyncio.gather(self._reader, return_exceptions=True)
             if self._failure is not None:
                 raise self._failure from None
             if isinstance(failure, grpc.aio.AioRpcError):

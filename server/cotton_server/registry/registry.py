@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from cotton_server.domain.fields import ABSENT, VALUE_FIELDS
-from cotton_server.domain.identifiers import USDA_HIGH, crop_year_of_lot
+from cotton_server.domain.identifiers import USDA_CROP_YEARS, USDA_HIGH, crop_year_of_lot
 from cotton_server.domain.readings import ORIGINAL, RAW_ABSENT, ReadingTable
 from cotton_server.registry.bales import BaleColumns, BaleStore
 from cotton_server.registry.conflicts import ConflictBook, ConflictEntry
@@ -220,11 +220,11 @@ class Registry:
         references = {"lot": lots}
         for name, book in self.texts.items():
             column = table.texts[name]
-            used = np.unique(column.index[rows]).tolist()
+            index = column.index[rows]
             numbers = np.zeros(len(column.dictionary), np.int32)
-            for place in used:
+            for place in _in_order_of_use(index, len(numbers)):
                 numbers[place] = book.enter(column.dictionary[place])
-            references[name] = numbers[column.index[rows]]
+            references[name] = numbers[index]
         kind = (
             np.full(len(rows), ORIGINAL, np.uint8)
             if table.kinds is None
@@ -381,18 +381,32 @@ class Registry:
 
     def _lot_numbers(self, table: ReadingTable, rows: npt.NDArray[np.intp]) -> Int32Array:
         column = table.texts["lot_no"]
-        index = column.index[rows]
-        numbers: Int32Array = np.full(len(column.dictionary), -1, np.int32)
-        for place in np.unique(index).tolist():
-            lot_no = column.dictionary[place]
-            if lot_no:
-                numbers[place] = self.lots.enter(lot_no, crop_year_of_lot(lot_no))
-        lots = numbers[index]
-        # Imported bales may come without a lot: they are kept together by crop year.
-        for place in np.flatnonzero(lots < 0).tolist():
-            crop_year = int(table.high[rows[place]]) - USDA_HIGH
-            lots[place] = self.lots.enter("", crop_year)
+        named = len(column.dictionary)
+        places = column.index[rows]
+        if "" in column.dictionary:
+            # Imported bales may come without a lot: they are kept together by crop year.
+            crop_years = table.high[rows].astype(np.int64) - USDA_HIGH
+            unnamed = places == column.dictionary.index("")
+            places = np.where(unnamed, named + crop_years, places)
+        numbers = np.zeros(named + USDA_CROP_YEARS[1] + 1, np.int32)
+        for place in _in_order_of_use(places, len(numbers)):
+            lot_no = column.dictionary[place] if place < named else ""
+            season = crop_year_of_lot(lot_no) if lot_no else place - named
+            numbers[place] = self.lots.enter(lot_no, season)
+        lots: Int32Array = numbers[places]
         return lots
+
+
+def _in_order_of_use(places: npt.NDArray[np.integer], size: int) -> list[int]:
+    """The distinct places, all below `size`, in the order in which they come first.
+
+    What is numbered in this order has the same numbers however entries are grouped.
+    """
+    unused = len(places)
+    first = np.full(size, unused, np.intp)
+    first[places[::-1]] = np.arange(unused - 1, -1, -1)
+    order: list[int] = np.argsort(first, kind="stable").tolist()
+    return order[: np.count_nonzero(first < unused)]
 
 
 @dataclass(frozen=True, slots=True)
