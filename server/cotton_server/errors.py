@@ -108,7 +108,8 @@ class Reason(Enum):
     )
     DRAINING = (
         grpc.StatusCode.UNAVAILABLE,
-        "The server is stopping: connect again and resume from the first unacknowledged batch.",
+        "The server is stopping: connect again and resume from the first unacknowledged batch, or"
+        " from the last revision told.",
     )
     STORAGE_FAILED = (
         grpc.StatusCode.UNAVAILABLE,

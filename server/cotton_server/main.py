@@ -238,10 +238,10 @@ def _observe(metrics: Metrics, registry: Registry, ledger: Ledger) -> None:
 
 
 def _received_at_us(ledger: Ledger, revision: int) -> int:
-    entry = ledger.at(revision)
-    if entry is None:
-        raise AssertionError("a revision that was applied is not in the ledger")
-    return entry.content.received_at_us
+    received_at_us = ledger.received_at_us(revision)
+    if received_at_us is None:
+        raise AssertionError("a revision that was answered is not in the ledger")
+    return received_at_us
 
 
 def _server(

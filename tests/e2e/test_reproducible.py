@@ -31,26 +31,30 @@ from cotton_server.intake.replay import replay
 from cotton_server.ledger import Ledger
 from cotton_server.registry.registry import Registry
 from cotton_server.summary.at_revision import LotsAtRevision
+from cotton_server.summary.status import Deadlines
+from cotton_server.summary.views import LotViews
 import polars as pl
 
 ledger = Ledger(Path(sys.argv[1]))
 registry = Registry(bales_max=100_000)
 replay(ledger.verified(), registry, of=ledger.position)
+received = {entry.position: entry.content.received_at_us for entry in ledger.verified()}
 ledger.close()
 standards = load_standards()
 readers = ThreadPoolExecutor(1)
-summaries = SummaryHandlers(
-    registry, LotsAtRevision(registry, standards), standards, readers, rows_max=1000
-)
+views = LotViews(registry, Deadlines(5, 7), received.__getitem__)
+lots = LotsAtRevision(registry, standards)
+summaries = SummaryHandlers(registry, lots, views, standards, readers, rows_max=1000)
+revision = registry.revision
 digest = hashlib.sha256()
 answers = 0
 for lot in registry.lots:
     if lot.lot_no:
-        request = summary_pb2.GetLotCertificateRequest(lot_no=lot.lot_no)
+        request = summary_pb2.GetLotCertificateRequest(lot_no=lot.lot_no, revision=revision)
         digest.update(summaries._certificate(request).SerializeToString(deterministic=True))
         answers += 1
 for key in summary_pb2.SummaryKey.values()[1:]:
-    request = summary_pb2.SummariseGradesRequest(keys=[key])
+    request = summary_pb2.SummariseGradesRequest(keys=[key], revision=revision)
     digest.update(summaries._summary(request).SerializeToString(deterministic=True))
     answers += 1
 print(json.dumps([pl.thread_pool_size(), answers, digest.hexdigest()]))

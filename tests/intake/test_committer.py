@@ -13,7 +13,7 @@ from cotton_server.ledger import LedgerFailedError, LedgerFullError
 from cotton_server.ledger.ledger import FILE_NAME
 
 from tests.support.bales import LOT, OTHER_LOT, Bale, append_request, bale, usda_bale
-from tests.support.committing import ANSWER_S_MAX, BOUNDS, answer, committing
+from tests.support.committing import ANSWER_S_MAX, BOUNDS, answer, committing, created
 from tests.support.entries import read
 from tests.support.streaming import until
 
@@ -142,7 +142,7 @@ async def test_what_queues_behind_a_commit_is_committed_at_once_and_answered_in_
         assert [each.revision for each in answers] == list(range(1, 9))
         notes = await running.closed()
         assert [group.batches for group in notes.groups] == [1, 7]
-        assert (answers[-1].outcome.created, answers[-1].outcome.existing) == (1, 2)
+        assert (created(answers[-1]), answers[-1].outcome.existing) == (1, 2)
 
 
 async def test_identical_submissions_in_one_group_are_stored_once(tmp_path: Path) -> None:
@@ -235,7 +235,7 @@ async def test_a_registry_that_is_full_refuses_and_goes_on(tmp_path: Path) -> No
         await running.stored(1, ONE)
         error = await refusal(await running.send(2, [bale(5), bale(6)]))
         assert error.reason is Reason.REGISTRY_FULL
-        assert (await running.stored(2, [bale(5)])).outcome.created == 1
+        assert created(await running.stored(2, [bale(5)])) == 1
         assert running.ledger.position == 2
 
 
@@ -247,7 +247,7 @@ async def test_readings_of_more_lots_than_are_held_are_refused(tmp_path: Path) -
         error = await refusal(await running.send(2, many))
         assert error.reason is Reason.REGISTRY_FULL
         again = await running.stored(2, [bale(number) for number in range(20, 30)])
-        assert (again.revision, again.outcome.created) == (2, 10)
+        assert (again.revision, created(again)) == (2, 10)
 
 
 def failing(error: Callable[[], Exception]) -> Callable[..., int]:
@@ -304,7 +304,7 @@ async def test_a_full_disk_keeps_nothing_and_says_so_until_there_is_room(
             assert (await refusal(await running.send(2, TWO))).reason is Reason.STORAGE_FULL
             assert (await refusal(await running.send("b", TWO))).reason is Reason.STORAGE_FULL
         stored = await running.stored(2, TWO)
-        assert (stored.revision, stored.repeated, stored.outcome.created) == (2, False, 1)
+        assert (stored.revision, stored.repeated, created(stored)) == (2, False, 1)
         assert running.failures == []
         notes = await running.closed()
         assert [each.result for each in notes.answered] == ["STORAGE_FULL"] * 2

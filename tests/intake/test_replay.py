@@ -11,7 +11,6 @@ from cotton_server.errors import StartError
 from cotton_server.intake import replay as replay_module
 from cotton_server.intake.replay import ReplayDiffersError, replay
 from cotton_server.ledger import Ledger, LedgerDamagedError
-from cotton_server.registry.lots import LotEntry
 from cotton_server.registry.records import Versions
 from cotton_server.registry.registry import Registry
 
@@ -22,6 +21,8 @@ from tests.support.entries import edit, read, rewrite, with_outcomes
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from cotton_server.registry.lots import LotEntry
 
 BATCHES = [
     [bale(1), bale(2), usda_bale(1)],

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from cotton.inspection.v1 import common_pb2, ingest_pb2, lots_pb2
+from cotton.inspection.v1 import common_pb2, ingest_pb2, lots_pb2, readings_pb2
 from cotton_server.intake.committer import Committer, Receipt, Stored, Submission
 from cotton_server.intake.content import APPEND, LOTS, READINGS, REQUESTS
 from cotton_server.intake.decode import BatchLimits, decode
@@ -166,6 +166,13 @@ class Committing:
 async def answer(future: asyncio.Future[Stored]) -> Stored:
     """The answer, when it comes."""
     return await asyncio.wait_for(future, ANSWER_S_MAX)
+
+
+def created(stored: Stored) -> int:
+    """Bales that a batch created."""
+    outcome = stored.outcome
+    assert isinstance(outcome, readings_pb2.BatchOutcome)
+    return outcome.created
 
 
 BOUNDS = Bounds(

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from cotton_server.domain.fields import ValueField
     from cotton_server.domain.readings import ReadingTable
     from cotton_server.intake.rules import RuleSet
     from cotton_server.registry.conflicts import Place
@@ -68,13 +69,15 @@ class Contents:
 
     def values(self, row: int) -> tuple[int, ...]:
         """The values of VALUE_FIELDS in order, ABSENT where absent."""
+        return tuple(self.value(field, row) for field in VALUE_FIELDS)
+
+    def value(self, field: ValueField, row: int) -> int:
+        """One value, ABSENT where absent."""
         if row >= 0:
-            columns = self._registry.bales.values
-            return tuple(int(columns[field.name][row]) for field in VALUE_FIELDS)
-        place = -2 - row
-        found = (self._table.values.get(field.name) for field in VALUE_FIELDS)
-        values = (RAW_ABSENT if column is None else int(column[place]) for column in found)
-        return tuple(ABSENT if value == RAW_ABSENT else value for value in values)
+            return int(self._registry.bales.values[field.name][row])
+        column = self._table.values.get(field.name)
+        value = RAW_ABSENT if column is None else int(column[-2 - row])
+        return ABSENT if value == RAW_ABSENT else value
 
     def text(self, name: str, row: int) -> str:
         """The text of a field: lot_no, standard, laboratory."""
@@ -193,7 +196,8 @@ class Amendments:
             event = verdict.event
             if event is not None:
                 happened.append(BaleEvent(key_row, event, verdict.outcome))
-                events.append(event)
+                if _adds_to_course(verdict):
+                    events.append(event)
                 state = after(state, event)
         return Amended(verdicts, tuple(happened))
 
@@ -211,8 +215,9 @@ class Amendments:
         new, contents = of_table(row), self.contents
         differs = contents.first_difference(new, state.in_force)
         if differs == EXISTS:
-            outcome = SUPERSEDED_BY_WITHDRAWAL if state.withdrawn else EXISTS
-            return Verdict(outcome, met=state.in_force, met_revision=state.since)
+            if state.withdrawn:
+                return Verdict(SUPERSEDED_BY_WITHDRAWAL, met=state.in_force)
+            return Verdict(EXISTS, met=state.in_force, met_revision=state.since)
         for left, cause in state.left:
             if contents.same(new, left):
                 revision = 0 if state.withdrawn else state.since
@@ -222,17 +227,14 @@ class Amendments:
     def _first_reading(self, row: int, state: BaleState) -> Verdict:
         """The original of a bale of which at most re-tests had come."""
         new = of_table(row)
-        comparison, stands = None, NO_ROW
-        for retest in state.retests:
-            compared = self._compared(new, retest)
-            compared.original_revision = int(self._position[row])
-            compared.retest_revision = self._revision_of(retest)
-            if comes_into_force(self.contents.kind(retest), compared, self._rules.retest):
-                stands = retest
-            comparison = compared
-        in_force = stands == NO_ROW and not state.withdrawn
-        if comparison is not None:
-            comparison.retest_in_force = not in_force
+        in_force = not state.withdrawn and not self._stands(new, state)
+        comparison = None
+        if state.retests:
+            retest = state.retests[-1]
+            comparison = self._compared(new, retest)
+            comparison.original_revision = int(self._position[row])
+            comparison.retest_revision = self._revision_of(retest)
+            comparison.retest_in_force = not in_force and state.counted == retest
         event = self._event(
             Cause.READ,
             row,
@@ -247,6 +249,15 @@ class Amendments:
             met_revision=event.superseded_revision,
             comparison=comparison,
         )
+
+    def _stands(self, original: int, state: BaleState) -> bool:
+        """Whether the re-test in force, as corrected if it was, stays so beside the original."""
+        if state.in_force == NO_ROW:
+            return False
+        brought = {state.in_force, *(row for row, _ in state.left)}
+        retest = next(row for row in reversed(state.retests) if row in brought)
+        compared = self._compared(original, state.in_force)
+        return comes_into_force(self.contents.kind(retest), compared, self._rules.retest)
 
     def _conflict(self, row: int, differs: int, state: BaleState) -> Verdict:
         new = of_table(row)

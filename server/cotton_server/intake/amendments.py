@@ -207,7 +207,8 @@ def _resolve(
     if current is not ConflictState.OPEN:
         raise _RefusedError(
             common_pb2.FIELD_DECISION,
-            f"The conflict was decided otherwise at revision {entry.resolved_position}. Correct"
+            "The conflict was decided otherwise at revision"
+            f" {entry.resolved_position or position}. Correct"
             " the bale if that was wrong.",
             state.since,
         )

@@ -240,11 +240,19 @@ def _severest(
     overlay: Mapping[tuple[str, str], Sequence[Version[Any]]],
 ) -> _Met:
     """What becomes of a record beside every chain that it would be part of: the severest."""
-    found = [
-        _met(record, [*chain.all, *overlay.get((record.lot_no, only), ())], only)
+    found = {
+        only: _met(record, [*chain.all, *overlay.get((record.lot_no, only), ())], only)
         for only, chain in chains.items()
-    ]
-    return min(found, key=lambda each: _SEVEREST_FIRST.index(each.outcome))
+    }
+    outcomes = {each.outcome for each in found.values()}
+    if outcomes == {lots_pb2.LOT_OUTCOME_CREATED, lots_pb2.LOT_OUTCOME_SUPERSEDED}:
+        # Taken for the number that is new, it would put the one that was replaced back into force.
+        return next(
+            _differs(record, each.stored, only)
+            for only, each in found.items()
+            if each.stored is not None
+        )
+    return min(found.values(), key=lambda each: _SEVEREST_FIRST.index(each.outcome))
 
 
 def _entry(registry: Registry, lot_no: str) -> LotEntry | None:
@@ -259,16 +267,19 @@ def _met(record: AmendableRecord, versions: Sequence[Version[Any]], only: str) -
         return _amendment_met(record, versions)
     if last is None:
         return _CREATED
-    differing = _first_difference(_bare(last.record, only), _bare(record, only))
-    if differing is None:
+    if _bare(last.record, only) == _bare(record, only):
         return _Met(lots_pb2.LOT_OUTCOME_EXISTS, last)
     for version in versions:
         if _bare(version.record, only) == _bare(record, only):
             return _Met(lots_pb2.LOT_OUTCOME_SUPERSEDED, last)
+    return _differs(record, last, only)
+
+
+def _differs(record: AmendableRecord, last: Version[Any], only: str) -> _Met:
     return _Met(
         lots_pb2.LOT_OUTCOME_EXISTS_WITH_DIFFERENT,
         last,
-        differing,
+        _first_difference(_bare(last.record, only), _bare(record, only)) or "",
         "The lot is stored with another value; nothing was changed. If this one is right, send it"
         " with an amendment that names the stored revision.",
     )

@@ -188,8 +188,7 @@ def difference(
         name, number = _TEXT_FIELDS[outcome]
         return number, contents.text(name, received), contents.text(name, stored)
     field = _FIELD_BY_OUTCOME[outcome]
-    place = VALUE_FIELDS.index(field)
-    values = (contents.values(row)[place] for row in (received, stored))
+    values = (contents.value(field, row) for row in (received, stored))
     now, was = (spelled(field, value, absent=ABSENT) for value in values)
     return field.number, now, was
 

@@ -204,6 +204,14 @@ class Ledger:
         """The entry at a position."""
         return self._one("position = ?", (position,))
 
+    def received_at_us(self, position: int) -> int | None:
+        """When the entry at a position was received; its payload is not read for it."""
+        with self._read_lock:
+            row = self._reader.execute(
+                "SELECT received_at_us FROM entry WHERE position = ?", (position,)
+            ).fetchone()
+        return None if row is None else cast("int", row[0])
+
     def verified(self, previous: bytes = GENESIS) -> Iterator[Entry]:
         """All entries in order, each checked: no gap, digest of payload and chain right.
 

@@ -375,8 +375,7 @@ class Registry:
             course.revisions = (*course.revisions, moment)
         standing = lot.standing()
         course.step(moment, standing)
-        kind = _change(before, standing.state, was_final=was_final, revises=revises)
-        if kind is not None:
+        for kind in _changes(before, standing.state, was_final=was_final, revises=revises):
             self.changes.append(LotChange(moment, lot.number, kind, before, standing.state))
 
     def _lot_numbers(self, table: ReadingTable, rows: npt.NDArray[np.intp]) -> Int32Array:
@@ -452,17 +451,21 @@ def _resolved(kept: KeptReadings, start: int) -> Iterator[BaleEvent]:
         yield replace(each, key_row=row_of(each.key_row), event=event)
 
 
-def _change(
+def _changes(
     before: LotState, now: LotState, *, was_final: bool, revises: bool
-) -> ChangeKind | None:
-    """What the feed tells of a touch, None for what does not concern a settlement."""
-    if (before is LotState.WITHDRAWN) != (now is LotState.WITHDRAWN):
-        return ChangeKind.WITHDRAWN if now is LotState.WITHDRAWN else ChangeKind.REINSTATED
+) -> Iterator[ChangeKind]:
+    """What the feed tells of a touch, nothing of what does not concern a settlement."""
     if now is LotState.WITHDRAWN:
-        return None
+        if before is not now:
+            yield ChangeKind.WITHDRAWN
+        return
+    if before is LotState.WITHDRAWN:
+        yield ChangeKind.REINSTATED
+    elif was_final and revises:
+        yield ChangeKind.REVISED
+    # Also of a lot that was completed while it was withdrawn: no later change would tell it.
     if now is LotState.FINAL and not was_final:
-        return ChangeKind.FINAL
-    return ChangeKind.REVISED if was_final and revises else None
+        yield ChangeKind.FINAL
 
 
 def _force(lot: LotEntry) -> Toggles:

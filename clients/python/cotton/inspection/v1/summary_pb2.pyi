@@ -629,7 +629,7 @@ class GetLotCertificateResponse(_message.Message):
 
     @_builtins.property
     def weight(self) -> Global___CertificateWeight:
-        """Absent while the lot is not weighed."""
+        """Absent while the lot is not weighed, or withdrawn."""
 
     @_builtins.property
     def laboratories(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
