@@ -108,8 +108,7 @@ class Reason(Enum):
     )
     DRAINING = (
         grpc.StatusCode.UNAVAILABLE,
-        "The server is stopping: connect again and resume from the first unacknowledged batch, or"
-        " from the last revision told.",
+        "The server is stopping: connect again and resume from what was last acknowledged or told.",
     )
     STORAGE_FAILED = (
         grpc.StatusCode.UNAVAILABLE,

@@ -1,4 +1,4 @@
-"""The figures of the instruments' benchmark: schedule, joined times, and when a rate is too much."""
+"""The benchmark of instruments: schedule, joined times, and when a rate is too much."""
 
 from __future__ import annotations
 

@@ -205,7 +205,7 @@ def test_a_change_of_state_alone_says_that_no_figure_differs() -> None:
     )
     text = page(changes.change(change))
     assert "final → held" in text
-    assert "no figure differs" in text
+    assert "no printed figure differs" in text
 
 
 def test_a_retest_is_compared_with_what_is_in_force() -> None:

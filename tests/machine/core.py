@@ -117,9 +117,12 @@ class Core:
 
     def close(self) -> None:
         """Ends, and removes the directory."""
-        self._end()
-        self._loop.close()
-        shutil.rmtree(self._home)
+        try:
+            self._end()
+        finally:
+            self._loop.run_until_complete(self._loop.shutdown_default_executor())
+            self._loop.close()
+            shutil.rmtree(self._home)
 
     def entries(self) -> list[Entry]:
         """All that is in the ledger."""
@@ -176,9 +179,9 @@ class Core:
         self._running = self._loop.run_until_complete(opening)
 
     def _end(self) -> None:
+        running, self._running = self._running, None
         self._loop.run_until_complete(self._stack.aclose())
-        assert self.running.failures == []
-        self._running = None
+        assert running is None or running.failures == []
 
 
 async def _settled(future: asyncio.Future[Stored]) -> Answer:

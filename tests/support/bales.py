@@ -152,14 +152,15 @@ def columns(bales: Sequence[Bale]) -> readings_pb2.ReadingColumns:
             index = [distinct.index(text) for text in texts] if len(distinct) > 1 else []
             made = readings_pb2.TextColumn(dictionary=distinct, index=index)
             getattr(answer, name).CopyFrom(made)
-    if any(each.inspected_at_s for each in bales):
-        answer.inspected_at_s.extend(each.inspected_at_s for each in bales)
-    if any(each.kind for each in bales):
-        answer.kind.values.extend(each.kind for each in bales)
-    if any(each.reason for each in bales):
-        answer.reason.values.extend(each.reason for each in bales)
-    if any(each.supersedes for each in bales):
-        answer.supersedes_revision.extend(each.supersedes for each in bales)
+    numbers = {
+        "kind": answer.kind.values,
+        "reason": answer.reason.values,
+        "supersedes": answer.supersedes_revision,
+        "inspected_at_s": answer.inspected_at_s,
+    }
+    for name, column in numbers.items():
+        if any(getattr(each, name) for each in bales):
+            column.extend(getattr(each, name) for each in bales)
     return answer
 
 

@@ -10,10 +10,13 @@ from unittest.mock import patch
 
 import numpy as np
 from cotton_server.api import server, streams
-from cotton_server.intake import decide
+from cotton_server.intake import decide, replay
+from cotton_server.intake.amend import Amendments
 from cotton_server.intake.committer import Committer, Submission
 from cotton_server.ledger import Ledger, NewEntry
 from cotton_server.ledger import ledger as ledger_module
+from cotton_server.registry.conflicts import ConflictBook
+from cotton_server.registry.courses import BaleState
 from cotton_server.registry.index import NOT_FOUND, BaleIndex
 
 if TYPE_CHECKING:
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     import apsw
+    from cotton_server.registry.registry import Registry
 
 
 _GROUPS_HELD_BACK: Final = 20
@@ -58,6 +62,44 @@ def without_sequence_check() -> Iterator[None]:
 def without_comparison() -> Iterator[None]:
     """A repeat is taken for identical, whatever it says."""
     with patch.object(decide, "_mark", lambda *_arguments: None):
+        yield
+
+
+@contextmanager
+def without_target_check() -> Iterator[None]:
+    """A correction supersedes whatever is in force, whatever it names."""
+    correct = Amendments._correction
+
+    def correct_regardless(amendments: Amendments, row: int, state: Any, events: Any) -> Any:
+        kinds = amendments._table.kinds
+        assert kinds is not None
+        named = int(kinds.supersedes[row])
+        kinds.supersedes[row] = state.since
+        verdict = correct(amendments, row, state, events)
+        kinds.supersedes[row] = named
+        return verdict
+
+    with patch.object(Amendments, "_correction", correct_regardless):
+        yield
+
+
+@contextmanager
+def counting_retests_as_first() -> Iterator[None]:
+    """A re-test that comes into force is counted as the first inspection too."""
+    with patch.object(BaleState, "counted_first", BaleState.counted):
+        yield
+
+
+@contextmanager
+def forgetting_conflicts_on_replay() -> Iterator[None]:
+    """What differed is left out when the ledger is replayed."""
+    apply = replay.apply
+
+    def apply_and_forget(verdict: Any, moments: Any, registry: Registry) -> None:
+        apply(verdict, moments, registry)
+        registry.conflicts = ConflictBook()
+
+    with patch.object(replay, "apply", apply_and_forget):
         yield
 
 
@@ -191,6 +233,9 @@ BROKEN: Final[dict[str, Callable[[], AbstractContextManager[None]]]] = {
         without_duplicate_check,
         without_sequence_check,
         without_comparison,
+        without_target_check,
+        counting_retests_as_first,
+        forgetting_conflicts_on_replay,
         acknowledging_before_commit,
         without_sync,
         without_digest_check,

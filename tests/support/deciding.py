@@ -10,9 +10,9 @@ from cotton_server.intake.content import bales_of
 from cotton_server.intake.decode import BatchLimits, decode
 from cotton_server.intake.rules import CURRENT, rule_set
 from cotton_server.intake.verdict import apply, judge
-from cotton_server.registry.bales import rows_of
 from cotton_server.registry.lifecycle import Moment
 from cotton_server.registry.registry import Registry
+from cotton_server.registry.runs import rows_of
 
 from tests.support.bales import Bale, batch
 

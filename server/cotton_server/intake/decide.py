@@ -23,7 +23,7 @@ from cotton_server.intake.amend import (
     Contents,
     Verdict,
 )
-from cotton_server.registry.courses import NO_ROW
+from cotton_server.registry.courses import NO_ROW, Cause
 from cotton_server.registry.index import NOT_FOUND
 from cotton_server.registry.registry import KeptReadings
 
@@ -166,12 +166,10 @@ def _with_courses(
         amended = amendments.decide(of_bale, stored)
         for row, verdict in amended.verdicts.items():
             outcome[row] = verdict.outcome
-        # A new bale that was read once, or again alike, has no course.
-        if stored != NOT_FOUND or any(
-            verdict.outcome not in (CREATED, EXISTS) or verdict.comparison is not None
-            for verdict in amended.verdicts.values()
-        ):
-            verdicts |= amended.verdicts
+        verdicts |= amended.verdicts
+        # A new bale that was read once has no course, whatever else came of it and was not kept.
+        causes = [each.event.cause for each in amended.events]
+        if stored != NOT_FOUND or causes != [Cause.READ]:
             events += amended.events
     events.sort(key=lambda each: (each.event.position, each.event.batch_row))
     return Decision(

@@ -12,13 +12,13 @@ import polars as pl
 from cotton_server.domain.fields import ABSENT, VALUE_FIELDS
 from cotton_server.domain.identifiers import USDA_HIGH
 from cotton_server.registry.index import BaleIndex
+from cotton_server.registry.runs import rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from cotton_server.domain.identifiers import UInt64Array
-    from cotton_server.registry.index import RowArray
-    from cotton_server.registry.lots import RunArray
+    from cotton_server.registry.runs import RunArray
 
 ReferenceArray = npt.NDArray[np.int32]
 
@@ -122,12 +122,3 @@ class BaleStore:
         return pl.DataFrame(columns).with_columns(
             pl.when(pl.col(name) != ABSENT).then(pl.col(name)).alias(name) for name in self.values
         )
-
-
-def rows_of(runs: RunArray) -> RowArray:
-    """The rows of ranges [start, stop), in order."""
-    sizes = runs[:, 1] - runs[:, 0]
-    before = np.cumsum(sizes) - sizes
-    steps = np.arange(int(sizes.sum()), dtype=np.int32)
-    rows: RowArray = (steps + np.repeat(runs[:, 0] - before, sizes)).astype(np.int32)
-    return rows

@@ -7,25 +7,20 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
-from cotton_server.registry.bales import rows_of
 from cotton_server.registry.lifecycle import LotCourse, Standing, standing_of
 from cotton_server.registry.records import Versions
+from cotton_server.registry.runs import bales_in, without
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from cotton.inspection.v1 import common_pb2, lots_pb2
 
     from cotton_server.registry.records import Version
+    from cotton_server.registry.runs import RunArray, Toggles
 
 _T = TypeVar("_T")
-
-RunArray = npt.NDArray[np.int32]
-
-Toggles = dict[int, tuple[int, ...]]
-"""By row, the positions at which it left or came back: after an odd number of them it is out."""
 
 
 @dataclass(slots=True)
@@ -93,8 +88,8 @@ class LotEntry:
         """The lot as it was at a revision at which the store had `count` bales."""
         runs = np.array(self.runs, np.int32).reshape(-1, 2)
         runs = np.minimum(runs[runs[:, 0] < count], np.int32(count))
-        in_force = _without(runs, self.out_of_force, revision)
-        first = _without(runs, self.out_of_first, revision)
+        in_force = without(runs, self.out_of_force, revision)
+        first = without(runs, self.out_of_first, revision)
         withdrawn = _record(self.withdrawals.at(revision)) is not None
         return LotAt(
             number=self.number,
@@ -106,7 +101,7 @@ class LotEntry:
             first_runs=runs[:0] if withdrawn else first,
             withdrawn=withdrawn,
             bales_withdrawn=self.course.withdrawn_bales_at(revision)
-            + (_bales(in_force) if withdrawn else 0),
+            + (bales_in(in_force) if withdrawn else 0),
             exists=self.course.first is not None and self.course.first.position <= revision,
         )
 
@@ -134,7 +129,7 @@ class LotAt:
     @property
     def bales(self) -> int:
         """Bales in force."""
-        return _bales(self.runs)
+        return bales_in(self.runs)
 
 
 class LotBook:
@@ -173,26 +168,3 @@ class LotBook:
 
 def _record(version: Version[_T] | None) -> _T | None:
     return None if version is None else version.record
-
-
-def _bales(runs: RunArray) -> int:
-    return int((runs[:, 1] - runs[:, 0]).sum())
-
-
-def _without(runs: RunArray, toggles: Mapping[int, tuple[int, ...]], revision: int) -> RunArray:
-    """The runs without the rows that are out at a revision."""
-    out = [
-        row
-        for row, positions in toggles.items()
-        if sum(position <= revision for position in positions) % 2
-    ]
-    if not out:
-        return runs
-    rows = rows_of(runs)
-    rows = rows[~np.isin(rows, np.asarray(out, np.int32))]
-    if len(rows) == 0:
-        return runs[:0]
-    ends = np.flatnonzero(np.diff(rows) != 1)
-    starts = np.concatenate([rows[:1], rows[ends + 1]])
-    stops = np.concatenate([rows[ends], rows[-1:]]) + 1
-    return np.stack([starts, stops], axis=1).astype(np.int32)

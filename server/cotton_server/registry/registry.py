@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from cotton_server.domain.identifiers import UInt64Array
     from cotton_server.domain.readings import Int32Array
-    from cotton_server.registry.lots import Toggles
+    from cotton_server.registry.runs import Toggles
 
 _T = TypeVar("_T")
 

@@ -37,7 +37,7 @@ def change(change: lifecycle_pb2.LotChange) -> Iterator[RenderableType]:
         return
     found = between_figures(change)
     if not found:
-        yield Text("    no figure differs 数据无变化", style="dim")
+        yield Text("    no printed figure differs 数据无变化", style="dim")
         return
     yield side_by_side(found)
 
