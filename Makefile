@@ -25,12 +25,12 @@ ifneq ($(call made_elsewhere,$(RUN_READY)),)
 $(RUN_READY) $(DEV_READY): moved
 endif
 
-.PHONY: help run demo test test-crash node lint format contract lock docs bench dist clean moved
+.PHONY: help run demo test test-crash test-machine node lint format contract lock docs bench dist clean moved
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(RUN_READY) ## start the service with simulated warehouses and keep serving until Ctrl-C
 	$(BIN)/cotton demo --keep-serving
@@ -48,6 +48,10 @@ test-crash: ROUNDS ?= 200
 test-crash: PLANS ?= 200
 test-crash: $(DEV_READY) ## kill -9 and faults on the way, as often as ROUNDS and PLANS say
 	$(BIN)/python -m pytest tests/faults --kill-rounds $(ROUNDS) --proxy-plans $(PLANS)
+
+test-machine: EXAMPLES ?= 2000
+test-machine: $(DEV_READY) ## random histories against the oracle, as many as EXAMPLES says
+	EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/machine
 
 lint: $(DEV_READY) ## style, types, the contract and its generated code
 	$(BIN)/ruff check

@@ -45,9 +45,9 @@ _READING_IT: Final = """\
 - *acknowledged* is how many were answered while measured. The service **keeps up** when its
   backlog, readings due and not answered, was in the last tenth of the time larger than in the first
   by no more than {growth:.0f} % of the readings sent between. It **breaks** at the first rate at
-  which the median of the repetitions is above that, looked for in steps of {step} readings a second where it keeps up with all of
-  the standard rates; what it acknowledges then is what it can at that load. Readings are all
-  answered in the end, for which up to {drain} s are given.
+  which the median of the repetitions is above that, looked for in steps of {step} readings a second
+  where it keeps up with all of the standard rates; what it acknowledges then is what it can at that
+  load. Readings are all answered in the end, for which up to {drain} s are given.
 - *backfill*: one more client streams columns of 4096 bales as fast as they are taken, with up to
   {window} unanswered batches; latencies are those of the instruments alone, group commits those of
   all.

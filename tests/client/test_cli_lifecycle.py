@@ -228,6 +228,7 @@ class Service(
         corrected.amendment.CopyFrom(WHY)
         comparison = answer.history[3].comparison
         comparison.original_revision = 6
+        comparison.unverified = True
         comparison.measures.add(
             field=common_pb2.FIELD_LENGTH, original=2840, retest=2860, tolerance=46, within=True
         )

@@ -234,6 +234,7 @@ def test_a_retest_is_compared_with_what_is_in_force() -> None:
 def test_a_receipt_tells_corrections_and_retests() -> None:
     """Counts add up to what was received; a re-test beyond tolerance shows by how much."""
     retested = readings_pb2.BaleOutcome(bale=BALE, outcome=readings_pb2.OUTCOME_RETESTED)
+    retested.comparison.unverified = True
     retested.comparison.measures.add(
         field=common_pb2.FIELD_LENGTH, original=2820, retest=2900, tolerance=46
     )

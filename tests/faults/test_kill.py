@@ -265,7 +265,7 @@ class Truth:
 def check_kills(
     servers: Servers, directory: Path, rounds: int, broken: str = "with_frequent_checkpoints"
 ) -> Truth:
-    """Kills the server while all work, every third time also while it starts; checks each time."""
+    """Kills the server while all work, every fourth time also while it starts; checks each time."""
     draw = random.Random(rounds)  # noqa: S311 - only when to kill
     producers: list[Producer | Office] = [
         *(Producer(number, directory) for number in range(1, PRODUCERS + 1)),
@@ -274,7 +274,7 @@ def check_kills(
     truth = Truth(servers.data_dir, directory / "copy")
     start_s = 0.5
     for number in range(rounds):
-        if number % 3 == 2:
+        if number % 4 == 3:
             servers.kill_while_starting(draw.uniform(0.6, 1.1) * start_s, broken=broken)
         begun = time.monotonic()
         server = servers.start(broken=broken)

@@ -206,7 +206,11 @@ def _ranged(bale: Bale) -> Iterable[tuple[str, int, Mapping[str, Any]]]:
 def comparison(original: Read, retest: Read) -> readings_pb2.RetestComparison:
     """A re-test beside the original, measure by measure."""
     told = readings_pb2.RetestComparison(
-        original_revision=original.revision, retest_revision=retest.revision, within_tolerance=True
+        original_revision=original.revision,
+        retest_revision=retest.revision,
+        within_tolerance=True,
+        rule_set="intake-2",
+        unverified=True,
     )
     tolerances = rules()["retest"]["usda" if original.bale.crop_year else "gb"]
     for name in MEASURES:
@@ -392,7 +396,10 @@ class Oracle:
         stands = before is not None and (
             history.withdrawn or _prevails(history.stands_for, comparison(read, before))
         )
-        if not stands:
+        if stands:
+            # As if it had come first: the re-test has its place.
+            history.superseded.append((read, "RETEST"))
+        else:
             told.stored_revision = history.bring(read, read.revision, "RETEST")
             history.stands_for = 0
         if history.retests:

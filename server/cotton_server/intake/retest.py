@@ -26,7 +26,9 @@ def compare(
     tolerance are not compared. Revisions and what is in force are for the caller to fill in.
     """
     tolerances = rules.usda if is_usda else rules.gb
-    comparison = readings_pb2.RetestComparison(within_tolerance=True)
+    comparison = readings_pb2.RetestComparison(
+        within_tolerance=True, rule_set=rules.rule_set, unverified=rules.unverified
+    )
     for field in VALUE_FIELDS:
         one, other = original[_PLACE[field.name]], retest[_PLACE[field.name]]
         if ABSENT in (one, other):

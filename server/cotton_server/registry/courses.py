@@ -63,8 +63,9 @@ class BaleState:
     force: what a correction has to name. `first` is the row of the first inspection as corrected.
     Both also while the bale is withdrawn, when neither counts. `original` is the row that an
     original reading brought, `retests` those of all re-tests in order of arrival. `left` gives
-    for every row that was in force and is no longer what took its place; `conflicts` the row and
-    the place of every reading that differed.
+    for every row that was in force and is no longer, and for an original that never was because a
+    re-test stands, what took its place; `conflicts` the row and the place of every reading that
+    differed.
     """
 
     in_force: int = NO_ROW
@@ -98,6 +99,8 @@ def after(state: BaleState, event: CourseEvent) -> BaleState:
             state = replace(state, retests=(*state.retests, event.row))
         case Cause.READ:
             state = replace(state, original=event.row, first=event.row)
+            if not event.comes_into_force:  # a re-test that came before it stands in its place
+                state = replace(state, left=(*state.left, (event.row, Cause.RETESTED)))
         case Cause.CORRECTED | Cause.ACCEPTED if state.first == event.supersedes:
             # A re-test in force may be corrected too: the first inspection is not touched then.
             state = replace(state, first=event.row)

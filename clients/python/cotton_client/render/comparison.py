@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from cotton.inspection.v1 import readings_pb2
 
 TOLERANCES_UNVERIFIED: Final = (
-    "Tolerances of re-tests are those of international round trials;"
-    " they are not verified against the standard's text 未核实."
+    "The tolerances of re-tests, and when one takes the place of the original, are not verified"
+    " against the text of a rule 未核实."
 )
 
 

@@ -27,7 +27,7 @@ def history(events: Sequence[trace_pb2.BaleEvent]) -> Iterator[RenderableType]:
         yield _headline(entry.event)
         for line in _lines(entry):
             yield Padding(line, (0, 0, 0, 4))
-    if any(each.HasField("comparison") for each in events):
+    if any(each.comparison.unverified for each in events):
         yield Text(f"\n{TOLERANCES_UNVERIFIED}", style="dim")
 
 

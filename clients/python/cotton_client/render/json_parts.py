@@ -99,6 +99,8 @@ def comparison(comparison: readings_pb2.RetestComparison) -> Json:
         ],
         "within_tolerance": comparison.within_tolerance,
         "retest_in_force": comparison.retest_in_force,
+        "rule_set": comparison.rule_set,
+        "unverified": comparison.unverified,
     }
 
 

@@ -156,7 +156,7 @@ def _amended(totals: UploadTotals) -> Iterator[RenderableType]:
     listed = totals.superseded + totals.corrected + totals.retested
     if (more := max(listed, len(totals.amended)) - ISSUES_SHOWN) > 0:
         yield Text(f"  … and {count(more)} more", style="dim")
-    if any(each.outcome.HasField("comparison") for each in totals.amended):
+    if any(each.outcome.comparison.unverified for each in totals.amended):
         yield Text(f"  {TOLERANCES_UNVERIFIED}", style="dim")
 
 

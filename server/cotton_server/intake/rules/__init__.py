@@ -64,9 +64,10 @@ class RetestRules:
 
     `in_force` by kind of reading; `equal` are the codes that must be equal; `gb` and `usda` the
     largest difference within tolerance by measure, in the integers of the contract.
-    `unverified` where no text of the rule was read.
+    `rule_set` they are of; `unverified` where no text of the rule was read.
     """
 
+    rule_set: str
     in_force: Mapping[int, InForce]
     equal: tuple[str, ...]
     gb: Mapping[str, int]
@@ -122,13 +123,13 @@ def rule_set(name: str) -> RuleSet:
         lot_ranges={field: _range(row, 100) for field, row in data["lot"]["ranges"].items()},
         declared_bales_max=data["lot"]["declared_bales_max"],
         resolutions=frozenset(_scaled(text, 100) for text in data["lot"]["resolutions_kg"]),
-        retest=_retest(data["retest"], scale),
+        retest=_retest(data["id"], data["retest"], scale),
         objection_days=data["deadlines"]["objection_days"],
         decision_days=data["deadlines"]["decision_days"],
     )
 
 
-def _retest(data: Mapping[str, Any], scale: Mapping[str, int]) -> RetestRules:
+def _retest(rule_set_id: str, data: Mapping[str, Any], scale: Mapping[str, int]) -> RetestRules:
     def tolerances(family: str) -> dict[str, int]:
         # In the order of the fields, whatever that of the file.
         return {
@@ -138,6 +139,7 @@ def _retest(data: Mapping[str, Any], scale: Mapping[str, int]) -> RetestRules:
         }
 
     return RetestRules(
+        rule_set=rule_set_id,
         in_force={
             REVIEW: InForce(data["in_force"]["review"]),
             SUPERVISORY: InForce(data["in_force"]["supervisory"]),

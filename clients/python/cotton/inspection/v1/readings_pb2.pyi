@@ -842,11 +842,18 @@ class RetestComparison(_message.Message):
     MEASURES_FIELD_NUMBER: _builtins.int
     WITHIN_TOLERANCE_FIELD_NUMBER: _builtins.int
     RETEST_IN_FORCE_FIELD_NUMBER: _builtins.int
+    RULE_SET_FIELD_NUMBER: _builtins.int
+    UNVERIFIED_FIELD_NUMBER: _builtins.int
     original_revision: _builtins.int
     retest_revision: _builtins.int
     within_tolerance: _builtins.bool
     retest_in_force: _builtins.bool
     """Whether the re-test is in force, by the rule set."""
+    rule_set: _builtins.str
+    """The rule set whose tolerances and rules these are, and whether they are not
+    verified against a text.
+    """
+    unverified: _builtins.bool
     @_builtins.property
     def measures(self) -> _containers.RepeatedCompositeFieldContainer[Global___MeasureComparison]:
         """Fields that both have."""
@@ -859,10 +866,12 @@ class RetestComparison(_message.Message):
         measures: _abc.Iterable[Global___MeasureComparison] | None = ...,
         within_tolerance: _builtins.bool = ...,
         retest_in_force: _builtins.bool = ...,
+        rule_set: _builtins.str = ...,
+        unverified: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["measures", b"measures", "original_revision", b"original_revision", "retest_in_force", b"retest_in_force", "retest_revision", b"retest_revision", "within_tolerance", b"within_tolerance"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["measures", b"measures", "original_revision", b"original_revision", "retest_in_force", b"retest_in_force", "retest_revision", b"retest_revision", "rule_set", b"rule_set", "unverified", b"unverified", "within_tolerance", b"within_tolerance"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
