@@ -202,6 +202,8 @@ def _breaks(results: Results, alone: Sequence[Load]) -> str:
 
     always = [load.readings_a_second for load in alone if keeps_up(load)]
     broken = [load for load in alone if not keeps_up(load)]
+    if not broken:
+        return f"- keeps up with every rate that was measured, the highest {grouped(max(always))}"
     first = broken[0]
     below = [rate for rate in always if rate < first.readings_a_second]
     kept = f"keeps up with {grouped(max(below))} readings a second" if below else "never keeps up"

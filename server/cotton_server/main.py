@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
@@ -41,6 +42,13 @@ if TYPE_CHECKING:
 
 _LOG: Final = logging.getLogger(__name__)
 
+_SWITCH_INTERVAL_S: Final = 0.0005
+"""How long a thread of Python may hold the interpreter while another waits for it.
+
+Python's own 5 ms is more than a single reading may take in all: receiving, deciding and answering
+are two threads, which hand a reading to each other twice.
+"""
+
 EXIT_DRAINED: Final = 0
 EXIT_FAILED: Final = 1
 
@@ -55,6 +63,7 @@ def serve(config: Config) -> int:
     Raises StartError (and its kinds) when it cannot start.
     """
     configure_logs(config.log_format, config.log_level)
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
     try:
         return asyncio.run(_serve(config))
     except LedgerError as error:

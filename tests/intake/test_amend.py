@@ -14,18 +14,18 @@ from tests.support.deciding import Deciding
 ORIGINAL = bale(1)
 REVIEW = readings_pb2.READING_KIND_REVIEW
 SUPERVISORY = readings_pb2.READING_KIND_SUPERVISORY
-ALIKE = {"length": 2821}
-APART = {"length": 2900}
+ALIKE = 2821
+APART = 2900
 
 
 def retest(kind: int, **values: int) -> Bale:
     """A re-test of the bale."""
-    return replace(bale(1, **values), kind=kind)
+    return replace(bale(1).but(**values), kind=kind)
 
 
 def correction(revision: int, **values: int) -> Bale:
     """A correction of what was stored at a revision."""
-    return bale(1, **values).correcting(revision)
+    return bale(1).but(**values).correcting(revision)
 
 
 def withdrawal(*, reinstate: bool = False) -> amendments_pb2.WithdrawRequest:
@@ -77,22 +77,22 @@ OUTCOMES: list[tuple[list[Step], str, int]] = [
     ([ORIGINAL, GONE, CHANGED], "REJECTED", 0),
     ([ORIGINAL, GONE, BACK, ORIGINAL], "EXISTS", 0),
     ([ORIGINAL, GONE, BACK, CHANGED], "CORRECTED", 1),
-    ([ORIGINAL, retest(REVIEW, **ALIKE)], "RETESTED", 0),
-    ([ORIGINAL, retest(REVIEW, **APART)], "RETESTED_IN_FORCE", 1),
-    ([ORIGINAL, retest(SUPERVISORY, **APART)], "RETESTED", 0),
-    ([ORIGINAL, GONE, retest(REVIEW, **APART)], "RETESTED", 0),
-    ([ORIGINAL, retest(REVIEW, **APART), retest(REVIEW, **APART)], "EXISTS", 0),
-    ([ORIGINAL, retest(REVIEW, **APART), retest(SUPERVISORY, **APART)], "RETESTED", 0),
-    ([ORIGINAL, retest(REVIEW, **APART), ORIGINAL], "SUPERSEDED_BY_RETEST", 2),
-    ([ORIGINAL, retest(REVIEW, **APART), bale(1, **APART)], "EXISTS", 0),
-    ([ORIGINAL, retest(REVIEW, **APART), correction(2, length=2850)], "CORRECTED", 2),
+    ([ORIGINAL, retest(REVIEW, length=ALIKE)], "RETESTED", 0),
+    ([ORIGINAL, retest(REVIEW, length=APART)], "RETESTED_IN_FORCE", 1),
+    ([ORIGINAL, retest(SUPERVISORY, length=APART)], "RETESTED", 0),
+    ([ORIGINAL, GONE, retest(REVIEW, length=APART)], "RETESTED", 0),
+    ([ORIGINAL, retest(REVIEW, length=APART), retest(REVIEW, length=APART)], "EXISTS", 0),
+    ([ORIGINAL, retest(REVIEW, length=APART), retest(SUPERVISORY, length=APART)], "RETESTED", 0),
+    ([ORIGINAL, retest(REVIEW, length=APART), ORIGINAL], "SUPERSEDED_BY_RETEST", 2),
+    ([ORIGINAL, retest(REVIEW, length=APART), bale(1, length=APART)], "EXISTS", 0),
+    ([ORIGINAL, retest(REVIEW, length=APART), correction(2, length=2850)], "CORRECTED", 2),
     ([retest(REVIEW)], "RETESTED_IN_FORCE", 0),
     ([retest(SUPERVISORY)], "RETESTED", 0),
-    ([retest(REVIEW, **ALIKE), ORIGINAL], "CREATED", 1),
-    ([retest(REVIEW, **APART), ORIGINAL], "CREATED", 0),
-    ([retest(REVIEW, **APART), ORIGINAL, ORIGINAL], "SUPERSEDED_BY_RETEST", 1),
-    ([ORIGINAL, bale(1, **APART)], "EXISTS_WITH_DIFFERENT_LENGTH", 1),
-    ([ORIGINAL, CHANGED, bale(1, **APART)], "EXISTS_WITH_DIFFERENT_LENGTH", 2),
+    ([retest(REVIEW, length=ALIKE), ORIGINAL], "CREATED", 1),
+    ([retest(REVIEW, length=APART), ORIGINAL], "CREATED", 0),
+    ([retest(REVIEW, length=APART), ORIGINAL, ORIGINAL], "SUPERSEDED_BY_RETEST", 1),
+    ([ORIGINAL, bale(1, length=APART)], "EXISTS_WITH_DIFFERENT_LENGTH", 1),
+    ([ORIGINAL, CHANGED, bale(1, length=APART)], "EXISTS_WITH_DIFFERENT_LENGTH", 2),
     ([ORIGINAL, replace(ORIGINAL, kind=REVIEW, reason=1)], "REJECTED", 0),
 ]
 
@@ -104,17 +104,15 @@ def test_the_outcome_of_a_reading_after_others(steps: list[Step], name: str, met
 
 def test_the_order_of_original_and_review_does_not_matter() -> None:
     """Whichever comes first, the review that disagrees is in force and the original the first."""
-    review = retest(REVIEW, **APART)
+    review = retest(REVIEW, length=APART)
     for steps in ([ORIGINAL, review], [review, ORIGINAL]):
         decided = outcome_after(*steps)[2]
-        lengths = [
-            [row[5] for row in decided.counted(first=first)] for first in (False, True)
-        ]
+        lengths = [[row[5] for row in decided.counted(first=first)] for first in (False, True)]
         assert lengths == [[2900], [2820]]
 
 
 def test_a_review_that_agrees_gives_way_when_the_original_comes() -> None:
-    decided = outcome_after(retest(REVIEW, **ALIKE), ORIGINAL)[2]
+    decided = outcome_after(retest(REVIEW, length=ALIKE), ORIGINAL)[2]
     told = decided.outcomes[-1].outcomes[0]
     assert told.comparison.within_tolerance
     assert not told.comparison.retest_in_force
@@ -123,14 +121,14 @@ def test_a_review_that_agrees_gives_way_when_the_original_comes() -> None:
 
 def test_the_review_in_force_is_compared_not_one_that_it_replaced() -> None:
     """Two reviews came first: the later one agrees with the original and gives way to it."""
-    steps = retest(REVIEW, **APART), retest(REVIEW, **ALIKE), ORIGINAL
+    steps = retest(REVIEW, length=APART), retest(REVIEW, length=ALIKE), ORIGINAL
     name, met, decided = outcome_after(*steps)
     assert (name, met) == ("CREATED", 2)
     assert [row[5] for row in decided.counted()] == [2820]
 
 
 def test_a_supervisory_retest_is_never_told_to_be_in_force_for_a_review_that_is() -> None:
-    steps = retest(REVIEW, **APART), retest(SUPERVISORY), ORIGINAL
+    steps = retest(REVIEW, length=APART), retest(SUPERVISORY), ORIGINAL
     comparison = outcome_after(*steps)[2].outcomes[-1].outcomes[0].comparison
     assert comparison.retest_revision == 2
     assert not comparison.retest_in_force
@@ -181,8 +179,8 @@ def test_a_correction_that_moves_a_bale_moves_it_in_both_counts() -> None:
 
 
 def test_the_same_differing_reading_has_one_conflict_in_and_between_batches() -> None:
-    decided = outcome_after(ORIGINAL, bale(1, **APART))[2]
-    answer = decided.take([bale(1, **APART), bale(1, length=2950), bale(1, length=2950)])
+    decided = outcome_after(ORIGINAL, bale(1, length=APART))[2]
+    answer = decided.take([bale(1, length=APART), bale(1, length=2950), bale(1, length=2950)])
     assert [each.conflict_id for each in answer.outcomes] == ["2/0", "3/1", "3/1"]
     arrivals = [list(each.arrivals) for each in decided.registry.conflicts]
     assert arrivals == [[2, 3], [3, 3]]
@@ -194,8 +192,8 @@ def test_the_limit_of_events_does_not_depend_on_grouping(
 ) -> None:
     """A conflict that arrives again adds nothing to the course of its bale, nor to its count."""
     monkeypatch.setattr(amend, "EVENTS_MAX", 3)
-    decided = outcome_after(ORIGINAL, bale(1, **APART))[2]
-    again, changed = [bale(1, **APART)], [CHANGED]
+    decided = outcome_after(ORIGINAL, bale(1, length=APART))[2]
+    again, changed = [bale(1, length=APART)], [CHANGED]
     if together:
         answer = decided.take(again, changed)
     else:

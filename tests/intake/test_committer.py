@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cotton_server.intake.committer import Stored
-    from cotton_server.ledger import NewEntry
 
 ONE = [bale(1), bale(2), usda_bale(3)]
 TWO = [bale(1), bale(4), bale(5, length=9999), bale(2, length=2999)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+
 import numpy as np
 import pytest
 from cotton.inspection.v1 import common_pb2, lots_pb2, readings_pb2
@@ -16,7 +17,6 @@ from tests.support.bales import (
     OTHER_LOT,
     Bale,
     bale,
-    batch,
     streams,
     usda_bale,
 )

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import pytest
 from cotton.inspection.v1 import ingest_pb2, lots_pb2, readings_pb2
 from cotton_server.domain.fields import VALUE_FIELD_NAMES
 from cotton_server.domain.readings import RAW_ABSENT, column_of, concatenated
 from cotton_server.errors import Reason, ServiceError
+from cotton_server.intake import decode as decode_module
+from cotton_server.intake.check import check
 from cotton_server.intake.decode import BatchLimits, decode, parse
+from cotton_server.intake.rules import CURRENT, rule_set
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -63,6 +67,26 @@ def test_rows_and_columns_decode_to_the_same_table(bales: list[Bale]) -> None:
         for name in ("lot_no", "standard", "laboratory", "instrument"):
             assert table.texts[name].spelled_out() == [getattr(each, name) for each in bales]
         assert table.inspected_at_s.tolist() == [each.inspected_at_s for each in bales]
+
+
+@given(any_bales())
+def test_a_few_rows_and_many_are_read_alike(bales: list[Bale]) -> None:
+    """Also checked and concatenated alike: what has a matrix and what has none."""
+    request = batch(bales, shape="rows")
+    few = decode(request, BatchLimits(1000))
+    with patch.object(decode_module, "FEW_ROWS_MAX", 0):
+        many = decode(request, BatchLimits(1000))
+    assert few.matrix is not None
+    assert many.matrix is None
+    assert few.same_content(many)
+    assert few.values.keys() == many.values.keys()
+    twice = [concatenated([each, each]) for each in (few, many)]
+    assert twice[0].same_content(twice[1])
+    rules = rule_set(CURRENT)
+    for one, other in ((few, many), (twice[0], twice[1])):
+        found = [check(each, rules) for each in (one, other)]
+        assert found[0].rejections == found[1].rejections
+        assert found[0].warnings == found[1].warnings
 
 
 @given(any_bales(), any_bales())

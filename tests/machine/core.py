@@ -22,7 +22,8 @@ from cotton_server.registry.registry import Registry
 from tests.support.bales import Bale, append_request
 from tests.support.committing import ANSWER_S_MAX, BOUNDS, Committing, committing
 from tests.support.deciding import Deciding
-from tests.support.oracle import ORDER, Snapshot
+from tests.support.model import ORDER
+from tests.support.oracle import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -140,12 +141,8 @@ class Core:
             futures.append(submission.answer)
             if together and place == 0:
                 # It is refused, or waits in its append; either way the others form a group.
-                waiting = asyncio.create_task(asyncio.to_thread(running.ledger.waiting.wait, 0.2))
-                await asyncio.wait(
-                    [waiting, submission.answer], return_when=asyncio.FIRST_COMPLETED
-                )
-                running.ledger.waiting.set()
-                await waiting
+                submission.answer.add_done_callback(lambda _: running.ledger.waiting.set())
+                await running.held()
         running.ledger.release()
         return [await _settled(future) for future in futures]
 
@@ -239,7 +236,7 @@ def replayed(entries: Iterable[Entry]) -> Registry:
 def everything(registry: Registry) -> dict[str, Any]:
     """All that a registry holds, by what it is, so that what differs is named."""
     bales, held = registry.bales, registry.bales.count
-    columns = {"high": bales.high, "low": bales.low, "position": bales.position}
+    columns: dict[str, Any] = {"high": bales.high, "low": bales.low, "position": bales.position}
     columns |= {"batch_row": bales.batch_row, "inspected_at_s": bales.inspected_at_s}
     columns |= {"kind": bales.kind, "has_course": bales.has_course}
     columns |= {**bales.values, **bales.references}
@@ -247,7 +244,9 @@ def everything(registry: Registry) -> dict[str, Any]:
         "revision": registry.revision,
         "producers": {name: registry.producers.get(name) for name in PRODUCERS},
         "columns": {name: column[:held].tolist() for name, column in columns.items()},
-        "texts": {name: [book[n] for n in range(len(book))] for name, book in registry.texts.items()},
+        "texts": {
+            name: [book[n] for n in range(len(book))] for name, book in registry.texts.items()
+        },
         "lots": [
             {each.name: _spelled_out(getattr(lot, each.name)) for each in fields(lot)}
             for lot in registry.lots

@@ -76,7 +76,9 @@ _SPECIALS: Final[Mapping[str, tuple[object, ...]]] = {
 def drafts() -> st.SearchStrategy[Draft]:
     """Readings of the pool."""
 
-    def made(base: Bale, length: int, special: tuple[str, object] | None, kind: int, target: str) -> Draft:
+    def made(
+        base: Bale, length: int, special: tuple[str, object] | None, kind: int, target: str
+    ) -> Draft:
         values = {"length": _LENGTHS["usda" if base.crop_year else "gb"][length]}
         made = replace(base.but(**values), kind=kind)
         if special is not None:

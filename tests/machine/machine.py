@@ -104,7 +104,9 @@ class CoreMachine(RuleBasedStateMachine):
 
     @rule(
         producer=producers,
-        several=st.lists(st.tuples(batches(), st.sampled_from("nnnugrr"), places), min_size=2, max_size=5),
+        several=st.lists(
+            st.tuples(batches(), st.sampled_from("nnnugrr"), places), min_size=2, max_size=5
+        ),
         shape=shapes,
     )
     def crowd(self, producer: str, several: list[tuple[list[Draft], str, int]], shape: str) -> None:
@@ -125,7 +127,12 @@ class CoreMachine(RuleBasedStateMachine):
 
     # What is recorded of lots.
 
-    @rule(lot_no=lot_nos, declared=st.sampled_from([0, 1, 2, "right"]), aim=amended, producer=producers)
+    @rule(
+        lot_no=lot_nos,
+        declared=st.sampled_from([0, 1, 2, "right"]),
+        aim=amended,
+        producer=producers,
+    )
     def register(self, lot_no: str, declared: int | str, aim: str | None, producer: str) -> None:
         """A lot is booked in, or that is corrected."""
         bales = self._bales_of(lot_no) if declared == "right" else declared
@@ -136,10 +143,17 @@ class CoreMachine(RuleBasedStateMachine):
         )
         self._record(LOTS, lot, aim, producer)
 
-    @rule(lot_no=lot_nos, gross=st.sampled_from([4_262_000, 4_262_100]), aim=amended, regain=st.sampled_from([None, 750]))
+    @rule(
+        lot_no=lot_nos,
+        gross=st.sampled_from([4_262_000, 4_262_100]),
+        aim=amended,
+        regain=st.sampled_from([None, 750]),
+    )
     def weigh(self, lot_no: str, gross: int, aim: str | None, regain: int | None) -> None:
         """A lot is weighed, or that is corrected."""
-        weight = lots_pb2.LotWeight(lot_no=lot_no, gross=gross, tare=1000, resolution=10, regain=regain)
+        weight = lots_pb2.LotWeight(
+            lot_no=lot_no, gross=gross, tare=1000, resolution=10, regain=regain
+        )
         self._record(WEIGHTS, weight, aim)
 
     @rule(lot_no=lot_nos, off=st.sampled_from([(0, 0), (0, 0), (1, 0), (1, 1)]), aim=amended)
@@ -156,11 +170,14 @@ class CoreMachine(RuleBasedStateMachine):
 
     @rule(lot_no=lot_nos)
     def finish(self, lot_no: str) -> None:
-        """All that makes a lot final, as far as it is missing; counts that agree with what is read."""
+        """All that makes a lot final, with counts that agree with what is read."""
         bales = self._bales_of(lot_no)
         lot = self.oracle.lots.get(lot_no)
         parts: list[tuple[str, Any]] = [
-            (LOTS, lots_pb2.Lot(lot_no=lot_no, cotton_type=common_pb2.COTTON_TYPE_SAW_GINNED_UPLAND)),
+            (
+                LOTS,
+                lots_pb2.Lot(lot_no=lot_no, cotton_type=common_pb2.COTTON_TYPE_SAW_GINNED_UPLAND),
+            ),
             (WEIGHTS, lots_pb2.LotWeight(lot_no=lot_no, gross=4_262_000, tare=1000, resolution=10)),
         ]
         for kind, record in parts:
@@ -393,11 +410,11 @@ class CoreMachine(RuleBasedStateMachine):
     def _chain(kind: str, record: Any) -> str:
         if kind != CERTIFICATES:
             return FIELDS[kind]
-        return "quality_certificate_no" if record.quality_certificate_no else "weight_certificate_no"
+        return (
+            "quality_certificate_no" if record.quality_certificate_no else "weight_certificate_no"
+        )
 
-    def _withdrawal(
-        self, place: int, reinstate: bool, aim: str
-    ) -> amendments_pb2.Withdrawal:
+    def _withdrawal(self, place: int, reinstate: bool, aim: str) -> amendments_pb2.Withdrawal:
         chosen = drafts.POOL[place % len(drafts.POOL)]
         withdrawal = amendments_pb2.Withdrawal(
             reinstate=reinstate,

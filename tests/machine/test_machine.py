@@ -35,7 +35,7 @@ CAUGHT = (AssertionError, StartError, KeyError)
 
 def test_the_core_does_what_the_contract_says(machine_examples: int) -> None:
     """Appends, repeats, gaps, conflicts, corrections, re-tests, decisions, crashes, as-of reads."""
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         CoreMachine,
         settings=settings(
             max_examples=machine_examples,
@@ -93,7 +93,7 @@ def differing_before_a_restart(machine: CoreMachine) -> None:
 
 def run(history: Callable[[CoreMachine], None]) -> None:
     """A history in the machine, with all that it asserts on the way and in the end."""
-    machine = CoreMachine()  # type: ignore[no-untyped-call]
+    machine = CoreMachine()
     try:
         history(machine)
         machine.stands_as_it_should()
@@ -132,7 +132,7 @@ def test_random_histories_find_a_broken_build(
 ) -> None:
     """Nobody has to think of the history: few random ones are enough."""
     with broken(), pytest.raises(CAUGHT):
-        run_state_machine_as_test(  # type: ignore[no-untyped-call]
+        run_state_machine_as_test(
             CoreMachine,
             settings=settings(
                 max_examples=30,
@@ -153,6 +153,8 @@ def test_a_right_correction_is_taken_and_an_unnamed_one_refused() -> None:
     def history(machine: CoreMachine) -> None:
         machine.append("p", [FIRST], "rows")
         machine.append("p", [corrected(NONE), corrected(RIGHT)], "rows")
-        assert machine.log[-1][1].outcome.corrected == 1
+        outcome = machine.log[-1][1].outcome
+        assert isinstance(outcome, readings_pb2.BatchOutcome)
+        assert outcome.corrected == 1
 
     run(history)

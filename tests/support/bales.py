@@ -210,11 +210,16 @@ def any_bales() -> st.SearchStrategy[list[Bale]]:
     values["foreign_fibre"] = st.integers(0, 1)
 
     def made(
-        key: tuple[str, int], present: dict[str, int], names: tuple[str, ...], time_s: int
+        key: tuple[str, int],
+        present: dict[str, int],
+        names: tuple[str, ...],
+        time_s: int,
+        amendment: tuple[int, int, int, str, str],
     ) -> Bale:
         lot_no, standard, laboratory, instrument = names
         standard = standard if standard.isascii() else "GB/T 19635-2024"
-        return Bale(key[0], lot_no, key[1], present, standard, laboratory, instrument, time_s)
+        named = (standard, laboratory, instrument)
+        return Bale(key[0], lot_no, key[1], present, *named, time_s, *amendment)
 
     each = st.builds(
         made,
@@ -222,6 +227,16 @@ def any_bales() -> st.SearchStrategy[list[Bale]]:
         st.fixed_dictionaries({}, optional=values),
         st.tuples(st.sampled_from(["", LOT, OTHER_LOT, "12"]), texts, texts, texts),
         st.integers(-(2**63), 2**63 - 1),
+        st.one_of(
+            st.just((0, 0, 0, "", "")),
+            st.tuples(
+                st.integers(-1, 6),
+                st.integers(0, 2**64 - 1),
+                st.integers(-1, 16),
+                st.sampled_from(["", "记错", "x" * 200]),
+                texts,
+            ),
+        ),
     )
     return st.lists(each, min_size=1, max_size=20)
 

@@ -10,7 +10,7 @@ from unittest.mock import patch
 
 import numpy as np
 from cotton_server.api import server, streams
-from cotton_server.intake import decide, replay
+from cotton_server.intake import decide, replay, verdict
 from cotton_server.intake.amend import Amendments
 from cotton_server.intake.committer import Committer, Submission
 from cotton_server.ledger import Ledger, NewEntry
@@ -93,10 +93,10 @@ def counting_retests_as_first() -> Iterator[None]:
 @contextmanager
 def forgetting_conflicts_on_replay() -> Iterator[None]:
     """What differed is left out when the ledger is replayed."""
-    apply = replay.apply
+    apply = verdict.apply
 
-    def apply_and_forget(verdict: Any, moments: Any, registry: Registry) -> None:
-        apply(verdict, moments, registry)
+    def apply_and_forget(decided: Any, moments: Any, registry: Registry) -> None:
+        apply(decided, moments, registry)
         registry.conflicts = ConflictBook()
 
     with patch.object(replay, "apply", apply_and_forget):

@@ -406,9 +406,7 @@ class Oracle:
             # The last of them, where there are several.
             last = history.retests[-1]
             told.comparison.CopyFrom(comparison(read, last))
-            told.comparison.retest_in_force = (
-                history.in_force is last and not history.withdrawn
-            )
+            told.comparison.retest_in_force = history.in_force is last and not history.withdrawn
         return told
 
     def _repeat(self, read: Read, history: History) -> readings_pb2.BaleOutcome:
@@ -434,7 +432,9 @@ class Oracle:
             history.conflicts.append(conflict)
             self.conflicts[name] = conflict
         pair = [
-            getattr(bale, differs) if differs in TEXTS else _spelled(differs, bale.values.get(differs))
+            getattr(bale, differs)
+            if differs in TEXTS
+            else _spelled(differs, bale.values.get(differs))
             for bale in (read.bale, stored.bale)
         ]
         # Of a withdrawn bale it differs from the last reading that was in force.
@@ -515,14 +515,19 @@ class Oracle:
         record = _completed(sent)
         chains = _chains(name, record)
         lot = self.lots.get(record.lot_no) or Lot(record.lot_no)
-        met = [self._beside(lot.records.get(chain, []), _said(record, chain), record) for chain in chains]
+        met = [
+            self._beside(lot.records.get(chain, []), _said(record, chain), record)
+            for chain in chains
+        ]
         found = [each.outcome for each in met]
         mixed = lots_pb2.LOT_OUTCOME_SUPERSEDED in found and lots_pb2.LOT_OUTCOME_CREATED in found
         if mixed:
             # One number is new and the other has been replaced: taking both would undo that.
             place = found.index(lots_pb2.LOT_OUTCOME_SUPERSEDED)
             versions = lot.records[chains[place]]
-            return _differing(versions[-1], _said(versions[-1][1], chains[place]), record, chains[place])
+            return _differing(
+                versions[-1], _said(versions[-1][1], chains[place]), record, chains[place]
+            )
         severest = min(
             met,
             key=lambda each: [
@@ -623,9 +628,7 @@ class Oracle:
         self._settle(())
         return answer
 
-    def _withdrawal(
-        self, withdrawal: amendments_pb2.Withdrawal
-    ) -> amendments_pb2.AmendmentResult:
+    def _withdrawal(self, withdrawal: amendments_pb2.Withdrawal) -> amendments_pb2.AmendmentResult:
         if withdrawal.HasField("lot_no"):
             return self._lot_withdrawal(withdrawal)
         return self._bale_withdrawal(withdrawal)
@@ -657,7 +660,9 @@ class Oracle:
         told = amendments_pb2.AmendmentResult(subject=subject)
         code = withdrawal.bale_code
         key = (
-            (10**16 + usda.crop_year, int(usda.bale_id)) if is_usda else (int(code[:16]), int(code[16:]))
+            (10**16 + usda.crop_year, int(usda.bale_id))
+            if is_usda
+            else (int(code[:16]), int(code[16:]))
         )
         history = self.bales.get(key)
         if history is None or history.in_force is None:
@@ -682,7 +687,9 @@ class Oracle:
             return _not(told, common_pb2.FIELD_CONFLICT_ID)
         accepts = resolution.decision == amendments_pb2.CONFLICT_DECISION_ACCEPT
         wanted = (
-            amendments_pb2.CONFLICT_STATE_ACCEPTED if accepts else amendments_pb2.CONFLICT_STATE_KEPT
+            amendments_pb2.CONFLICT_STATE_ACCEPTED
+            if accepts
+            else amendments_pb2.CONFLICT_STATE_KEPT
         )
         history = self.history(conflict.read.bale)
         told.stored_revision = history.since
@@ -739,9 +746,10 @@ class Oracle:
     def _settle_lot(
         self, lot: Lot, in_force: Sequence[Read], first: Sequence[Read], *, is_new: bool
     ) -> list[Change]:
-        own = [sorted(
-            (one.revision, one.row) for one in reads if one.bale.lot_no == lot.lot_no
-        ) for reads in (in_force, first)]
+        own = [
+            sorted((one.revision, one.row) for one in reads if one.bale.lot_no == lot.lot_no)
+            for reads in (in_force, first)
+        ]
         kinds = ("lots", "weights", "closures")
         versions = [len(lot.records.get(kind, ())) for kind in kinds]
         figures = (*own, *versions, lot.moves, lot.withdrawn)
@@ -778,10 +786,24 @@ def _state(lot: Lot, bales: int) -> State:
     """Where a lot stands, and why it is held."""
     if lot.withdrawn:
         return _STATE.LOT_STATE_WITHDRAWN, ()
-    registration, closure = lot.last("lots"), lot.last("closures")
+    holds = _holds(lot, bales)
+    if lot.last("lots") is None:
+        return _STATE.LOT_STATE_UNREGISTERED, holds
+    if holds:
+        return _STATE.LOT_STATE_HELD, holds
     weighed = lot.last("weights") is not None
+    if lot.last("closures") is None:
+        read = _STATE.LOT_STATE_READ, _STATE.LOT_STATE_READ_AND_WEIGHED
+        unread = _STATE.LOT_STATE_REGISTERED, _STATE.LOT_STATE_WEIGHED
+        return (read if bales else unread)[weighed], ()
+    final = _STATE.LOT_STATE_REVISED if lot.changed_since else _STATE.LOT_STATE_FINAL
+    return (final if weighed else _STATE.LOT_STATE_TESTED), ()
+
+
+def _holds(lot: Lot, bales: int) -> tuple[int, ...]:
+    registration, closure = lot.last("lots"), lot.last("closures")
     declared = registration.declared_bales if registration is not None else 0
-    why = []
+    why: list[int] = []
     if declared and bales > declared:
         why.append(_STATE.LOT_HOLD_MORE_READ_THAN_DECLARED)
     if closure is not None:
@@ -791,18 +813,7 @@ def _state(lot: Lot, bales: int) -> State:
             why.append(_STATE.LOT_HOLD_TESTED_DIFFERS_FROM_RECEIVED)
         if closure.bales_tested != bales:
             why.append(_STATE.LOT_HOLD_TESTED_DIFFERS_FROM_READ)
-    holds = tuple(why)
-    if registration is None:
-        return _STATE.LOT_STATE_UNREGISTERED, holds
-    if holds:
-        return _STATE.LOT_STATE_HELD, holds
-    if closure is not None:
-        if not weighed:
-            return _STATE.LOT_STATE_TESTED, ()
-        return (_STATE.LOT_STATE_REVISED if lot.changed_since else _STATE.LOT_STATE_FINAL), ()
-    if bales:
-        return (_STATE.LOT_STATE_READ_AND_WEIGHED if weighed else _STATE.LOT_STATE_READ), ()
-    return (_STATE.LOT_STATE_WEIGHED if weighed else _STATE.LOT_STATE_REGISTERED), ()
+    return tuple(why)
 
 
 def _rejected(name: str, rule: str, received: str, limit: str) -> readings_pb2.BaleOutcome:
@@ -841,7 +852,11 @@ _NUMBERS: Final = ("quality_certificate_no", "weight_certificate_no")
 
 def _chains(name: str, record: Any) -> list[str]:
     """What a record is a record of: a lot has two certificates, and one of everything else."""
-    return [number for number in _NUMBERS if getattr(record, number)] if name == "certificates" else [name]
+    return (
+        [number for number in _NUMBERS if getattr(record, number)]
+        if name == "certificates"
+        else [name]
+    )
 
 
 def _plain(record: Any, chain: str) -> dict[str, object]:

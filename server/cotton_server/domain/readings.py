@@ -92,7 +92,9 @@ class ReadingTable:
     value field, RAW_ABSENT where absent; a field that no bale has is left out), `texts` (by
     text field), `inspected_at_s` (int64, 0 unknown). `malformed` gives, for the rows whose
     bale identifier has not its form, what was received; their key is (0, 0). `kinds` is None
-    when all are plain originals, as nearly always.
+    when all are plain originals, as nearly always. Small tables have all values in one array as
+    well: `matrix` (int32, a row for each of VALUE_FIELDS in order), of which `values` are views, so
+    that a few readings cost a few calls and not a few for each field.
     """
 
     high: UInt64Array
@@ -102,6 +104,7 @@ class ReadingTable:
     texts: Mapping[str, Texts]
     inspected_at_s: Int64Array
     kinds: Kinds | None = None
+    matrix: Int32Array | None = None
 
     def __len__(self) -> int:
         """Bales in the table."""
@@ -143,11 +146,21 @@ def column_of(table: ReadingTable, name: str) -> Int32Array:
     return np.full(len(table), RAW_ABSENT, np.int32) if column is None else column
 
 
+def values_of(matrix: Int32Array) -> dict[str, Int32Array]:
+    """The value columns of a matrix; those that no bale has are left out."""
+    highest = matrix.max(axis=1).tolist()
+    return {
+        field.name: matrix[place]
+        for place, field in enumerate(VALUE_FIELDS)
+        if highest[place] != RAW_ABSENT
+    }
+
+
 def concatenated(tables: Sequence[ReadingTable]) -> ReadingTable:
     """The tables one below the other."""
     if len(tables) == 1:
         return tables[0]
-    present = {name for table in tables for name in table.values}
+    matrix, values = _concatenated_values(tables)
     starts = np.cumsum([0, *(len(table) for table in tables)]).tolist()
     return ReadingTable(
         high=np.concatenate([table.high for table in tables]),
@@ -157,18 +170,30 @@ def concatenated(tables: Sequence[ReadingTable]) -> ReadingTable:
             for start, table in zip(starts, tables, strict=False)
             for row, text in table.malformed.items()
         },
-        values={
-            field.name: np.concatenate([column_of(table, field.name) for table in tables])
-            for field in VALUE_FIELDS
-            if field.name in present
-        },
+        values=values,
         texts={
             name: _concatenated_texts([table.texts[name] for table in tables])
             for name in TEXT_FIELD_NAMES
         },
         inspected_at_s=np.concatenate([table.inspected_at_s for table in tables]),
         kinds=_concatenated_kinds(tables),
+        matrix=matrix,
     )
+
+
+def _concatenated_values(
+    tables: Sequence[ReadingTable],
+) -> tuple[Int32Array | None, dict[str, Int32Array]]:
+    matrices = [table.matrix for table in tables if table.matrix is not None]
+    if len(matrices) == len(tables):
+        matrix = np.concatenate(matrices, axis=1)
+        return matrix, values_of(matrix)
+    present = {name for table in tables for name in table.values}
+    return None, {
+        field.name: np.concatenate([column_of(table, field.name) for table in tables])
+        for field in VALUE_FIELDS
+        if field.name in present
+    }
 
 
 def _concatenated_kinds(tables: Sequence[ReadingTable]) -> Kinds | None:

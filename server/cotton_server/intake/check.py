@@ -24,7 +24,7 @@ from cotton_server.domain.readings import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from cotton_server.domain.fields import ValueField
     from cotton_server.intake.rules import FamilyRules, Range, RuleSet
@@ -74,7 +74,7 @@ def check(table: ReadingTable, rules: RuleSet) -> Checked:
         if usda.all()
         else ((rules.gb, ~usda), (rules.usda, usda))
     )
-    for field in VALUE_FIELDS:
+    for field in _doubtful_fields(table, families, rules):
         column = table.values.get(field.name)
         if column is not None:
             for family, mask in families:
@@ -89,6 +89,32 @@ def check(table: ReadingTable, rules: RuleSet) -> Checked:
     for finding in _unknown_standards(table, rules):
         _warn(checked, finding)
     return checked
+
+
+def _doubtful_fields(
+    table: ReadingTable,
+    families: Sequence[tuple[FamilyRules, BoolArray | None]],
+    rules: RuleSet,
+) -> Iterable[ValueField]:
+    """The fields that have to be looked at: of a small table, few, found at one look at all."""
+    if table.matrix is None or len(families) > 1:
+        return VALUE_FIELDS
+    ((family, _),) = families
+    lowest, highest = table.matrix.min(axis=1).tolist(), table.matrix.max(axis=1).tolist()
+    return [
+        field
+        for field, low, high in zip(VALUE_FIELDS, lowest, highest, strict=True)
+        if high != RAW_ABSENT and not _is_likely(field, low, high, family, rules)
+    ]
+
+
+def _is_likely(field: ValueField, low: int, high: int, family: FamilyRules, rules: RuleSet) -> bool:
+    """Whether values between these are all there and cause no doubt."""
+    if field.name in ("colour_grade", "instrument_colour_grade"):
+        known = family.colour_grades
+        return low == high and 0 <= low < len(known) and bool(known[low])
+    limits = family.ranges.get(field.name) or rules.codes[field.name]
+    return limits.warn_below <= low and high <= limits.warn_above
 
 
 def _check_field(
@@ -287,6 +313,8 @@ def _kind_findings(kinds: Kinds) -> Iterator[Finding]:
 
 def _check_not_empty(checked: Checked, table: ReadingTable) -> None:
     """Rejects readings that carry no value at all."""
+    if table.matrix is not None and (table.matrix.max(axis=0) != RAW_ABSENT).all():
+        return
     filled = np.zeros(len(table), np.bool_)
     for column in table.values.values():
         filled |= column != RAW_ABSENT

@@ -6,7 +6,6 @@ import asyncio
 import logging
 import threading
 import time
-from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -16,7 +15,6 @@ from cotton_server.errors import Reason, ServiceError
 from cotton_server.intake.arrival import Arrival
 from cotton_server.intake.content import (
     CONTRACT,
-    READINGS,
     AnyOutcome,
     Content,
     bales_of,
@@ -28,6 +26,7 @@ from cotton_server.intake.records import BatchAnswered, GroupCommitted
 from cotton_server.intake.room import Bounds, Room
 from cotton_server.intake.rules import CURRENT, rule_set
 from cotton_server.intake.verdict import apply, judge
+from cotton_server.intake.waiting import Waiting
 from cotton_server.ledger import LedgerFailedError, LedgerFullError, NewEntry
 from cotton_server.registry.lifecycle import Moment
 
@@ -90,7 +89,7 @@ Answer = Stored | ServiceError
 
 
 class Committer:
-    """One thread that decides, commits, applies and answers, in the order of arrival.
+    """One thread that decides, commits, applies and answers, each producer in its order.
 
     `on_failure` is called once, on the event loop, when the ledger failed: the process must
     stop then, because what reached the disk is unknown.
@@ -112,7 +111,7 @@ class Committer:
         self._on_failure = on_failure
         self._loop = asyncio.get_running_loop()
         self._wake = threading.Condition()
-        self._queue: deque[Submission] = deque()
+        self._waiting = Waiting(bounds.group_bytes_max)
         self._turn = asyncio.Lock()
         self._room = asyncio.Event()
         self._room.set()
@@ -152,7 +151,7 @@ class Committer:
         """
         with self._wake:
             if not self._closing:
-                self._queue.append(submission)
+                self._waiting.put(submission)
                 self._wake.notify()
                 return
         self._observer.batch_answered(BatchAnswered(submission.kind, Reason.DRAINING.name))
@@ -204,23 +203,11 @@ class Committer:
                 self._fail(error, group)
 
     def _take(self) -> list[Submission]:
-        """The next group: neighbours of one kind up to group_bytes_max; empty when closed."""
+        """The next group; empty when closed."""
         with self._wake:
-            while not self._queue and not self._closing:
+            while not self._waiting and not self._closing:
                 self._wake.wait()
-            group: list[Submission] = []
-            size = 0
-            while self._queue:
-                following = self._queue[0]
-                if group and (
-                    following.kind != READINGS
-                    or group[0].kind != READINGS
-                    or size + len(following.payload) > self._bounds.group_bytes_max
-                ):
-                    break
-                group.append(self._queue.popleft())
-                size += len(following.payload)
-            return group
+            return self._waiting.take()
 
     def _process(self, group: list[Submission]) -> None:
         if self._failure is not None:
@@ -234,7 +221,7 @@ class Committer:
             self._observer.batch_answered(BatchAnswered(group[0].kind, result))
         if deferred:
             with self._wake:
-                self._queue.extendleft(reversed(deferred))
+                self._waiting.put_back(deferred)
         if not fresh:
             return
         try:

@@ -138,7 +138,7 @@ def _more_than_one_reading(
     outcome, stored = decision.outcome, decision.stored
     marked = (outcome >= FIRST_CONFLICT) & (outcome != REJECTED)
     met = stored != NOT_FOUND
-    if met.any():
+    if len(registry.courses) and met.any():
         marked |= accepted & met & registry.bales.has_course[np.where(met, stored, 0)]
     kinds = decision.table.kinds
     if kinds is not None:

@@ -30,6 +30,7 @@ from cotton_server.domain.readings import (
     Kinds,
     ReadingTable,
     Texts,
+    values_of,
 )
 from cotton_server.errors import Reason, ServiceError
 
@@ -47,6 +48,10 @@ MessageT = TypeVar("MessageT", bound=Message)
 BALE_CHARACTERS_MAX: Final = 40
 """How much of a malformed bale identifier is kept for the answer."""
 
+FEW_ROWS_MAX: Final = 32
+"""Rows up to which one call a row is faster than one a field and row."""
+
+_ALL_VALUES: Final = attrgetter(*VALUE_FIELD_NAMES)
 _CODE_DIGITS: Final = 32
 _POWERS: Final = np.asarray([10**place for place in range(15, -1, -1)], np.uint64)
 _USDA_ID_END: Final = 10**12
@@ -309,16 +314,34 @@ def _decode_rows(readings: Sequence[readings_pb2.Reading]) -> ReadingTable:
     # than reading every field of it.
     rows = list(readings)
     high, low, malformed = _row_keys(rows)
-    columns = ((name, _row_values(name, rows)) for name in VALUE_FIELD_NAMES)
+    matrix = _few_values(rows) if len(rows) <= FEW_ROWS_MAX else None
     return ReadingTable(
         high=high,
         low=low,
         malformed=malformed,
-        values={name: column for name, column in columns if column is not None},
+        values=_many_values(rows) if matrix is None else values_of(matrix),
         texts={name: _row_texts(name, rows) for name in TEXT_FIELD_NAMES},
         inspected_at_s=np.asarray([row.inspected_at_s for row in rows], np.int64),
         kinds=_row_kinds(rows),
+        matrix=matrix,
     )
+
+
+def _few_values(rows: Sequence[readings_pb2.Reading]) -> Int32Array:
+    """The values of a few rows, a row for each of VALUE_FIELDS: one call a row, not one a field."""
+    matrix: Int32Array = np.asarray(list(map(_ALL_VALUES, rows)), np.int32)
+    matrix[matrix == RAW_ABSENT] = _PLACEHOLDER
+    places, columns = np.nonzero(matrix == 0)
+    for place, column in zip(places.tolist(), columns.tolist(), strict=True):
+        name = VALUE_FIELD_NAMES[column]
+        if name == "preparation" or not rows[place].HasField(cast("Any", name)):
+            matrix[place, column] = RAW_ABSENT
+    return np.ascontiguousarray(matrix.T)
+
+
+def _many_values(rows: Sequence[readings_pb2.Reading]) -> dict[str, Int32Array]:
+    columns = ((name, _row_values(name, rows)) for name in VALUE_FIELD_NAMES)
+    return {name: column for name, column in columns if column is not None}
 
 
 def _row_kinds(rows: Sequence[readings_pb2.Reading]) -> Kinds | None:

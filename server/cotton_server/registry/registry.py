@@ -235,11 +235,7 @@ class Registry:
                 high=table.high[rows],
                 low=table.low[rows],
                 hashes=kept.hashes,
-                values={
-                    field.name: _stored(table.values[field.name][rows], field.dtype)
-                    for field in VALUE_FIELDS
-                    if field.name in table.values
-                },
+                values=_stored_values(table, rows),
                 references=references,
                 kind=kind,
                 position=kept.position,
@@ -310,7 +306,8 @@ class Registry:
                     toggles[brought] = (_FROM_THE_START,)
                 elif late:
                     toggles[brought] = late
-            self._touch(lot.number)
+            if brought in (now.counted, now.counted_first):  # else the bale is withdrawn
+                self._touch(lot.number)
             lot.bales += now.counted == brought
         self._exchange(before.counted, now.counted, brought, moment, _force)
         self._exchange(before.counted_first, now.counted_first, brought, moment, _first)
@@ -474,6 +471,21 @@ def _force(lot: LotEntry) -> Toggles:
 
 def _first(lot: LotEntry) -> Toggles:
     return lot.out_of_first
+
+
+def _stored_values(
+    table: ReadingTable, rows: npt.NDArray[np.intp]
+) -> dict[str, npt.NDArray[np.signedinteger]]:
+    """The values of rows as the store keeps them."""
+    if table.matrix is None:
+        return {
+            field.name: _stored(table.values[field.name][rows], field.dtype)
+            for field in VALUE_FIELDS
+            if field.name in table.values
+        }
+    kept = table.matrix[:, rows]
+    kept[kept == RAW_ABSENT] = ABSENT
+    return {field.name: kept[place] for place, field in enumerate(VALUE_FIELDS)}
 
 
 def _stored(

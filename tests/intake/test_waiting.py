@@ -1,0 +1,124 @@
+"""What waits for the committer: each producer in order, small before bulk, nothing for ever."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from cotton_server.intake.content import LOTS, READINGS
+from cotton_server.intake.waiting import (
+    BULK_BESIDE_SMALL_BYTES_MAX,
+    SMALL_BYTES_MAX,
+    SMALL_SEEN_S,
+    Waiting,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+GROUP_BYTES_MAX = 4 << 20
+BULK = SMALL_BYTES_MAX + 1
+
+
+def message(producer: str, number: int = 0, size: int = 100, kind: str = READINGS) -> Any:
+    """What the queue looks at of a submission."""
+    return SimpleNamespace(producer=producer, number=number, payload=bytes(size), kind=kind)
+
+
+def waiting(*messages: Any, clock_s: Sequence[float] = (0.0,)) -> Waiting:
+    """A queue with messages; the clock gives the last time for ever."""
+    times = list(clock_s)
+    queue = Waiting(GROUP_BYTES_MAX, clock_s=lambda: times.pop(0) if len(times) > 1 else times[0])
+    for each in messages:
+        queue.put(each)
+    return queue
+
+
+def taken(queue: Waiting) -> list[list[Any]]:
+    """All groups until nothing waits."""
+    groups = []
+    while queue:
+        groups.append(queue.take())
+    return groups
+
+
+def producers(groups: list[list[Any]]) -> list[list[str]]:
+    """Who sent what is in each group."""
+    return [[each.producer for each in group] for group in groups]
+
+
+def test_small_messages_go_before_bulk_that_came_earlier() -> None:
+    queue = waiting(message("bulk", size=BULK), message("a"), message("b"))
+    assert producers(taken(queue)) == [["a", "b"], ["bulk"]]
+
+
+def test_bulk_has_every_other_turn() -> None:
+    """However fast single readings come, a backfill goes on."""
+    queue = waiting(*(message("bulk", size=SMALL_BYTES_MAX << 5) for _ in range(5)))
+    order = []
+    for number in range(6):
+        queue.put(message(f"a{number}"))
+        order.append(queue.take()[0].producer == "bulk")
+        queue.put(message(f"b{number}"))
+    assert order == [False, True] * 3
+
+
+def test_bulk_is_taken_in_small_groups_only_while_small_messages_come() -> None:
+    half = BULK_BESIDE_SMALL_BYTES_MAX // 2
+    bulk = [message("bulk", number, half) for number in range(8)]
+    assert [len(group) for group in taken(waiting(*bulk))] == [8]
+    beside = waiting(message("a"), *bulk)
+    assert [len(group) for group in taken(beside)] == [1, 2, 2, 2, 2]
+    later = waiting(message("a"), *bulk, clock_s=[0.0, SMALL_SEEN_S])
+    assert [len(group) for group in taken(later)] == [1, 8]
+
+
+def test_a_message_that_is_larger_than_a_group_is_taken_alone() -> None:
+    large = message("bulk", size=GROUP_BYTES_MAX + 1)
+    queue = waiting(message("other", size=BULK), large, message("other", size=BULK))
+    assert producers(taken(queue)) == [["other"], ["bulk"], ["other"]]
+
+
+def test_what_is_no_reading_is_taken_alone() -> None:
+    queue = waiting(message("a"), message("b", kind=LOTS), message("c"), message("d"))
+    assert producers(taken(queue)) == [["a"], ["b"], ["c", "d"]]
+
+
+def test_what_was_put_back_comes_first_and_in_order() -> None:
+    queue = waiting(message("c"))
+    queue.put_back([message("a"), message("b")])
+    assert producers(taken(queue)) == [["a", "b", "c"]]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["p", "q", "r"]),
+            st.sampled_from([1, SMALL_BYTES_MAX, BULK, 200 << 10, GROUP_BYTES_MAX]),
+            st.sampled_from([READINGS, READINGS, READINGS, LOTS]),
+        )
+    ),
+    st.lists(st.booleans(), max_size=60),
+)
+def test_every_message_is_taken_once_and_in_the_order_of_its_producer(
+    sent: list[tuple[str, int, str]], takes: list[bool]
+) -> None:
+    """Whatever is put and taken in turn, and whatever is put back once."""
+    queue = waiting()
+    seen: list[Any] = []
+    decisions = iter(takes)
+    for number, (producer, size, kind) in enumerate(sent):
+        queue.put(message(producer, number, size, kind))
+        if next(decisions, False):
+            group = queue.take()
+            if next(decisions, False):  # the last of a group has to wait
+                queue.put_back(group[1:])
+                group = group[:1]
+            seen += group
+    seen += [each for group in taken(queue) for each in group]
+    assert sorted(each.number for each in seen) == list(range(len(sent)))
+    for producer in ("p", "q", "r"):
+        numbers = [each.number for each in seen if each.producer == producer]
+        assert numbers == sorted(numbers)
