@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import sys
@@ -42,12 +43,16 @@ if TYPE_CHECKING:
 
 _LOG: Final = logging.getLogger(__name__)
 
-_SWITCH_INTERVAL_S: Final = 0.0005
+_SWITCH_INTERVAL_S: Final = 0.001
 """How long a thread of Python may hold the interpreter while another waits for it.
 
 Python's own 5 ms is more than a single reading may take in all: receiving, deciding and answering
 are two threads, which hand a reading to each other twice.
 """
+
+_OLDEST_GENERATION: Final = 2
+_YOUNG_OBJECTS: Final = 20_000
+"""New objects between two searches of the youngest; a stream of bulk makes thousands a second."""
 
 EXIT_DRAINED: Final = 0
 EXIT_FAILED: Final = 1
@@ -91,6 +96,7 @@ async def _serve(config: Config) -> int:
             await _replay(config, ledger, registry, metrics, stop)
         except _StoppedError:
             return EXIT_DRAINED
+        _calm_collector()
         _observe(metrics, registry, ledger)
         committer = Committer(
             ledger,
@@ -135,6 +141,24 @@ async def _serve(config: Config) -> int:
         await server.drain(config.drain_grace_s)
     _LOG.info("drained", extra={"revision": registry.revision})
     return EXIT_FAILED if failures else EXIT_DRAINED
+
+
+def _calm_collector() -> None:
+    """Keeps Python's search for cyclic garbage away from what lives as long as the server.
+
+    The registry has millions of objects and no garbage; going through all of them stops every
+    thread for tens of milliseconds. What has outlived a full search is not searched again: of
+    that, only a handful of calls that were under way can ever become garbage.
+    """
+
+    def spare_survivors(phase: str, info: dict[str, int]) -> None:
+        if phase == "stop" and info["generation"] == _OLDEST_GENERATION:
+            gc.freeze()
+
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_YOUNG_OBJECTS, *gc.get_threshold()[1:])
+    gc.callbacks.append(spare_survivors)
 
 
 def _open(config: Config, stack: AsyncExitStack) -> Ledger:

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import grpc
 import pytest
 from cotton.inspection.v1 import ingest_pb2
 
@@ -33,6 +34,12 @@ ACKNOWLEDGED_MIN = 20
 """What one commit holds: so much is acknowledged within the time however late the machine is."""
 
 IN_FLIGHT_BATCHES_MAX = 16
+STALLED_QUIET_S = 2
+"""So long nothing more is stored where nothing more is read: six times what a slow commit takes."""
+
+GRPC_BUFFER_BYTES = 64 << 10
+"""A client's window where it is fixed, and what a server's gRPC buffers of answers beyond it."""
+
 QUEUED_BYTES_MAX = 64 * MIB
 
 
@@ -97,8 +104,6 @@ def test_500_streams_that_push_as_fast_as_they_can_do_not_fill_the_memory(
         assert standing[number].batches >= count
         assert standing[number].bales_received == standing[number].batches * BALES_A_BATCH
         assert standing[number].next_sequence == standing[number].batches + 1
-        # An answer or two are with gRPC, the others wait for their client.
-        assert number < STREAMS or standing[number].batches <= IN_FLIGHT_BATCHES_MAX + 3
     assert sum(counts.values()) >= ACKNOWLEDGED_MIN
     assert total == 1 + sum(
         each.bales_received for number, each in standing.items() if number < STREAMS
@@ -133,6 +138,55 @@ def check_queue(server: Server, queued_bytes_max: int) -> None:
     assert peak <= queued_bytes_max, f"{peak} bytes were taken in where {queued_bytes_max} may be"
     # The measure means something only where the queue was filled.
     assert peak > queued_bytes_max / 2
+
+
+STALLED_BATCHES_SENT = 40
+
+
+def check_client_that_reads_nothing(server: Server) -> None:
+    """A client that leaves its answers unread is not read from; once it reads, all is answered.
+
+    Stored are at most those in flight, where none was decided before the last of them was read,
+    and the one whose answer is on its way out: that is more than the client's window and the
+    server's buffer hold. The window has to be fixed: gRPC doubles it as answers arrive, and so
+    takes any number that its client has not asked for; those are in the client's memory.
+    """
+    batches_max = IN_FLIGHT_BATCHES_MAX + 1
+    bales = [bale(number).but(length=9999) for number in range(BALES_A_BATCH)]
+    with (
+        grpc.insecure_channel(server.address, options=[("grpc.http2.bdp_probe", 0)]) as channel,
+        stream(channel, "stalled") as stalled,
+        server.channel() as other,
+    ):
+        for sequence in range(1, STALLED_BATCHES_SENT + 1):
+            stalled.send_batch(bales, sequence)
+        ingest = Calls(other).ingest
+        request = ingest_pb2.GetProducerRequest(producer_id="stalled")
+        stored, since = 0, time.monotonic()
+        while time.monotonic() - since < STALLED_QUIET_S or not stored:
+            assert time.monotonic() - since < CALL_S_MAX, "no batch is stored"
+            batches = ingest.GetProducer(request, timeout=CALL_S_MAX).batches
+            assert batches <= batches_max, f"{batches} batches stored where {batches_max} may be"
+            if batches > stored:
+                stored, since = batches, time.monotonic()
+            time.sleep(0.05)
+        for sequence in range(1, STALLED_BATCHES_SENT + 1):
+            answer = stalled.receive().result
+            assert (answer.sequence, answer.outcome.rejected) == (sequence, BALES_A_BATCH)
+            # What the bound rests on.
+            assert answer.ByteSize() > 2 * GRPC_BUFFER_BYTES
+
+
+def test_a_client_that_reads_no_answers_is_not_read_from(servers: Servers) -> None:
+    check_client_that_reads_nothing(servers.start(broken="with_slow_disk"))
+
+
+def test_a_build_that_reads_on_from_a_client_that_reads_no_answers_is_caught(
+    servers: Servers,
+) -> None:
+    server = servers.start(broken="with_unbounded_queue")
+    with pytest.raises(AssertionError, match="batches stored where"):
+        check_client_that_reads_nothing(server)
 
 
 BOUND = 128 << 10

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from cotton_server.registry.index import NOT_FOUND, BaleIndex
+from cotton_server.registry.index import MOVED_MIN, NOT_FOUND, BaleIndex
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -64,18 +64,48 @@ def test_the_index_finds_what_a_dictionary_finds(batches: list[list[Key]], bits:
 
 @pytest.mark.parametrize("bits", [64, 17])
 def test_the_index_grows_past_its_first_size(bits: int) -> None:
-    """At most half of the slots are taken, whatever the batches were."""
+    """At most half of the slots are taken, whatever the batches were; the former table goes."""
     indexed = Indexed(bits)
     size = indexed.index.size_bytes
-    count = 40_000
-    for start in range(0, count, 8_000):
+    for start in range(0, 40_000, 8_000):
         indexed.add([(start + number, number * number) for number in range(8_000)])
-    assert indexed.index.size_bytes == 2 * size
-    assert 2 * len(indexed.index) <= indexed.index.size_bytes // 4
     every = list(indexed.rows)[:: 1 if bits == 64 else 7]
-    assert indexed.find(every) == [indexed.rows[key] for key in every]
     strange = [(high, low + 1) for high, low in every]
-    assert indexed.find(strange) == [NOT_FOUND] * len(strange)
+    sizes = [indexed.index.size_bytes]
+    for step in range(4):
+        assert indexed.find(every) == [indexed.rows[key] for key in every]
+        assert indexed.find(strange) == [NOT_FOUND] * len(strange)
+        indexed.add([(1_000_000 + step, 0)])
+        sizes.append(indexed.index.size_bytes)
+    assert sizes[0] == 3 * size
+    assert sizes[-1] == 2 * size
+    assert 2 * len(indexed.index) <= indexed.index.size_bytes // 4
+
+
+def test_a_table_that_grows_moves_a_little_at_a_time() -> None:
+    """No addition looks at more than its share of the former table, and all of it is moved."""
+    indexed = Indexed()
+    indexed.add([(number, 0) for number in range(32_768)])
+    moved = []
+    move = indexed.index._move
+    indexed.index._move = lambda slots: (moved.append(slots), move(slots))[1]  # type: ignore[method-assign, func-returns-value]  # counts what is moved
+    for number in range(32_768, 33_000):
+        indexed.add([(number, 0)])
+    assert moved == [MOVED_MIN] * 4
+    every = [(number, 0) for number in range(33_000)]
+    assert indexed.find(every) == list(range(33_000))
+
+
+@given(st.integers(0, 6), st.integers(1, 5_000))
+def test_what_moves_is_found_at_every_moment(steps: int, size: int) -> None:
+    """Also what is added while the former table is still there."""
+    indexed = Indexed()
+    indexed.add([(number, 7) for number in range(32_000)])
+    for step in range(steps):
+        indexed.add([(100_000 + step, number) for number in range(size)])
+        some = [(0, 7), (31_999, 7), (15_000, 7), (100_000 + step, size - 1), (100_000, 0)]
+        assert indexed.find(some) == [indexed.rows[key] for key in some]
+        assert indexed.find([(100_000 + step, size)]) == [NOT_FOUND]
 
 
 def test_an_index_that_starts_full_keeps_every_row() -> None:

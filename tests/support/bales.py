@@ -219,7 +219,20 @@ def any_bales() -> st.SearchStrategy[list[Bale]]:
         lot_no, standard, laboratory, instrument = names
         standard = standard if standard.isascii() else "GB/T 19635-2024"
         named = (standard, laboratory, instrument)
-        return Bale(key[0], lot_no, key[1], present, *named, time_s, *amendment)
+        kind, supersedes, reason, note, decided_by = amendment
+        return Bale(
+            key[0],
+            lot_no,
+            key[1],
+            present,
+            *named,
+            time_s,
+            kind,
+            supersedes,
+            reason,
+            note,
+            decided_by,
+        )
 
     each = st.builds(
         made,

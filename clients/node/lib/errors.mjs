@@ -57,6 +57,21 @@ export class Unavailable extends CottonError {
   }
 }
 
+/**
+ * An answer is not that of the oldest batch that waits: something between loses messages. Which batch
+ * it belongs to is not guessed: the stream is ended, and what has no answer is sent again on another.
+ */
+export class OutOfStep extends Unavailable {
+  constructor(message) {
+    super(message, {
+      reason: "OUT_OF_STEP",
+      remedy:
+        "Send the file again: nothing is counted twice. If it happens again, look at what stands " +
+        "between this machine and the server.",
+    });
+  }
+}
+
 /** The server answered, and refused; nothing of the batch was kept. */
 export class Refused extends CottonError {
   constructor(message, details = {}) {

@@ -2,10 +2,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 /**
- * How long an upload outlives a server that is not available. `patienceMs` is the time without any
- * acknowledgement after which the error is raised, `patienceFirstMs` the same before the server has
- * ever answered, when a wrong address is likelier than a restart. Pauses double from `pauseFirstMs`
- * up to `pauseMaxMs`.
+ * How long an upload outlives a server that is not available. `patienceMs` is the time from the
+ * first failure without any acknowledgement after which the error is raised, `patienceFirstMs` the
+ * same before the server has ever answered, when a wrong address is likelier than a restart. Pauses
+ * double from `pauseFirstMs` up to `pauseMaxMs`.
  */
 export const UPLOAD_PATIENCE = Object.freeze({
   patienceMs: 120_000,
@@ -19,7 +19,8 @@ export class Patience {
   #policy;
   #answered = false;
   #attempt = 0;
-  #since = performance.now();
+  /** The first failure after which nothing was acknowledged; undefined before there is one. */
+  #since;
 
   constructor(policy = UPLOAD_PATIENCE) {
     this.#policy = policy;
@@ -33,13 +34,16 @@ export class Patience {
   /** A batch was acknowledged. */
   renew() {
     this.#attempt = 0;
-    this.#since = performance.now();
+    this.#since = undefined;
   }
 
   /** Sleeps before the next attempt; raises the error when patience has run out. */
   async pause(error, onPause = () => {}) {
     const policy = this.#policy;
     this.#attempt += 1;
+    // From the failure, not from the acknowledgement before it: the silence in which an answer is
+    // taken for lost may be as long as patience is, and the batch is still to be sent again.
+    this.#since ??= performance.now();
     const ceiling = Math.min(policy.pauseMaxMs, policy.pauseFirstMs * 2 ** this.#attempt);
     // Drawn at random, so that clients do not come back in step after a restart; on top of what
     // the server asks for, for it asks the same of all.

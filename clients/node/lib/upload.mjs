@@ -1,7 +1,6 @@
 /** An upload: batches sent, acknowledged and counted, over as many connections as it takes. */
-import { ContractViolation, CottonError } from "./errors.mjs";
+import { CottonError } from "./errors.mjs";
 import { Patience } from "./retry.mjs";
-import { errorFromStatus } from "./status.mjs";
 import { Totals } from "./totals.mjs";
 
 export class Upload {
@@ -62,7 +61,7 @@ export class Upload {
           await this.#send(stream, this.#pending.at(-1));
         }
         if (this.#pending.length === 0) break;
-        this.#settle(await stream.next());
+        this.#settle(await stream.next(this.#pending[0].batch.message.batch_id));
         this.#patience.renew();
       }
       await stream.finish();
@@ -91,24 +90,20 @@ export class Upload {
   }
 
   /** Counts the answer to the oldest batch; raises what refused it. */
-  #settle(answer) {
+  #settle({ result, refusal, named }) {
     const [{ batch, sent }] = this.#pending;
-    const said = answer[answer.response];
-    // A refusal may lack the identity: it stands there "where it could be read".
-    if (said?.identity !== undefined && said.batch_id !== batch.message.batch_id) {
-      throw new ContractViolation("The server's answers are not in the order of sending.");
+    if (refusal !== undefined) {
+      // One that names no batch may be that of any that waits: an answer before it may be lost.
+      const { batch: last } = this.#pending.at(named ? 0 : -1);
+      const which =
+        last === batch
+          ? `Batch ${batch.index + 1}`
+          : `One of batches ${batch.index + 1} to ${last.index + 1}`;
+      refusal.message =
+        `${which} (lines ${batch.lines[0]} to ${last.lines.at(-1)}) was refused: ${refusal.message}`;
+      throw refusal;
     }
-    if (answer.response === "refused") {
-      const error = errorFromStatus(said.status);
-      error.message =
-        `Batch ${batch.index + 1} (lines ${batch.lines[0]} to ${batch.lines.at(-1)}) ` +
-        `was refused: ${error.message}`;
-      throw error;
-    }
-    if (answer.response !== "result") {
-      throw new ContractViolation("The server sent an answer that no batch asked for.");
-    }
-    const issues = this.totals.add(batch, said, sent);
+    const issues = this.totals.add(batch, result, sent);
     this.#pending.shift();
     this.#onIssues(issues);
   }

@@ -1,11 +1,12 @@
 /** Uploads against a server in this process that breaks in every way that matters. */
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 
 import grpc from "@grpc/grpc-js";
 
 import { IngestService, encodeStatus, messageType } from "../lib/contract.mjs";
-import { ContractViolation, FileError, Refused, Unavailable } from "../lib/errors.mjs";
+import { ContractViolation, FileError, OutOfStep, Refused, Unavailable } from "../lib/errors.mjs";
 import { issueLine } from "../lib/render.mjs";
 import { ReadingStream } from "../lib/stream.mjs";
 import { Upload } from "../lib/upload.mjs";
@@ -218,6 +219,144 @@ test("who was replaced by another stream does not come back", async () => {
   assert.equal(seen.streams, 1);
 });
 
+/** Uploads six batches over a service that goes astray once, and must be resumed and lose nothing. */
+async function checkResumed(reason, script, options = {}) {
+  let astray = false;
+  const { address, stored, seen } = await service((call, request, known, sofar) => {
+    if (astray) return undefined;
+    astray = script(call, request, known, sofar) ?? false;
+    return astray ? "done" : undefined;
+  });
+  const reasons = [];
+  const onPause = (error) => reasons.push(error.reason);
+  const totals = await uploadTo(address, batches(6), { ...options, onPause }).run();
+  assert.ok(astray, "the service went astray");
+  assert.deepEqual(reasons, [reason]);
+  assert.equal(seen.streams, 2);
+  assert.deepEqual([...stored.keys()].sort(), Array.from({ length: 6 }, (_, index) => `batch-${index}`));
+  assert.deepEqual([totals.batches, totals.received, totals.counts.created], [6, 12, 12]);
+  return { totals, seen };
+}
+
+/** Whether a request is the batch with that index. */
+const isBatch = ({ request, batch: sent }, index) =>
+  request === "batch" && sent.batch_id === `batch-${index}`;
+
+test("an answer that was lost is not guessed from the next: all that waits is sent again", async () => {
+  const { totals, seen } = await checkResumed("OUT_OF_STEP", (_call, request, known) => {
+    if (!isBatch(request, 1)) return undefined;
+    // Stored, and its answer lost; that to the next batch is sent as ever.
+    resultOf(request.batch, known);
+    return true;
+  });
+  assert.equal(seen.batches.filter((id) => id === "batch-1").length, 2);
+  assert.equal(totals.repeatedBatches, 0);
+});
+
+test("an answer that comes twice is not taken for that of the next batch", async () => {
+  for (const index of [1, 5]) {
+    await checkResumed("OUT_OF_STEP", (call, request, known) => {
+      if (!isBatch(request, index)) return undefined;
+      const result = resultOf(request.batch, known);
+      call.write({ result });
+      call.write({ result });
+      return true;
+    });
+  }
+});
+
+test("answers out of order are not taken", async () => {
+  let held;
+  await checkResumed("OUT_OF_STEP", (call, request, known) => {
+    if (isBatch(request, 1)) held = resultOf(request.batch, known);
+    if (!isBatch(request, 2)) return undefined;
+    call.write({ result: resultOf(request.batch, known) });
+    call.write({ result: held });
+    return true;
+  });
+});
+
+test("an opening that is answered twice is no answer to a batch", async () => {
+  await checkResumed("OUT_OF_STEP", (call, request) => {
+    if (!isBatch(request, 0)) return undefined;
+    call.write({ opened: { producer_id: "W-01", next_sequence: 1 } });
+    return true;
+  });
+});
+
+test("an opening that was heard twice is not the refusal of the oldest batch", async () => {
+  const twice = { refused: { status: status(grpc.status.FAILED_PRECONDITION, "STREAM_NOT_OPENED") } };
+  await checkResumed("OUT_OF_STEP", (call, request) => {
+    if (!isBatch(request, 2)) return undefined;
+    call.write(twice);
+    return true;
+  });
+  // The same, with the answer to the first opening lost.
+  await checkResumed("OUT_OF_STEP", (call, { request }) => {
+    if (request !== "open") return undefined;
+    call.write(twice);
+    return true;
+  });
+});
+
+test("an answer to a batch is none to an opening", async () => {
+  await checkResumed("OUT_OF_STEP", (call, { request }) => {
+    if (request !== "open") return undefined;
+    call.write({ result: { batch_id: "batch-0", revision: "1", outcome: COUNTS } });
+    return true;
+  });
+});
+
+test("a last answer that is lost is not waited for without end", async () => {
+  await checkResumed(
+    "DEADLINE_EXCEEDED",
+    (_call, request, known) => {
+      if (!isBatch(request, 5)) return undefined;
+      resultOf(request.batch, known);
+      return true;
+    },
+    // The silence alone is longer than patience is.
+    { answerMsMax: 100, patience: { ...HASTY, patienceMs: 90, patienceFirstMs: 90 } },
+  );
+});
+
+test("time without a batch that waits is no silence of the server", async () => {
+  const { address, seen } = await service(() => {});
+  async function* slowly() {
+    for await (const each of batches(3)) {
+      await sleep(120);
+      yield each;
+    }
+  }
+  const totals = await uploadTo(address, slowly(), { answerMsMax: 60, inFlightMax: 1 }).run();
+  assert.deepEqual([totals.batches, seen.streams], [3, 1]);
+});
+
+test("a refusal that names no batch is not pinned on one of several", async () => {
+  const { address } = await service((call, { request }, _known, { batches: all }) => {
+    if (request !== "batch") return undefined;
+    if (all.length === 3) {
+      call.write({ refused: { status: status(grpc.status.INVALID_ARGUMENT, "INVALID_FIELD") } });
+    }
+    return "done";
+  });
+  await assert.rejects(uploadTo(address, batches(3)).run(), {
+    reason: "INVALID_FIELD",
+    message: "One of batches 1 to 3 (lines 2 to 7) was refused: It broke.",
+  });
+});
+
+test("answers that stay out of step are given up, as what they are", async () => {
+  const { address, stored } = await service((call, { request, batch: sent }, known) => {
+    if (request !== "batch") return undefined;
+    call.write({ result: { ...resultOf(sent, known), batch_id: "other" } });
+    return "done";
+  });
+  const upload = uploadTo(address, batches(1), { patience: { ...HASTY, patienceMs: 100 } });
+  await assert.rejects(upload.run(), OutOfStep);
+  assert.deepEqual([upload.totals.batches, stored.size], [0, 1]);
+});
+
 test("an opening that is refused is said", async () => {
   const { address } = await service((call) => {
     call.write({ refused: { status: status(grpc.status.INVALID_ARGUMENT, "INVALID_FIELD") } });
@@ -260,14 +399,14 @@ test("an error of the file is raised after what stood before it is acknowledged"
 
 test("answers that the contract rules out end the upload", async () => {
   const answers = {
-    "of another batch": ({ result }) => ({ result: { ...result, batch_id: "other" } }),
+    "without an identity": ({ result: { batch_id: _, ...result } }) => ({ result }),
     "that do not add up": ({ result }) => ({
       result: { ...result, outcome: { ...result.outcome, created: 1 } },
     }),
     "of another number of bales": ({ result }) => ({
       result: { ...result, outcome: { ...result.outcome, received: 1, created: 1 } },
     }),
-    "that no batch asked for": () => ({ opened: { producer_id: "W-01" } }),
+    "that say nothing": () => ({ revision: 1 }),
   };
   for (const [name, change] of Object.entries(answers)) {
     const { address } = await service((call, { request, batch: sent }, stored) => {
