@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 _LOG: Final = logging.getLogger(__name__)
 
-_SWITCH_INTERVAL_S: Final = 0.001
+_SWITCH_INTERVAL_S: Final = 0.0005
 """How long a thread of Python may hold the interpreter while another waits for it.
 
 Python's own 5 ms is more than a single reading may take in all: receiving, deciding and answering

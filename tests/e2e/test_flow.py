@@ -55,6 +55,14 @@ def in_flight_bytes(server: Server) -> float:
     return server.metrics()["cotton_in_flight_bytes",]
 
 
+def wait_until_all_is_decided(server: Server) -> None:
+    """Returns when the server has stored or refused all that it received."""
+    deadline = time.monotonic() + CALL_S_MAX
+    while in_flight_bytes(server):
+        assert time.monotonic() < deadline, "what was received is not decided in time"
+        time.sleep(0.1)
+
+
 def acknowledged(pushers: list[Popen[str]]) -> dict[int, int]:
     """Batches acknowledged by stream, of all pushers, when they have ended."""
     counts: dict[int, int] = {}
@@ -92,6 +100,8 @@ def test_500_streams_that_push_as_fast_as_they_can_do_not_fill_the_memory(
     with server.channel() as channel:
         calls = Calls(channel)
         calls.submit([bale(999_999_999)], "still-answers")
+        # It overtakes what was taken in before the pushers ended, and that is still to be stored.
+        wait_until_all_is_decided(server)
         standing = {
             number: calls.ingest.GetProducer(
                 ingest_pb2.GetProducerRequest(producer_id=producer_of(number)), timeout=CALL_S_MAX

@@ -307,17 +307,19 @@ test("an answer to a batch is none to an opening", async () => {
   });
 });
 
-test("a last answer that is lost is not waited for without end", async () => {
-  await checkResumed(
-    "DEADLINE_EXCEEDED",
-    (_call, request, known) => {
-      if (!isBatch(request, 5)) return undefined;
-      resultOf(request.batch, known);
-      return true;
-    },
-    // The silence alone is longer than patience is.
-    { answerMsMax: 100, patience: { ...HASTY, patienceMs: 90, patienceFirstMs: 90 } },
-  );
+test("an answer that is lost with none after it is not waited for without end", async () => {
+  for (const index of [0, 5]) {
+    await checkResumed(
+      "DEADLINE_EXCEEDED",
+      (_call, request, known) => {
+        if (!isBatch(request, index)) return undefined;
+        resultOf(request.batch, known);
+        return true;
+      },
+      // The silence alone is longer than patience is.
+      { answerMsMax: 200, inFlightMax: 1, patience: { ...HASTY, patienceMs: 150 } },
+    );
+  }
 });
 
 test("time without a batch that waits is no silence of the server", async () => {

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 SMALL_BYTES_MAX: Final = 4 << 10
 """The largest message that somebody waits for: a few readings, a lot, a decision."""
 
-BULK_BESIDE_SMALL_BYTES_MAX: Final = 256 << 10
+BULK_BESIDE_SMALL_BYTES_MAX: Final = 128 << 10
 """How much bulk is committed at once while small messages come: about 5 ms of their time.
 
 Alone, bulk is committed in the groups that are fastest for it.
