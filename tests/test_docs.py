@@ -16,9 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
-DOCUMENTS = sorted(
-    [ROOT / "README.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("clients/*.md")]
-)
+DOCUMENTS = sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("clients/*.md")])
 NOT_OURS = {"node_modules", "dist", "cotton-data", "__pycache__"}
 
 FORBIDDEN = {

@@ -28,10 +28,11 @@ from cotton_server.intake.decode import BatchLimits
 from cotton_server.intake.replay import replay
 from cotton_server.intake.room import Bounds
 from cotton_server.intake.rules import CURRENT, rule_set
-from cotton_server.ledger import DirectoryLock, Ledger, LedgerError
+from cotton_server.ledger import DirectoryLock, Folding, Ledger, LedgerError
 from cotton_server.observability.logs import configure_logs
 from cotton_server.observability.metrics import Metrics
 from cotton_server.registry.registry import Registry
+from cotton_server.registry.reserve import Reserve
 from cotton_server.summary.at_revision import LotsAtRevision
 from cotton_server.summary.changes import ChangeFeed
 from cotton_server.summary.status import Deadlines
@@ -97,6 +98,7 @@ async def _serve(config: Config) -> int:
         except _StoppedError:
             return EXIT_DRAINED
         _calm_collector()
+        stack.callback(Reserve(registry).close)
         _observe(metrics, registry, ledger)
         committer = Committer(
             ledger,
@@ -174,6 +176,7 @@ def _open(config: Config, stack: AsyncExitStack) -> Ledger:
     stack.callback(lock.close)
     ledger = Ledger(directory, page_bytes=config.sqlite_page_bytes)
     stack.callback(ledger.close)
+    stack.callback(Folding(ledger).close)
     return ledger
 
 

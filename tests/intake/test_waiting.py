@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from cotton_server.intake.content import LOTS, READINGS
 from cotton_server.intake.waiting import (
     BULK_BESIDE_SMALL_BYTES_MAX,
+    BULK_WAITS_S_MAX,
     SMALL_BYTES_MAX,
     SMALL_SEEN_S,
     Waiting,
@@ -54,15 +55,21 @@ def test_small_messages_go_before_bulk_that_came_earlier() -> None:
     assert producers(taken(queue)) == [["a", "b"], ["bulk"]]
 
 
-def test_bulk_has_every_other_turn() -> None:
-    """However fast single readings come, a backfill goes on."""
-    queue = waiting(*(message("bulk", size=SMALL_BYTES_MAX << 5) for _ in range(5)))
-    order = []
-    for number in range(6):
+def test_bulk_has_its_turn_however_fast_small_messages_come() -> None:
+    """Once after it has waited, then the small ones again."""
+    now_s = [0.0]
+    queue = Waiting(GROUP_BYTES_MAX, clock_s=lambda: now_s[0])
+    for _ in range(9):
+        queue.put(message("bulk", size=BULK_BESIDE_SMALL_BYTES_MAX))
+    turns = []
+    for number in range(9):
         queue.put(message(f"a{number}"))
-        order.append(queue.take()[0].producer == "bulk")
         queue.put(message(f"b{number}"))
-    assert order == [False, True] * 3
+        while (taken_now := queue.take())[0].producer != "bulk" and queue._small:
+            pass
+        turns.append(taken_now[0].producer == "bulk")
+        now_s[0] += 0.6 * BULK_WAITS_S_MAX
+    assert turns == [False, False, True, False, True, False, True, False, True]
 
 
 def test_bulk_is_taken_in_small_groups_only_while_small_messages_come() -> None:

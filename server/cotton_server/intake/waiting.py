@@ -17,17 +17,20 @@ SMALL_BYTES_MAX: Final = 4 << 10
 """The largest message that somebody waits for: a few readings, a lot, a decision."""
 
 BULK_BESIDE_SMALL_BYTES_MAX: Final = 128 << 10
-"""How much bulk is committed at once while small messages come: about 5 ms of their time.
+"""How much bulk is committed at once while small messages come: one batch, about 5 ms.
 
 Alone, bulk is committed in the groups that are fastest for it.
 """
+
+BULK_WAITS_S_MAX: Final = 0.05
+"""How long bulk waits while there is always a small message to take first."""
 
 SMALL_SEEN_S: Final = 1.0
 """How long after the last small message bulk keeps to small groups."""
 
 
 class Waiting:
-    """Two queues: a small message goes before bulk, and bulk has every other turn.
+    """Two queues: small messages go before bulk, which has its turn in the end all the same.
 
     What a producer sent is taken in the order in which it came: behind what it has waiting in
     one queue, everything of it goes to that queue.
@@ -42,7 +45,7 @@ class Waiting:
         self._small: deque[Submission] = deque()
         self._bulk: deque[Submission] = deque()
         self._of_producer: dict[str, tuple[deque[Submission], int]] = {}
-        self._bulk_is_next = False
+        self._bulk_since_s = 0.0
         self._small_seen_s = -SMALL_SEEN_S
 
     def __bool__(self) -> bool:
@@ -55,9 +58,11 @@ class Waiting:
         queue = self._small if size <= SMALL_BYTES_MAX else self._bulk
         queue, count = self._of_producer.get(submission.producer, (queue, 0))
         self._of_producer[submission.producer] = queue, count + 1
-        queue.append(submission)
         if size <= SMALL_BYTES_MAX:
             self._small_seen_s = self._clock_s()
+        if queue is self._bulk and not queue:
+            self._bulk_since_s = self._clock_s()
+        queue.append(submission)
 
     def put_back(self, submissions: Iterable[Submission]) -> None:
         """Puts submissions that were taken before all others, in their order."""
@@ -68,12 +73,15 @@ class Waiting:
 
     def take(self) -> list[Submission]:
         """The next group: neighbours of one kind, as many as may be; empty when nothing waits."""
-        turn_of_bulk = self._bulk and (self._bulk_is_next or not self._small)
+        now_s = self._clock_s()
+        has_waited = now_s - self._bulk_since_s >= BULK_WAITS_S_MAX
+        turn_of_bulk = self._bulk and (has_waited or not self._small)
         queue = self._bulk if turn_of_bulk else self._small
-        self._bulk_is_next = not turn_of_bulk
         limit = self._group_bytes_max
-        if turn_of_bulk and self._clock_s() - self._small_seen_s < SMALL_SEEN_S:
-            limit = min(limit, BULK_BESIDE_SMALL_BYTES_MAX)
+        if turn_of_bulk:
+            self._bulk_since_s = now_s
+            if now_s - self._small_seen_s < SMALL_SEEN_S:
+                limit = min(limit, BULK_BESIDE_SMALL_BYTES_MAX)
         group: list[Submission] = []
         size = 0
         while queue:

@@ -9,6 +9,7 @@ from cotton_server.ledger.errors import (
     LedgerFullError,
     LedgerVersionError,
 )
+from cotton_server.ledger.folding import Folding
 from cotton_server.ledger.ledger import Ledger
 from cotton_server.ledger.lock import DirectoryLock
 
@@ -16,6 +17,7 @@ __all__ = [
     "LEDGER_FORMAT",
     "DirectoryLock",
     "Entry",
+    "Folding",
     "Ledger",
     "LedgerBusyError",
     "LedgerDamagedError",

@@ -54,6 +54,8 @@ _LOG_KEPT_BYTES: Final = 64 << 20
 """What the write-ahead log keeps of its size after it was folded."""
 _CHECKPOINT_PAGES: Final = 1000
 """Pages of write-ahead log (16 MiB) after which it is folded into the file."""
+_AHEAD_IS_LATE: Final = 8
+"""How many times as long a log no longer waits for who folds ahead."""
 
 
 class Ledger:
@@ -75,6 +77,9 @@ class Ledger:
         self._failed = False
         self._sync_s = 0.0
         self._log_pages = 0
+        self._log_is_long = threading.Event()
+        self._ahead: apsw.Connection | None = None
+        self._folded_ahead = False
         self._read_lock = threading.Lock()
         self._position, self._digest = 0, GENESIS
         try:
@@ -170,12 +175,41 @@ class Ledger:
     def checkpoint(self) -> None:
         """Folds the write-ahead log into the file when it has grown long.
 
-        SQLite would do this inside a commit and keep its errors to itself. Raises
-        LedgerFailedError when the file could not be written or synced; the entries are in the
-        log, but a disk that fails is not trusted with more.
+        SQLite would do this inside a commit and keep its errors to itself. Where somebody
+        folds ahead, this waits for that and folds only the rest. Raises LedgerFailedError when
+        the file could not be written or synced; the entries are in the log, but a disk that
+        fails is not trusted with more.
         """
-        if self._log_pages >= _CHECKPOINT_PAGES:
-            self._fold()
+        if self._failed:
+            raise LedgerFailedError("The ledger has failed before; restart the server.")
+        if self._log_pages < _CHECKPOINT_PAGES:
+            return
+        waits = self._ahead is not None and not self._folded_ahead
+        if waits and self._log_pages < _AHEAD_IS_LATE * _CHECKPOINT_PAGES:
+            return
+        self._folded_ahead = False
+        self._fold()
+
+    def fold_ahead(self, timeout_s: float) -> None:
+        """Waits until the log has grown long, and folds most of it beside the one that appends.
+
+        For a thread of its own, which calls it again and again: folding a long log takes tens of
+        milliseconds, for which nobody has to wait then. After an error the ledger refuses to
+        append.
+        """
+        if self._ahead is None:
+            self._ahead = _connect_beside(self._path)
+        if not self._log_is_long.wait(timeout_s):
+            return
+        self._log_is_long.clear()
+        try:
+            self._ahead.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        except (apsw.FullError, apsw.BusyError, apsw.LockedError):
+            return
+        except apsw.Error:
+            self._failed = True
+            raise
+        self._folded_ahead = True
 
     def _fold(self) -> None:
         try:
@@ -190,6 +224,8 @@ class Ledger:
 
     def _note_log(self, _connection: apsw.Connection, _database: str, pages: int) -> int:
         self._log_pages = pages
+        if pages >= _CHECKPOINT_PAGES and not self._folded_ahead:
+            self._log_is_long.set()
         return apsw.SQLITE_OK
 
     def by_sequence(self, producer: str, sequence: int) -> Entry | None:
@@ -230,7 +266,9 @@ class Ledger:
             )
 
     def close(self) -> None:
-        """Folds the write-ahead log into the file and closes it."""
+        """Folds the write-ahead log into the file and closes it; nobody folds ahead any more."""
+        if self._ahead is not None:
+            self._ahead.close()
         self._reader.close()
         self._writer.close()
 
@@ -337,6 +375,13 @@ def _connect(path: Path, page_bytes: int) -> apsw.Connection:
             connection.execute(schema)
             connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {LEDGER_FORMAT}")
+    return connection
+
+
+def _connect_beside(path: Path) -> apsw.Connection:
+    """Another connection to a file that is a ledger of ours already."""
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+    connection.execute("PRAGMA synchronous = FULL")
     return connection
 
 

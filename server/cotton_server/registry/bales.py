@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ import polars as pl
 from cotton_server.domain.fields import ABSENT, VALUE_FIELDS
 from cotton_server.domain.identifiers import USDA_HIGH
 from cotton_server.registry.index import BaleIndex
+from cotton_server.registry.reserve import populate
 from cotton_server.registry.runs import rows_of
 
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from cotton_server.registry.runs import RunArray
 
 ReferenceArray = npt.NDArray[np.int32]
+
+READY_ROWS: Final = 1 << 18
+"""Rows whose memory is kept ready: 20 MiB, a fifth of a second of the fastest bulk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,7 @@ class BaleStore:
         self.has_course = np.zeros(capacity, np.bool_)
         self.inspected_at_s = np.zeros(capacity, np.uint32)
         self.index = BaleIndex(self.high, self.low)
+        self._ready = 0
 
     def append(self, bales: BaleColumns) -> None:
         """Stores readings below the others."""
@@ -98,6 +103,24 @@ class BaleStore:
             rows = start + np.flatnonzero(bales.is_first)
             self.index.add(rows.astype(np.int32), bales.hashes[bales.is_first])
         self.count = stop
+
+    def reserve(self) -> None:
+        """Has memory ready for the next bales, and a table for the index to grow into.
+
+        One thread calls it, beside the one that appends: contents are not touched.
+        """
+        wanted = min(self.count + READY_ROWS, self.capacity)
+        if wanted - self._ready > READY_ROWS // 2 or wanted == self.capacity > self._ready:
+            start = max(self._ready, self.count)
+            for column in self._columns():
+                populate(column[start:wanted])
+            self._ready = wanted
+        self.index.reserve()
+
+    def _columns(self) -> list[npt.NDArray[Any]]:
+        plain = (self.high, self.low, self.position, self.batch_row, self.kind)
+        others = (self.inspected_at_s, self.has_course)
+        return [*plain, *others, *self.values.values(), *self.references.values()]
 
     def count_at(self, revision: int, count: int) -> int:
         """Readings among the first `count` that were stored at `revision` or before."""

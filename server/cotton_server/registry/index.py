@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import numpy.typing as npt
 
+from cotton_server.registry.reserve import populate
+
 if TYPE_CHECKING:
     from cotton_server.domain.identifiers import UInt64Array
 
@@ -26,6 +28,10 @@ MOVED_MIN: Final = 1 << 14
 _MOVED_PER_ROW: Final = 4
 """The new table is full after as many additions as half the former has slots: moving four slots
 for each leaves the former empty when half of that time is over."""
+
+
+_SHORTLY_BEFORE: Final = 16
+"""The last sixteenth of the way to the next table."""
 
 
 class BaleIndex:
@@ -52,6 +58,7 @@ class BaleIndex:
         self._low = low
         self._slots: RowArray = np.zeros(slots_first, np.int32)
         self._former: RowArray | None = None
+        self._next: RowArray | None = None
         self._moved = 0
         self._count = 0
         # Drawn at every start, so that nobody can prepare keys that collide.
@@ -98,6 +105,17 @@ class BaleIndex:
         if self._former is not None:
             self._move(max(_MOVED_PER_ROW * len(hashes), MOVED_MIN))
 
+    def reserve(self) -> None:
+        """Has the memory of the next table ready shortly before it is needed.
+
+        One thread calls it, beside the one that adds.
+        """
+        size = len(self._slots)
+        if self._next is None and self._count * 2 > size - size // _SHORTLY_BEFORE:
+            table = np.zeros(2 * size, np.int32)
+            populate(table)
+            self._next = table
+
     def _find_in(
         self, slots: RowArray, high: UInt64Array, low: UInt64Array, hashes: UInt64Array
     ) -> RowArray:
@@ -125,7 +143,10 @@ class BaleIndex:
         while count * 2 > size:
             size *= 2
         self._former, self._moved = self._slots, 0
-        self._slots = np.zeros(size, np.int32)
+        ready, self._next = self._next, None
+        self._slots = (
+            ready if ready is not None and len(ready) == size else np.zeros(size, np.int32)
+        )
 
     def _move(self, slots: int) -> None:
         """Moves the rows of the next slots of the former table; the last leave it to be freed."""
