@@ -27,6 +27,7 @@ from cotton_client import CottonClient, RetryPolicy, UploadTotals, errors, uploa
 from cotton_client import lots as lots_module
 from cotton_client.channel import MESSAGE_BYTES_MAX
 from cotton_client.frames import READINGS_SCHEMA, conform
+from cotton_client.retry import Patience
 from google.rpc import error_details_pb2, status_pb2
 
 if TYPE_CHECKING:
@@ -464,6 +465,62 @@ class Astray(Service):
         yield ingest_pb2.AppendReadingsResponse(refused=refused)
 
 
+@dataclass
+class Unopening(Service):
+    """Refuses the opening of its first streams."""
+
+    openings: list[ingest_pb2.BatchRefused] = field(default_factory=list)
+
+    async def AppendReadings(self, request_iterator: Any, context: Any) -> Any:  # noqa: N802
+        """Streams are opened once all refusals are used up."""
+        if not self.openings:
+            async for answer in super().AppendReadings(request_iterator, context):
+                yield answer
+            return
+        self.streams += 1
+        await anext(request_iterator)
+        yield ingest_pb2.AppendReadingsResponse(refused=self.openings.pop(0))
+
+
+@dataclass
+class Nameless(Service):
+    """Keeps back one answer, by number received, and its refusals name no batch.
+
+    `repeated` gives the first refusal again in place of the next answer.
+    """
+
+    kept_back: int = 0
+    repeated: bool = False
+
+    async def AppendReadings(self, request_iterator: Any, context: Any) -> Any:  # noqa: N802
+        """What another service would answer, less what is lost on the way."""
+        refused: ingest_pb2.AppendReadingsResponse | None = None
+        async for answer in super().AppendReadings(request_iterator, context):
+            given = answer
+            if answer.HasField("refused"):
+                answer.refused.ClearField("identity")
+                refused = answer
+            elif refused is not None and self.repeated:
+                given, refused = refused, None
+            if answer.HasField("opened") or self.received != self.kept_back:
+                yield given
+
+
+class Emptied(Service):
+    """Leaves the id of the first result empty."""
+
+    async def AppendReadings(self, request_iterator: Any, context: Any) -> Any:  # noqa: N802
+        """What another service would answer, but for that."""
+        async for answer in super().AppendReadings(request_iterator, context):
+            if answer.HasField("result") and self.streams == 1:
+                emptied = ingest_pb2.AppendReadingsResponse(revision=answer.revision)
+                emptied.result.CopyFrom(answer.result)
+                emptied.result.batch_id = ""
+                yield emptied
+            else:
+                yield answer
+
+
 class Stray(Service):
     """Opens a stream, reads one batch, answers another, and reads no more."""
 
@@ -480,6 +537,99 @@ class Stray(Service):
 async def test_an_opening_that_was_heard_twice_is_tried_again() -> None:
     """Its refusal is that of no batch."""
     service = Astray()
+    async with connected(service) as client:
+        totals = await client.send_frames("W01", [bales(0, 4)])
+    assert (totals.created, service.streams) == (4, 2)
+
+
+async def test_an_opening_that_is_refused_says_what_the_server_says() -> None:
+    """A final refusal is raised at once, with the server's reason and remedy."""
+    refused = ingest_pb2.BatchRefused(
+        status=status(grpc.StatusCode.INVALID_ARGUMENT, "No.", "INVALID_FIELD", remedy="Fix it.")
+    )
+    service = Unopening(openings=[refused])
+    async with connected(service) as client:
+        with pytest.raises(errors.InvalidRequest) as caught:
+            await client.send_frames("W01", [bales(0, 4)])
+    assert (caught.value.reason, caught.value.remedy) == ("INVALID_FIELD", "Fix it.")
+    assert service.streams == 1
+
+
+async def test_an_opening_that_is_refused_for_now_is_tried_again() -> None:
+    """RetryInfo says when; one that names a batch is no answer to an opening, and is too."""
+    retry = error_details_pb2.RetryInfo()
+    retry.retry_delay.FromMilliseconds(5)
+    busy = status(grpc.StatusCode.RESOURCE_EXHAUSTED, "Busy.", "BUSY", retry)
+    final = status(grpc.StatusCode.INVALID_ARGUMENT, "No.", "INVALID_FIELD")
+    service = Unopening(
+        openings=[
+            ingest_pb2.BatchRefused(status=busy),
+            ingest_pb2.BatchRefused(status=final, batch_id="another"),
+        ]
+    )
+    heard: list[str] = []
+    async with connected(service) as client:
+        totals = await client.send_frames(
+            "W01", [bales(0, 4)], on_retry=lambda error, _: heard.append(error.reason)
+        )
+    assert (totals.created, heard) == (4, ["BUSY", "OUT_OF_STEP"])
+
+
+NOT_READ = status(grpc.StatusCode.INVALID_ARGUMENT, "Bad batch", "UNREADABLE")
+
+
+async def test_a_refusal_without_a_name_blames_none_of_several_batches() -> None:
+    """The answer to the oldest was lost: it is stored, and another was refused."""
+    service = Nameless(refusals={2: NOT_READ}, kept_back=1)
+    async with connected(service) as client:
+        opening = client.open_stream("W01")
+        stream = await opening.__aenter__()
+        answers = [
+            await stream.send(readings_pb2.ReadingBatch(sequence=sequence)) for sequence in (1, 2)
+        ]
+        for answer in answers:
+            with pytest.raises(errors.RefusedInDoubt) as caught:
+                await answer
+            assert caught.value.message == "One of batches 1 to 2 was refused: Bad batch."
+            assert (caught.value.reason, caught.value.transient) == ("UNREADABLE", True)
+        with pytest.raises(errors.RefusedInDoubt):
+            await opening.__aexit__(None, None, None)
+
+
+async def test_after_a_refusal_without_a_name_an_upload_finds_out_whose_it_is() -> None:
+    """What waited is sent one at a time: the batch that is then named is the right one."""
+    service = Nameless(refusals={2: NOT_READ, 4: NOT_READ}, kept_back=1)
+    heard: list[type[errors.CottonError]] = []
+    async with connected(service) as client:
+        with pytest.raises(errors.InvalidRequest) as caught:
+            await client.send_frames(
+                "W01",
+                [bales(0, 8)],
+                batch_bales=4,
+                on_retry=lambda error, _: heard.append(type(error)),
+            )
+    assert heard == [errors.RefusedInDoubt]
+    assert caught.value.message == "Batch 2 (bales 5 to 8) was refused: Bad batch."
+    assert (len(service.stored), service.received) == (4, 4)
+
+
+async def test_a_refusal_without_a_name_that_is_repeated_is_not_taken_for_anothers() -> None:
+    """The batch that waits when it comes again is stored."""
+    service = Nameless(refusals={1: NOT_READ}, repeated=True)
+    async with connected(service) as client:
+        opening = client.open_stream("W01", window=1)
+        stream = await opening.__aenter__()
+        with pytest.raises(errors.InvalidRequest):
+            await (await stream.send(readings_pb2.ReadingBatch(sequence=1)))
+        with pytest.raises(errors.OutOfStep, match="a second time"):
+            await (await stream.send(readings_pb2.ReadingBatch(sequence=1)))
+        with pytest.raises(errors.OutOfStep):
+            await opening.__aexit__(None, None, None)
+
+
+async def test_a_result_whose_id_is_empty_is_that_of_no_batch() -> None:
+    """An id that is there and empty differs from every other; the batch is sent again."""
+    service = Emptied()
     async with connected(service) as client:
         totals = await client.send_frames("W01", [bales(0, 4)])
     assert (totals.created, service.streams) == (4, 2)
@@ -519,6 +669,53 @@ async def test_an_answer_that_does_not_come_is_not_waited_for_without_end() -> N
 
         totals = await client.send_frames("W01", [bales(0, 4)], on_retry=let_through)
     assert (totals.created, service.streams) == (4, 3)
+
+
+async def test_patience_counts_from_the_failure_not_from_the_silence_before_it() -> None:
+    """An answer is taken for lost after longer than patience lasts, and yet sent again."""
+    service = Service(hold=asyncio.Event())
+    impatient = RetryPolicy(patience_s=0.2, delay_first_s=0.001, delay_max_s=0.002)
+    heard: list[str] = []
+
+    def let_through(error: errors.CottonError, _delay_s: float) -> None:
+        assert service.hold is not None
+        heard.append(error.reason)
+        service.hold.set()
+
+    async with (
+        serving(service) as target,
+        CottonClient(target, retry=impatient, answer_timeout_s=0.4) as client,
+    ):
+        totals = await client.send_frames("W01", [bales(0, 4)], on_retry=let_through)
+    assert (totals.created, heard) == (4, ["DEADLINE_EXCEEDED"])
+
+
+async def test_patience_runs_out_when_nothing_is_acknowledged_after_the_first_failure() -> None:
+    """A stream that opens is no progress, and a second silence is the last."""
+    service = Service(hold=asyncio.Event())
+    impatient = RetryPolicy(patience_s=0.2, delay_first_s=0.001, delay_max_s=0.002)
+    async with (
+        serving(service) as target,
+        CottonClient(target, retry=impatient, answer_timeout_s=0.4) as client,
+    ):
+        with pytest.raises(errors.DeadlineExceeded):
+            await client.send_frames("W01", [bales(0, 4)])
+    assert service.streams == 2
+
+
+async def test_progress_renews_patience() -> None:
+    """The time counts anew from the next failure; without progress it goes on."""
+    patience = Patience(
+        RetryPolicy(patience_s=0.1, delay_first_s=0.001, delay_max_s=0.002), answered=True
+    )
+    error = errors.Unavailable("Gone.")
+    await patience.pause(error)
+    await asyncio.sleep(0.15)
+    patience.renew()
+    await patience.pause(error)
+    await asyncio.sleep(0.15)
+    with pytest.raises(errors.Unavailable):
+        await patience.pause(error)
 
 
 async def test_a_batch_too_large_for_a_message_is_halved(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -86,7 +86,8 @@ class Service(ingest_pb2_grpc.IngestServiceServicer):
     """Stores batches once, keeps sequences, and refuses, breaks or waits where it is told to.
 
     `refuse` gives a status for batches that hold a bale with this number; `break_after`
-    numbers of batches received after which the connection breaks before the answer.
+    numbers of batches received after which the connection breaks before the answer, and
+    `lose` those whose answer alone is lost. With `nameless` refusals name no batch.
     """
 
     refuse: dict[int, status_pb2.Status] = field(default_factory=dict)
@@ -94,6 +95,8 @@ class Service(ingest_pb2_grpc.IngestServiceServicer):
     go_on: asyncio.Event | None = None
     tried: asyncio.Event | None = None
     replaced: bool = False
+    nameless: bool = False
+    lose: set[int] = field(default_factory=set)
     stored: dict[str | int, list[int]] = field(default_factory=dict)
     received: int = 0
     next_sequence: int = 1
@@ -118,7 +121,10 @@ class Service(ingest_pb2_grpc.IngestServiceServicer):
             self.take(request.batch, answer)
             if self.received in self.break_after:
                 await context.abort(grpc.StatusCode.UNAVAILABLE, "broken after storing")
-            yield answer
+            if self.nameless and answer.HasField("refused"):
+                answer.refused.ClearField("identity")
+            if self.received not in self.lose:
+                yield answer
 
     async def SubmitReadings(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Is not there: a spool is sent on streams."""
@@ -422,6 +428,22 @@ async def test_a_refused_batch_is_set_aside_and_the_others_go_on(
     assert service.bales == list(range(40))
     if sequenced:
         assert list(service.stored) == list(range(1, 11))
+
+
+@pytest.mark.parametrize("sequenced", [False, True])
+async def test_a_refusal_without_a_name_sets_none_but_its_own_batch_aside(
+    tmp_path: Path, sequenced: bool
+) -> None:
+    """The answer to a batch before it was lost: that one is stored, and not blamed for it."""
+    too_large = refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, "MESSAGE_TOO_LARGE")
+    service = Service(refuse={9: too_large, 17: too_large}, nameless=True, lose={2})
+    async with serving(service) as client:
+        (file,) = await send(client, tmp_path, source("a", bales(0, 40)), sequenced=sequenced)
+        with spool_in(tmp_path, client.target) as spool:
+            assert [kept.reason for kept in spool.standing().refused] == ["MESSAGE_TOO_LARGE"] * 2
+            assert places_waiting(spool) == []
+    assert [each.bale_first for each in file.refused] == [9, 17]
+    assert service.bales == [*range(8), *range(12, 16), *range(20, 40)]
 
 
 async def test_a_refused_batch_that_is_read_again_is_kept_once(tmp_path: Path) -> None:

@@ -364,7 +364,7 @@ def test_answers_at_an_earlier_revision_are_those_that_were_given_then(servers: 
         for revision, step in enumerate(steps, 1):
             step()
             given.append(answers(revision))
-            # The latest is told at the instant of the clock, a revision at its own: no more differs.
+            # The latest is told at the clock's instant, a revision at its own: no more differs.
             assert without_ages(answers(0)) == without_ages(answers(revision))
         for revision, then in reversed(list(enumerate(given, 1))):
             assert answers(revision) == then

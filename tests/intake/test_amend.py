@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from cotton.inspection.v1 import amendments_pb2, common_pb2, readings_pb2
 from cotton_server.intake import amend
+from cotton_server.registry.courses import READINGS_UNTIL
 
 from tests.support.bales import OTHER_LOT, Bale, bale, usda_bale
 from tests.support.deciding import Deciding
@@ -89,7 +90,7 @@ OUTCOMES: list[tuple[list[Step], str, int]] = [
     ([retest(REVIEW)], "RETESTED_IN_FORCE", 0),
     ([retest(SUPERVISORY)], "RETESTED", 0),
     ([retest(REVIEW, length=ALIKE), ORIGINAL], "CREATED", 1),
-    ([retest(REVIEW, length=APART), ORIGINAL], "CREATED", 0),
+    ([retest(REVIEW, length=APART), ORIGINAL], "CREATED", 1),
     ([retest(REVIEW, length=APART), ORIGINAL, ORIGINAL], "SUPERSEDED_BY_RETEST", 1),
     ([ORIGINAL, bale(1, length=APART)], "EXISTS_WITH_DIFFERENT_LENGTH", 1),
     ([ORIGINAL, CHANGED, bale(1, length=APART)], "EXISTS_WITH_DIFFERENT_LENGTH", 2),
@@ -127,11 +128,11 @@ def test_the_review_in_force_is_compared_not_one_that_it_replaced() -> None:
     assert [row[5] for row in decided.counted()] == [2820]
 
 
-def test_a_supervisory_retest_is_never_told_to_be_in_force_for_a_review_that_is() -> None:
+def test_an_original_is_compared_with_the_retest_that_stands_not_with_the_last() -> None:
     steps = retest(REVIEW, length=APART), retest(SUPERVISORY), ORIGINAL
     comparison = outcome_after(*steps)[2].outcomes[-1].outcomes[0].comparison
-    assert comparison.retest_revision == 2
-    assert not comparison.retest_in_force
+    assert comparison.retest_revision == 1
+    assert comparison.retest_in_force
 
 
 def test_a_comparison_tells_every_measure_with_its_tolerance() -> None:
@@ -191,7 +192,7 @@ def test_the_limit_of_events_does_not_depend_on_grouping(
     monkeypatch: pytest.MonkeyPatch, together: bool
 ) -> None:
     """A conflict that arrives again adds nothing to the course of its bale, nor to its count."""
-    monkeypatch.setattr(amend, "EVENTS_MAX", 3)
+    monkeypatch.setattr(amend, "CORRECTIONS_UNTIL", 3)
     decided = outcome_after(ORIGINAL, bale(1, length=APART))[2]
     again, changed = [bale(1, length=APART)], [CHANGED]
     if together:
@@ -201,3 +202,48 @@ def test_the_limit_of_events_does_not_depend_on_grouping(
         answer = decided.take(changed)
     assert answer.corrected == 1
     assert decided.take([correction(decided.revision, length=2870)]).rejected == 1
+
+
+@pytest.mark.parametrize("retest_first", [False, True])
+@pytest.mark.parametrize("kind", [REVIEW, SUPERVISORY])
+def test_a_retest_of_another_lot_moves_no_bale_in_whatever_order(
+    kind: int, retest_first: bool
+) -> None:
+    """One slip of the pen in a re-test must not take a bale out of its lot."""
+    original, other = bale(1), replace(bale(1, length=APART), lot_no=OTHER_LOT, kind=kind)
+    decided = Deciding()
+    first, second = (other, original) if retest_first else (original, other)
+    decided.take([first])
+    before = decided.counted()
+    (refused,) = decided.take([second]).outcomes
+    assert refused.outcome == readings_pb2.OUTCOME_REJECTED
+    assert (refused.field, refused.rule) == (
+        common_pb2.FIELD_LOT_NO,
+        readings_pb2.RULE_DISAGREES,
+    )
+    assert (refused.received, refused.stored) == (second.lot_no, first.lot_no)
+    assert refused.stored_revision == 1
+    assert decided.counted() == before
+
+
+def test_a_sender_that_runs_wild_leaves_the_bale_to_those_who_decide() -> None:
+    """However many readings differ, every conflict can be decided and the bale corrected."""
+    decided = Deciding(bales_max=5000)
+    decided.take([bale(1)])
+    decided.take([bale(1, length=2000 + number) for number in range(400)])
+    assert len(decided.registry.conflicts) == READINGS_UNTIL - 1
+    ids = [conflict.id for conflict in decided.registry.conflicts]
+    amendment = common_pb2.Amendment(
+        reason=common_pb2.AMENDMENT_REASON_CONFIRMED, decided_by="bureau"
+    )
+    keep = amendments_pb2.CONFLICT_DECISION_KEEP
+    assert decided.take([bale(1, length=2900).correcting(1)]).corrected == 1
+    resolutions = [
+        amendments_pb2.ConflictResolution(conflict_id=each, decision=keep, amendment=amendment)
+        for each in ids
+    ]
+    request = amendments_pb2.ResolveConflictsRequest(resolutions=resolutions)
+    assert decided.request(request).applied == len(ids)
+    withdrawal = amendments_pb2.Withdrawal(bale_code=bale(1).code, amendment=amendment)
+    withdrawals = amendments_pb2.WithdrawRequest(withdrawals=[withdrawal])
+    assert decided.request(withdrawals).applied == 1

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from cotton.inspection.v1 import amendments_pb2, common_pb2
+from cotton_server.intake.lots import VERSIONS_MAX
 
 from tests.support.bales import LOT, OTHER_LOT, bale, usda_bale
 from tests.support.deciding import Deciding
@@ -203,3 +204,36 @@ def test_a_second_decision_in_one_request_names_the_revision_of_the_first() -> N
     outcome = resolving(made, KEEP, ACCEPT)
     assert (outcome.applied, outcome.rejected) == (1, 1)
     assert "at revision 3." in outcome.results[0].message
+
+
+def test_a_lot_is_withdrawn_and_reinstated_only_so_often() -> None:
+    """What the same request changed is counted with what is stored."""
+    made = decided()
+
+    def turns(count: int) -> list[amendments_pb2.Withdrawal]:
+        return [
+            amendments_pb2.Withdrawal(lot_no=LOT, amendment=AMENDMENT, reinstate=place % 2 == 1)
+            for place in range(count)
+        ]
+
+    first = made.request(amendments_pb2.WithdrawRequest(withdrawals=turns(VERSIONS_MAX - 2)))
+    assert first.applied == VERSIONS_MAX - 2
+    last = made.request(amendments_pb2.WithdrawRequest(withdrawals=turns(3)))
+    assert last.applied == 2
+    assert told(last) == (common_pb2.FIELD_LOT_NO, 3, 2)
+    assert len(made.counted()) == 1
+    assert withdrawing(made, lot_no=LOT, reinstate=True).existing == 1
+    assert told(withdrawing(made, lot_no=LOT)) == (common_pb2.FIELD_LOT_NO, 4, 0)
+    (lot,) = made.registry.lots
+    assert len(lot.withdrawals.all) == VERSIONS_MAX
+
+
+def test_a_lot_that_only_the_other_side_of_a_conflict_names_is_not_withdrawn() -> None:
+    made = decided()
+    made.take([bale(1, lot_no=OTHER_LOT)])
+    refused = withdrawing(made, lot_no=OTHER_LOT)
+    assert told(refused) == (common_pb2.FIELD_LOT_NO, 0, 0)
+    assert "Nothing is stored" in refused.results[0].message
+    assert resolving(made, ACCEPT, conflict_id="3/0").applied == 1
+    assert withdrawing(made, lot_no=OTHER_LOT).applied == 1
+    assert made.counted() == []

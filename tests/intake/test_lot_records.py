@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from cotton.inspection.v1 import common_pb2, lots_pb2
+from cotton_server.intake.lots import OBJECTIONS_MAX
 
 from tests.support.bales import LOT
 from tests.support.deciding import Deciding
@@ -197,6 +198,35 @@ def test_a_number_that_was_replaced_does_not_come_back_beside_a_new_one() -> Non
     assert not lot.weight_certificates
 
 
+@pytest.mark.parametrize("together", [False, True])
+@pytest.mark.parametrize(
+    ("stored", "new"), [("quality", "weight"), ("weight", "quality")], ids=["quality", "weight"]
+)
+def test_a_certificate_that_is_sent_again_beside_a_new_one_stays_as_it_was(
+    stored: str, new: str, *, together: bool
+) -> None:
+    """One number and then both, in two requests or in one: each has the record that brought it."""
+    decided = Deciding()
+    one = but(certificates(**{stored: "1"}), issued_at_s=1_480_000_000)
+    both = but(certificates("1", "1"), issued_at_s=1_480_000_000)
+    requests = [[one, both]] if together else [[one], [both]]
+    for records in requests:
+        told = decided.request(lots_pb2.RecordCertificatesRequest(certificates=records))
+        assert told.created == len(records)
+    (lot,) = decided.registry.lots
+    (first,) = getattr(lot, f"{stored}_certificates").all
+    (second,) = getattr(lot, f"{new}_certificates").all
+    assert (first.position, first.record) == (1, one)
+    assert (second.position, second.record) == (
+        len(requests),
+        but(certificates(**{new: "1"}), issued_at_s=1_480_000_000),
+    )
+    revision = lot.changed_at
+    assert sent(decided, both)[0] == "EXISTS"
+    assert lot.changed_at == revision
+    assert sent(decided, amended(certificates(**{stored: "2"}), 1))[:2] == ("CORRECTED", 1)
+
+
 RAISED = lots_pb2.LotObjection(
     lot_no=LOT, objection_no="1", raised_by="owner", raised_at_s=1_480_000_000
 )
@@ -221,3 +251,26 @@ def test_an_objection_is_raised_once_and_decided_once() -> None:
     assert outcomes(RAISED, DECIDED, dismissed)[-1] == ("EXISTS_WITH_DIFFERENT", 2)
     assert outcomes(DECIDED, DECIDED) == [("CREATED", 0), ("EXISTS", 1)]
     assert outcomes(RAISED, but(RAISED, objection_no="2"))[-1] == ("CREATED", 0)
+
+
+def test_an_objection_that_is_decided_is_not_counted_twice() -> None:
+    """As many objections as are held fit, however many of them the same request decides."""
+    decided = Deciding()
+
+    def numbered(record: lots_pb2.LotObjection, first: int, stop: int) -> list[Any]:
+        return [but(record, objection_no=str(number)) for number in range(first, stop)]
+
+    def answer(*objections: lots_pb2.LotObjection) -> Any:
+        return decided.request(lots_pb2.RecordObjectionsRequest(objections=objections))
+
+    half = OBJECTIONS_MAX // 2
+    assert answer(*numbered(RAISED, 0, half)).created == half
+    both = [*numbered(DECIDED, 0, half), *numbered(RAISED, half, OBJECTIONS_MAX + 1)]
+    told = answer(*both, *numbered(DECIDED, half, OBJECTIONS_MAX))
+    assert told.created == half + 2 * (OBJECTIONS_MAX - half)
+    (result,) = told.results
+    assert result.outcome == lots_pb2.LOT_OUTCOME_REJECTED
+    assert (result.row, result.received) == (OBJECTIONS_MAX, str(OBJECTIONS_MAX))
+    (lot,) = decided.registry.lots
+    assert len(lot.objections) == OBJECTIONS_MAX
+    assert all(len(versions.all) == 2 for versions in lot.objections.values())

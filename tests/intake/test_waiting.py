@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from cotton_server.intake.content import LOTS, READINGS
 from cotton_server.intake.waiting import (
     BULK_BESIDE_SMALL_BYTES_MAX,
@@ -99,6 +100,62 @@ def test_what_was_put_back_comes_first_and_in_order() -> None:
     assert producers(taken(queue)) == [["a", "b", "c"]]
 
 
+def test_bulk_behind_a_small_message_of_its_producer_does_not_stay_among_small_ones() -> None:
+    """A producer that always has 16 in flight, the first of them small, beside instruments."""
+    in_flight, batch = 16, 300_000
+    now_s = [0.0]
+    queue = Waiting(GROUP_BYTES_MAX, clock_s=lambda: now_s[0])
+    numbers = iter(range(1000))
+    queue.put(message("bulk", next(numbers), size=2000))
+    for _ in range(in_flight - 1):
+        queue.put(message("bulk", next(numbers), size=batch))
+    seen: list[int] = []
+    for turn in range(40):
+        now_s[0] += 0.01
+        queue.put(message(f"instrument{turn}", size=300))
+        while True:
+            group: list[Any] = list(queue.take())
+            seen += [each.number for each in group if each.producer == "bulk"]
+            for each in group:
+                if each.producer == "bulk":
+                    queue.put(message("bulk", next(numbers), size=batch))
+            if any(each.producer.startswith("instrument") for each in group):
+                break
+            assert sum(len(each.payload) for each in group) <= batch
+        assert all(len(each.payload) <= SMALL_BYTES_MAX for each in group)
+    assert seen == list(range(len(seen)))
+    assert len(seen) > 1 + 40 * 0.01 // BULK_WAITS_S_MAX - 2
+
+
+def test_small_messages_are_taken_in_small_groups() -> None:
+    """However many there are, the last of them waits for no more than one batch of bulk does."""
+    fit = BULK_BESIDE_SMALL_BYTES_MAX // SMALL_BYTES_MAX
+    queue = waiting(*(message(f"a{number}", size=SMALL_BYTES_MAX) for number in range(fit + 1)))
+    assert [len(group) for group in taken(queue)] == [fit, 1]
+
+
+def test_what_follows_bulk_that_was_behind_a_small_message_stays_behind_it() -> None:
+    """Also when it is small, and when it was there before the bulk was sorted out."""
+    queue = waiting(
+        message("p", 0), message("p", 1, BULK), message("p", 2), message("q"), message("p", 3, BULK)
+    )
+    groups: list[list[Any]] = [list(queue.take())]
+    queue.put(message("p", 4))
+    queue.put(message("r"))
+    groups += taken(queue)
+    assert producers(groups) == [["p", "q"], ["r"], ["p", "p", "p", "p"]]
+    assert [each.number for each in groups[2]] == [1, 2, 3, 4]
+
+
+def test_what_was_put_back_comes_before_bulk_of_its_producer() -> None:
+    queue = waiting(message("p", 0), message("p", 1), message("p", 2, BULK))
+    group: list[Any] = list(queue.take())
+    assert [each.number for each in group] == [0, 1]
+    queue.put_back(group[1:])
+    queue.put(message("p", 3))
+    assert [each.number for group in taken(queue) for each in group] == [1, 2, 3]
+
+
 @given(
     st.lists(
         st.tuples(
@@ -108,12 +165,13 @@ def test_what_was_put_back_comes_first_and_in_order() -> None:
         )
     ),
     st.lists(st.booleans(), max_size=60),
+    st.lists(st.sampled_from([0.0, 0.6 * BULK_WAITS_S_MAX, SMALL_SEEN_S]), max_size=60),
 )
 def test_every_message_is_taken_once_and_in_the_order_of_its_producer(
-    sent: list[tuple[str, int, str]], takes: list[bool]
+    sent: list[tuple[str, int, str]], takes: list[bool], pauses: list[float]
 ) -> None:
-    """Whatever is put and taken in turn, and whatever is put back once."""
-    queue = waiting()
+    """Whatever is put and taken in turn, whoever's turn it is, and whatever is put back once."""
+    queue = waiting(clock_s=np.cumsum([0.0, *pauses]).tolist())
     seen: list[Any] = []
     decisions = iter(takes)
     for number, (producer, size, kind) in enumerate(sent):

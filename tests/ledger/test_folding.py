@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import apsw
@@ -99,3 +100,65 @@ def test_a_fold_on_a_full_disk_is_left_for_later(tmp_path: Path) -> None:
         ledger.checkpoint()
         assert ledger._log_pages == 0
         ledger.close()
+
+
+def test_a_log_that_was_folded_by_who_appends_is_not_waited_for(tmp_path: Path) -> None:
+    """What was committed during a fold had called for another, which found nothing left."""
+    ledger = Ledger(tmp_path)
+    ledger.fold_ahead(0)
+    for number in range(1, 4):
+        ledger.append([entry(number)])
+    ledger._folded_ahead = True
+    ledger.checkpoint()
+    assert ledger._log_pages == 0
+    ledger.fold_ahead(0)
+    assert not ledger._folded_ahead
+    for number in range(4, 7):
+        ledger.append([entry(number)])
+    ledger.checkpoint()
+    assert ledger._log_pages >= ledger_module._CHECKPOINT_PAGES
+    ledger.fold_ahead(0)
+    ledger.checkpoint()
+    assert ledger._log_pages == 0
+    ledger.close()
+
+
+def test_a_fold_that_ends_after_that_of_who_appends_says_nothing_of_the_next_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one who appends may have waited long enough while the other was folding."""
+    ledger = Ledger(tmp_path)
+    ledger.fold_ahead(0)
+    for number in range(1, 4):
+        ledger.append([entry(number)])
+    beside = ledger._ahead
+
+    def overtaken(**_: object) -> None:
+        monkeypatch.setattr(ledger_module, "_AHEAD_IS_LATE", 0)
+        ledger.checkpoint()
+
+    monkeypatch.setattr(ledger, "_ahead", SimpleNamespace(wal_checkpoint=overtaken))
+    ledger.fold_ahead(0)
+    assert ledger._log_pages == 0
+    assert not ledger._folded_ahead
+    monkeypatch.setattr(ledger, "_ahead", beside)
+    ledger.close()
+
+
+def test_a_ledger_beside_which_nobody_can_fold_takes_nothing_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The thread that folds has ended, and says that who appends next stops the process."""
+
+    def refuse(_path: object) -> None:
+        raise apsw.CantOpenError("no descriptors left")
+
+    monkeypatch.setattr(ledger_module, "_connect_beside", refuse)
+    ledger = Ledger(tmp_path)
+    folding = Folding(ledger)
+    folding._thread.join()
+    with pytest.raises(LedgerFailedError):
+        ledger.append([entry(1)])
+    assert "could not be folded" in caplog.text
+    folding.close()
+    ledger.close()

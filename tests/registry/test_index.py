@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
+from cotton_server.registry import index as index_module
 from cotton_server.registry.index import MOVED_MIN, NOT_FOUND, BaleIndex
 from hypothesis import given
 from hypothesis import strategies as st
@@ -114,6 +117,52 @@ def test_an_index_that_starts_full_keeps_every_row() -> None:
     assert indexed.find([(number, 0) for number in range(0, 150_000, 997)]) == list(
         range(0, 150_000, 997)
     )
+
+
+def test_a_table_made_ready_too_late_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The index grew while its memory was made ready: the next table is of the next size."""
+    indexed = Indexed()
+    indexed.add([(number, 0) for number in range(32_000)])
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            index_module,
+            "populate",
+            lambda _: indexed.add([(number, 0) for number in range(32_000, 33_000)]),
+        )
+        indexed.index.reserve()
+    late = indexed.index._next
+    assert late is not None
+    assert len(late) == len(indexed.index._slots)
+    indexed.index.reserve()
+    assert indexed.index._next is not late
+    indexed.add([(number, 0) for number in range(33_000, 65_000)])
+    indexed.index.reserve()
+    ready = indexed.index._next
+    assert ready is not None
+    indexed.add([(number, 0) for number in range(65_000, 66_000)])
+    assert indexed.index._slots is ready
+    assert indexed.find([(number, 0) for number in range(66_000)]) == list(range(66_000))
+
+
+def test_what_moves_while_somebody_looks_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The former table is emptied and left between a reader's look at the new one and at it."""
+    indexed = Indexed()
+    indexed.add([(number, 0) for number in range(33_000)])
+    find_in, index = index_module.BaleIndex._find_in, indexed.index
+    indexed.add([(number, 1) for number in range(32_600)])
+    former = index._former
+    assert former is not None
+
+    def find_in_and_move(*args: Any) -> Any:
+        found = find_in(index, *args)
+        index._move(1 << 20)
+        return found
+
+    monkeypatch.setattr(index, "_find_in", find_in_and_move)
+    every = list(indexed.rows)
+    assert indexed.find(every) == list(range(len(every)))
+    assert index._former is not former
+    assert index.size_bytes == index._slots.nbytes
 
 
 def test_hashes_differ_from_start_to_start() -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -13,9 +17,14 @@ from cotton_server.registry.lots import LotBook, LotEntry
 from cotton_server.registry.records import Version
 from cotton_server.registry.registry import Registry
 from cotton_server.registry.texts import TextBook
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.support import deciding
 from tests.support.bales import LOT, OTHER_LOT, Bale, bale, batch, usda_bale
+
+if TYPE_CHECKING:
+    import random
 
 
 def store(registry: Registry, *batches: list[Bale]) -> None:
@@ -29,6 +38,47 @@ def test_rows_of_a_lot_that_touch_are_one_run() -> None:
     for start, stop in ((0, 3), (3, 4), (6, 7), (7, 9)):
         lot.add_run(start, stop)
     assert lot.runs.tolist() == [0, 4, 6, 9]
+
+
+@given(st.lists(st.integers(1, 3), max_size=30), st.randoms(use_true_random=False))
+def test_runs_are_the_same_in_whatever_order_they_are_added(
+    sizes: list[int], order: random.Random
+) -> None:
+    """Some touch and some do not; whatever touches is one run in the end."""
+    stops = np.cumsum(sizes).tolist()
+    added = [(stop - size, stop) for size, stop in zip(sizes, stops, strict=True) if size < 3]
+    in_order, shuffled = LotEntry(0, LOT, 2016), LotEntry(1, LOT, 2016)
+    for each in added:
+        in_order.add_run(*each)
+    order.shuffle(added)
+    for each in added:
+        shuffled.add_run(*each)
+    rows = [row for start, stop in sorted(added) for row in range(start, stop)]
+    flat = shuffled.runs.tolist()
+    ranges = list(zip(flat[::2], flat[1::2], strict=True))
+    assert [row for start, stop in ranges for row in range(start, stop)] == rows
+    assert all(stop < following for stop, following in pairwise(flat[1:]))
+    assert flat == in_order.runs.tolist()
+
+
+def test_no_row_of_a_batch_costs_a_pass_over_the_runs() -> None:
+    """Every second row of a batch first, then those between: what corrections look like."""
+    lot = LotEntry(0, LOT, 2016)
+    work = 0
+
+    def count(_frame: object, event: str, _argument: object) -> None:
+        nonlocal work
+        work += event in ("call", "c_call")
+
+    sys.setprofile(count)
+    try:
+        for first in (0, 1):
+            for row in range(first, 2000, 2):
+                lot.add_run(row, row + 1)
+    finally:
+        sys.setprofile(None)
+    assert lot.runs.tolist() == [0, 2000]
+    assert work < 2000 * 10
 
 
 def runs(*ranges: tuple[int, int]) -> npt.NDArray[np.int32]:

@@ -386,7 +386,18 @@ class Oracle:
             return self._first_reading(read, history)
         return self._repeat(read, history)
 
+    def _of_another_lot(self, read: Read, history: History) -> readings_pb2.BaleOutcome | None:
+        """Only a correction moves a bale; a re-test and its original name the same lot."""
+        known = history.in_force or (history.retests[-1] if history.retests else None)
+        if known is None or known.bale.lot_no == read.bale.lot_no:
+            return None
+        told = _rejected("lot_no", "DISAGREES", read.bale.lot_no, "")
+        told.stored, told.stored_revision = known.bale.lot_no, known.revision
+        return told
+
     def _first_reading(self, read: Read, history: History) -> readings_pb2.BaleOutcome:
+        if (refused := self._of_another_lot(read, history)) is not None:
+            return refused
         told = readings_pb2.BaleOutcome(outcome=readings_pb2.OUTCOME_CREATED)
         history.has_original, history.first = True, read
         before = history.in_force
@@ -399,14 +410,15 @@ class Oracle:
         if stands:
             # As if it had come first: the re-test has its place.
             history.superseded.append((read, "RETEST"))
+            told.stored_revision = 0 if history.withdrawn else history.since
         else:
             told.stored_revision = history.bring(read, read.revision, "RETEST")
             history.stands_for = 0
         if history.retests:
-            # The last of them, where there are several.
-            last = history.retests[-1]
-            told.comparison.CopyFrom(comparison(read, last))
-            told.comparison.retest_in_force = history.in_force is last and not history.withdrawn
+            # With the one that was in force, or the last where none was.
+            beside = before or history.retests[-1]
+            told.comparison.CopyFrom(comparison(read, beside))
+            told.comparison.retest_in_force = history.in_force is beside and not history.withdrawn
         return told
 
     def _repeat(self, read: Read, history: History) -> readings_pb2.BaleOutcome:
@@ -478,6 +490,8 @@ class Oracle:
             # Kept beside, whether or not it was ever in force.
             if known.kind == read.kind and difference(read.bale, known.bale) is None:
                 return readings_pb2.BaleOutcome(outcome=readings_pb2.OUTCOME_EXISTS)
+        if (refused := self._of_another_lot(read, history)) is not None:
+            return refused
         history.retests.append(read)
         told = readings_pb2.BaleOutcome(outcome=readings_pb2.OUTCOME_RETESTED)
         compared = None
@@ -541,8 +555,10 @@ class Oracle:
         )
         if severest.outcome in (lots_pb2.LOT_OUTCOME_CREATED, lots_pb2.LOT_OUTCOME_CORRECTED):
             kept = self.lot(record.lot_no)
-            for chain in chains:
-                kept.records.setdefault(chain, []).append((self.revision, record))
+            for chain, each in zip(chains, met, strict=True):
+                # A certificate that is stored already stays as it was beside one that is new.
+                if each.outcome in (lots_pb2.LOT_OUTCOME_CREATED, lots_pb2.LOT_OUTCOME_CORRECTED):
+                    kept.records.setdefault(chain, []).append((self.revision, record))
             kept.touched_at = self.revision
         return severest
 
@@ -638,7 +654,8 @@ class Oracle:
     ) -> amendments_pb2.AmendmentResult:
         told = amendments_pb2.AmendmentResult(subject=withdrawal.lot_no)
         lot = self.lots.get(withdrawal.lot_no)
-        if lot is None:
+        if lot is None or not lot.touched_at:
+            # Nothing of it, or nothing but what a reading that does not count says.
             return _not(told, common_pb2.FIELD_LOT_NO)
         told.stored_revision = lot.touched_at
         if withdrawal.amendment.supersedes_revision not in (0, lot.touched_at):
@@ -698,7 +715,11 @@ class Oracle:
             return told
         if conflict.decision != amendments_pb2.CONFLICT_STATE_OPEN:
             return _not(told, common_pb2.FIELD_DECISION)
-        if resolution.amendment.supersedes_revision not in (0, history.since):
+        named = resolution.amendment.supersedes_revision
+        if named not in (0, history.since):
+            return _not(told, common_pb2.FIELD_SUPERSEDES_REVISION)
+        # Nobody overrides what they have not seen.
+        if accepts and not named and history.since != conflict.stored_revision:
             return _not(told, common_pb2.FIELD_SUPERSEDES_REVISION)
         if accepts and history.withdrawn:
             return _not(told, common_pb2.FIELD_DECISION)

@@ -36,6 +36,9 @@ class Push:
     bales: int
     push_s: float
     stalled: bool = False
+    acknowledged_min: int = 0
+    """Batches of all its streams until which it goes on after `push_s`, for `more_s_max`."""
+    more_s_max: float = 0.0
 
     def start(self) -> subprocess.Popen[str]:
         """A process that pushes; it ends by itself."""
@@ -60,9 +63,35 @@ def _encoded(
     return template.SerializeToString()
 
 
-async def _push(push: Push, template: ingest_pb2.AppendReadingsRequest, stream: int) -> int:
-    """Pushes on one stream until the time is over; the batches acknowledged."""
-    acknowledged = 0
+class _Acknowledged:
+    """Batches acknowledged by stream, and whether they are enough."""
+
+    def __init__(self, push: Push) -> None:
+        self.batches = dict.fromkeys(range(push.first, push.first + push.streams), 0)
+        self.enough = asyncio.Event()
+        self._missing = push.acknowledged_min
+        self._look()
+
+    def add(self, stream: int, answer: ingest_pb2.AppendReadingsResponse) -> None:
+        """Counts an answer; raises AssertionError for one that was not due."""
+        if answer.result.sequence != self.batches[stream] + 1:
+            raise AssertionError(f"not the answer that was due: {answer}")
+        self.batches[stream] += 1
+        self._missing -= 1
+        self._look()
+
+    def _look(self) -> None:
+        if self._missing <= 0:
+            self.enough.set()
+
+
+async def _push(
+    push: Push,
+    template: ingest_pb2.AppendReadingsRequest,
+    stream: int,
+    acknowledged: _Acknowledged,
+) -> None:
+    """Pushes on one stream until it is cancelled."""
     async with grpc.aio.insecure_channel(
         push.address, options=[("grpc.use_local_subchannel_pool", 1)]
     ) as channel:
@@ -81,20 +110,16 @@ async def _push(push: Push, template: ingest_pb2.AppendReadingsRequest, stream: 
                 await call.write(_encoded(template, push, stream, sequence))
 
         async def read() -> None:
-            nonlocal acknowledged
             if push.stalled:
                 return
             while (answer := await call.read()) is not _EOF:
                 if not answer.HasField("opened"):
-                    if answer.result.sequence != acknowledged + 1:
-                        raise AssertionError(f"not the answer that was due: {answer}")
-                    acknowledged += 1
+                    acknowledged.add(stream, answer)
 
-        with suppress(TimeoutError):
-            async with asyncio.timeout(push.push_s):
-                await asyncio.gather(write(), read())
-        call.cancel()
-    return acknowledged
+        try:
+            await asyncio.gather(write(), read())
+        finally:
+            call.cancel()
 
 
 async def _run(push: Push) -> dict[int, int]:
@@ -102,9 +127,19 @@ async def _run(push: Push) -> dict[int, int]:
     if push.stalled:
         bales = [each.but(length=9999) for each in bales]
     template = append_request(bales)
-    streams = range(push.first, push.first + push.streams)
-    acknowledged = await asyncio.gather(*(_push(push, template, each) for each in streams))
-    return dict(zip(streams, acknowledged, strict=True))
+    acknowledged = _Acknowledged(push)
+    async with asyncio.TaskGroup() as group:
+        pushing = [
+            group.create_task(_push(push, template, stream, acknowledged))
+            for stream in acknowledged.batches
+        ]
+        await asyncio.sleep(push.push_s)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(push.more_s_max):
+                await acknowledged.enough.wait()
+        for each in pushing:
+            each.cancel()
+    return acknowledged.batches
 
 
 if __name__ == "__main__":

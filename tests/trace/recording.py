@@ -97,12 +97,18 @@ class Recording:
         return self._request(WITHDRAWALS, request)
 
     def resolve(
-        self, decision: amendments_pb2.ConflictDecision.ValueType, *conflict_ids: str
+        self,
+        decision: amendments_pb2.ConflictDecision.ValueType,
+        *conflict_ids: str,
+        in_force: int = 0,
     ) -> int:
-        """Decides conflicts."""
+        """Decides conflicts, naming the revision in force where it is given."""
+        why = common_pb2.Amendment()
+        why.CopyFrom(WHY)
+        why.supersedes_revision = in_force
         request = amendments_pb2.ResolveConflictsRequest(producer_id="p", request_id="r")
         for conflict_id in conflict_ids:
-            request.resolutions.add(conflict_id=conflict_id, decision=decision, amendment=WHY)
+            request.resolutions.add(conflict_id=conflict_id, decision=decision, amendment=why)
         return self._request(RESOLUTIONS, request)
 
     def bale(self, bale: Bale, revision: int = 0) -> BaleAt:

@@ -158,6 +158,11 @@ def test_an_accepted_reading_is_in_force_by_its_acceptance_which_a_correction_na
     recording.read(bale(5), bale(1, OTHER_LOT, length=2700))
     recording.read(bale(1, length=2900).correcting(1))
     recording.resolve(ACCEPT, "2/1")
+    (conflict,) = recording.conflicts()
+    assert (conflict.stored_revision, conflict.in_force_revision) == (1, 3)
+    assert conflict.in_force_reading.length == 2900
+    assert kinds_and_flags(recording)[-1] == (CORRECTED, True, True)
+    recording.resolve(ACCEPT, "2/1", in_force=3)
     assert kinds_and_flags(recording) == [
         (READ, False, False),
         (CONFLICT, False, False),
@@ -166,12 +171,13 @@ def test_an_accepted_reading_is_in_force_by_its_acceptance_which_a_correction_na
     ]
     seen = recording.bale(bale(1))
     conflict, accepted = seen.history[1], seen.history[3]
-    assert (accepted.superseded_revision, accepted.amendment) == (3, WHY)
+    assert accepted.superseded_revision == accepted.amendment.supersedes_revision == 3
+    assert (accepted.amendment.note, accepted.amendment.reason) == (WHY.note, WHY.reason)
     assert conflict.conflict_id == accepted.conflict_id == "2/1"
     assert conflict.reading == accepted.reading == seen.reading
     assert not conflict.HasField("amendment")
     assert (seen.reading.length, seen.lot.lot_no) == (2700, OTHER_LOT)
-    assert (seen.brought.revision, seen.brought.row) == (4, 0)
+    assert (seen.brought.revision, seen.brought.row) == (5, 0)
     recording.read(bale(1, OTHER_LOT, length=2600).correcting(seen.brought.revision))
     assert recording.bale(bale(1)).reading.length == 2600
 

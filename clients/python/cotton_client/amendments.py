@@ -93,18 +93,19 @@ def corrected_reading(
     """The reading in force of a bale with `changes` made, as a correction of it.
 
     `changes` are values by the name of their field in the message Reading, in the integers
-    of the contract; None takes the value away. Raises InputError where the amendment names
+    of the contract; None takes the value away. Raises Refused where the amendment names
     another revision than the one in force (NOT_IN_FORCE), where no reading is in force
-    (AWAITING_ORIGINAL), where a field cannot be corrected, or where nothing would change.
+    (AWAITING_ORIGINAL) or where nothing would change (NOTHING_CHANGES), and InputError where
+    a field cannot be corrected.
     """
     if bale.awaiting_original:
-        raise errors.InputError(
+        raise errors.Refused(
             "The bale has no reading in force: only re-tests of it have arrived.",
             reason="AWAITING_ORIGINAL",
             remedy="Send its original reading first.",
         )
     if amendment.supersedes_revision != bale.stored_at_revision:
-        raise errors.InputError(
+        raise errors.Refused(
             f"The reading in force was stored at revision {bale.stored_at_revision},"
             f" not {amendment.supersedes_revision}.",
             reason="NOT_IN_FORCE",
@@ -124,8 +125,9 @@ def corrected_reading(
         else:
             setattr(reading, name, bool(value) if name == "foreign_fibre" else value)
     if reading == bale.reading:
-        raise errors.InputError(
+        raise errors.Refused(
             "The correction would change nothing.",
+            reason="NOTHING_CHANGES",
             remedy="Name a field whose value differs from the reading in force.",
         )
     reading.kind = readings_pb2.READING_KIND_CORRECTION

@@ -361,7 +361,7 @@ class CottonClient:
 
         `values` and errors: as `amendments.corrected_reading`. Attempts that a broken
         connection hid are counted once; called again after it was applied, it raises
-        InputError (NOT_IN_FORCE), for what it names is superseded.
+        Refused (NOT_IN_FORCE), for what it names is superseded.
         """
         bale = await self.bale(code, crop_year=crop_year)
         reading = amendments.corrected_reading(bale, values, amendment)

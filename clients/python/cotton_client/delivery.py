@@ -44,9 +44,21 @@ class Delivery(ABC):
     def __init__(self) -> None:
         self.pending: deque[Unacknowledged] = deque()
         self.answered = 0
+        self._singly_until = 0
 
     async def run(self, stream: ReadingStream) -> None:
-        """Sends what is unacknowledged, then the rest; returns when all is answered."""
+        """Sends what is unacknowledged, then the rest; returns when all is answered.
+
+        After RefusedInDoubt the next run sends what was unacknowledged one batch at a time.
+        """
+        try:
+            await self._exchange(stream)
+        except errors.RefusedInDoubt:
+            self._singly_until = self.answered + len(self.pending)
+            raise
+
+    async def _exchange(self, stream: ReadingStream) -> None:
+        """Sends and settles all that there is."""
         await self.opened(stream)
         for each in self.pending:
             each.answer = None
@@ -89,8 +101,16 @@ class Delivery(ABC):
         """Takes the refusal of a batch; what it raises leaves the batch unanswered."""
 
     async def _send(self, stream: ReadingStream, each: Unacknowledged) -> None:
-        """Sends a batch, then takes whatever was answered meanwhile."""
+        """Sends a batch, then takes whatever was answered meanwhile.
+
+        While batches go one at a time, its own answer is waited for: no other waits with it,
+        so that a refusal can only be its own.
+        """
         each.sent += 1
         each.answer = await stream.send(each.batch)
-        while self.pending and (answer := self.pending[0].answer) is not None and answer.done():
+        while (
+            self.pending
+            and (answer := self.pending[0].answer) is not None
+            and (answer.done() or self.answered < self._singly_until)
+        ):
             await self.settle()

@@ -167,7 +167,7 @@ async def _send_real_records(
     sent.append(Delivery("real USDA bales", await client.send_frames(PRODUCER_ID, usda)))
     closure = lots_pb2.LotClosure(
         lot_no=lot.lot_no,
-        laboratory="L-SAMPLE",
+        laboratory="LAB-SAMPLE",
         bales_received=sent[0].readings.received,
         bales_tested=sent[0].readings.received,
     )

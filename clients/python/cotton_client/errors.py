@@ -142,6 +142,14 @@ class OutOfStep(Unavailable):
     )
 
 
+class RefusedInDoubt(Unavailable):
+    """One of several batches was refused, and the refusal does not say which.
+
+    None is blamed: the stream is ended, and what waited is sent again, one batch at a time,
+    so that the next refusal is certain. `reason` and `remedy` are those of the refusal.
+    """
+
+
 class SpoolError(CottonError):
     """The spool on this machine's disk cannot be used; what it holds is left as it is."""
 

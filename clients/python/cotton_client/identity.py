@@ -26,18 +26,14 @@ def check_producer_id(producer_id: str) -> None:
 
 def batch_identity(
     message: readings_pb2.ReadingBatch | ingest_pb2.BatchResult | ingest_pb2.BatchRefused,
-    *,
-    required: bool = True,
 ) -> str | int:
-    """Sequence or batch id; "" when there is neither and it is not required."""
+    """Sequence or batch id; raises ContractViolation when there is neither."""
     match message.WhichOneof("identity"):
         case "sequence":
             return message.sequence
         case "batch_id":
             return message.batch_id
-    if required:
-        raise errors.ContractViolation("A batch or its answer carries no sequence and no id.")
-    return ""
+    raise errors.ContractViolation("A batch or its answer carries no sequence and no id.")
 
 
 def content_id(message: Any, index: int) -> str:

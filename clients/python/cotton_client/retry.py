@@ -21,10 +21,11 @@ _DOUBLINGS_MAX: Final = 64
 class RetryPolicy:
     """How long a call is repeated while the server is unavailable.
 
-    `patience_s` is the time without any progress after which the error is raised, and
-    `patience_first_s` the same before the server has ever answered, when a wrong address
-    is likelier than a restart. Pauses double from `delay_first_s` up to `delay_max_s`;
-    each is drawn at random below that, so that clients do not come back in step.
+    `patience_s` is the time from the first failure without any progress after which the
+    error is raised, and `patience_first_s` the same before the server has ever answered,
+    when a wrong address is likelier than a restart. Pauses double from `delay_first_s` up
+    to `delay_max_s`; each is drawn at random below that, so that clients do not come back
+    in step.
     """
 
     patience_s: float = 60.0
@@ -45,12 +46,12 @@ class Patience:
         self.answered = answered
         self._policy = policy
         self._attempt = 0
-        self._since = asyncio.get_running_loop().time()
+        self._failing_since_s: float | None = None
 
     def renew(self) -> None:
         """Forgets past failures: there was progress."""
         self._attempt = 0
-        self._since = asyncio.get_running_loop().time()
+        self._failing_since_s = None
 
     async def pause(
         self,
@@ -60,7 +61,12 @@ class Patience:
         """Sleeps before the next attempt; raises the error when patience has run out."""
         policy = self._policy
         self._attempt += 1
-        waited_s = asyncio.get_running_loop().time() - self._since
+        now_s = asyncio.get_running_loop().time()
+        # From the failure, not from the progress before it: the silence in which an answer is
+        # taken for lost may be as long as patience is, and the call is still to be made again.
+        if self._failing_since_s is None:
+            self._failing_since_s = now_s
+        waited_s = now_s - self._failing_since_s
         # On top of what the server asks for: it asks the same of all that it turned away.
         delay_s = (error.retry_after_s or 0.0) + policy.delay_s(self._attempt)
         if waited_s + delay_s > (policy.patience_s if self.answered else policy.patience_first_s):

@@ -74,9 +74,10 @@ class ReadingStream:
         self._reader: asyncio.Task[None] | None = None
         self._failure: errors.CottonError | None = None
         self._closing = False
+        self._refused_unnamed = False
 
     async def open(self, timeout_s: float) -> None:
-        """Says who sends and hears where the producer stands."""
+        """Says who sends and hears where the producer stands; raises what the server refuses."""
         request = ingest_pb2.AppendReadingsRequest(
             open=ingest_pb2.OpenStream(producer_id=self.producer_id)
         )
@@ -91,8 +92,10 @@ class ReadingStream:
         except grpc.aio.AioRpcError as failure:
             raise errors.from_rpc_error(failure, self._target) from None
         kind = None if response is _EOF else response.WhichOneof("response")
-        if kind in {"result", "refused"}:
+        if kind == "result" or (kind == "refused" and _is_named(response.refused)):
             raise errors.OutOfStep("The server answered a batch before the opening of the stream.")
+        if kind == "refused":
+            raise _refusal(response.refused)
         if kind is None:
             raise errors.ContractViolation("The server did not answer the opening of a stream.")
         self.revision = response.revision
@@ -107,7 +110,8 @@ class ReadingStream:
         Futures are done in the order of sending. A refused batch's future raises the
         error of the refusal and the stream lives on, as it does after the InputError for a
         batch too large to be sent; when the stream breaks, every unanswered future raises
-        Unavailable, and so does this.
+        Unavailable, and so does this. A refusal that may be that of any of several batches
+        breaks it: each of their futures raises RefusedInDoubt.
         """
         identity = batch_identity(batch)
         message = ingest_pb2.AppendReadingsRequest(batch=batch).SerializeToString()
@@ -193,7 +197,7 @@ class ReadingStream:
                 f" {self._answer_timeout_s:g} s."
             )
             self._call.cancel()
-        except (errors.ContractViolation, errors.OutOfStep) as error:
+        except errors.CottonError as error:
             failure = error
             self._call.cancel()
         finally:
@@ -208,7 +212,10 @@ class ReadingStream:
             self._silence.reschedule(now_s + self._answer_timeout_s if due else None)
 
     def _settle(self, response: ingest_pb2.AppendReadingsResponse) -> None:
-        """Gives the oldest unanswered batch its answer; raises OutOfStep for any other answer."""
+        """Gives the oldest unanswered batch its answer; what it raises ends the stream.
+
+        OutOfStep for any other answer, RefusedInDoubt for one that may be another's.
+        """
         self.revision = max(self.revision, response.revision)
         kind = response.WhichOneof("response")
         if kind is None:
@@ -218,11 +225,12 @@ class ReadingStream:
         said = response.result if kind == "result" else response.refused
         identity, answer = self._waiting[0]
         # A refusal may lack the identity: it stands there "where it could be read".
-        if batch_identity(said, required=kind == "result") not in {identity, ""}:
+        named = kind == "result" or _is_named(said)
+        if named and batch_identity(said) != identity:
             raise errors.OutOfStep("The server's answers are not in the order of sending.")
-        refusal = None if kind == "result" else errors.from_refusal(response.refused)
-        if refusal is not None and refusal.reason == _NOT_OF_A_BATCH:
-            raise errors.OutOfStep("The server heard the opening of a stream twice.")
+        refusal = None if kind == "result" else _refusal(response.refused)
+        if refusal is not None and not named:
+            self._require_no_doubt(refusal)
         self._waiting.popleft()
         self._slots.release()
         if answer.done():
@@ -231,6 +239,24 @@ class ReadingStream:
             answer.set_result(response.result)
         else:
             answer.set_exception(refusal)
+
+    def _require_no_doubt(self, refusal: errors.CottonError) -> None:
+        """Raises unless a refusal that names no batch can only be of the one that waits."""
+        if len(self._waiting) > 1:
+            # An answer before it may be lost, so that the oldest is as likely as any other.
+            first, last = self._waiting[0][0], self._waiting[-1][0]
+            raise errors.RefusedInDoubt(
+                f"One of batches {first} to {last} was refused: {refusal.message}",
+                reason=refusal.reason,
+                remedy=refusal.remedy,
+                metadata=refusal.metadata,
+                violations=refusal.violations,
+                retry_after_s=refusal.retry_after_s,
+            )
+        if self._refused_unnamed:
+            # It may be the first such refusal, repeated on its way.
+            raise errors.OutOfStep("The server refused a second time without naming a batch.")
+        self._refused_unnamed = True
 
     def _fail(self, failure: errors.CottonError) -> None:
         """Breaks the stream for whoever waits or comes later; the first reason stays."""
@@ -245,3 +271,16 @@ class ReadingStream:
                 answer.exception()
         for _ in range(self._window):
             self._slots.release()
+
+
+def _is_named(said: ingest_pb2.BatchResult | ingest_pb2.BatchRefused) -> bool:
+    """Whether an answer says of which batch it is."""
+    return said.WhichOneof("identity") is not None
+
+
+def _refusal(refused: ingest_pb2.BatchRefused) -> errors.CottonError:
+    """The error of a refusal; raises OutOfStep for one that is of no batch."""
+    refusal = errors.from_refusal(refused)
+    if refusal.reason == _NOT_OF_A_BATCH:
+        raise errors.OutOfStep("The server heard the opening of a stream twice.")
+    return refusal

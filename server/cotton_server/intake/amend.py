@@ -16,8 +16,9 @@ from cotton_server.domain.readings import CORRECTION, ORIGINAL, RAW_ABSENT
 from cotton_server.intake.check import Finding
 from cotton_server.intake.retest import comes_into_force, compare
 from cotton_server.registry.courses import (
-    EVENTS_MAX,
+    CORRECTIONS_UNTIL,
     NO_ROW,
+    READINGS_UNTIL,
     BaleState,
     Cause,
     CourseEvent,
@@ -151,8 +152,14 @@ def _adds_to_course(verdict: Verdict) -> bool:
     return verdict.event is not None and verdict.event.row != NO_ROW
 
 
-def _too_many(row: int) -> Verdict:
-    finding = Finding(row, common_pb2.FIELD_BALE_CODE, readings_pb2.RULE_TOO_MANY, None, EVENTS_MAX)
+def _events_max(verdict: Verdict) -> int:
+    """How many events of a bale leave room for one more of this kind."""
+    corrects = verdict.event is not None and verdict.event.cause is Cause.CORRECTED
+    return CORRECTIONS_UNTIL if corrects else READINGS_UNTIL
+
+
+def _too_many(row: int, limit: int) -> Verdict:
+    finding = Finding(row, common_pb2.FIELD_BALE_CODE, readings_pb2.RULE_TOO_MANY, None, limit)
     return Verdict(REJECTED, finding=finding)
 
 
@@ -190,8 +197,8 @@ class Amendments:
             if stored == NOT_FOUND and not happened:
                 key_row = of_table(row)
             verdict = self._one(row, state, events)
-            if len(events) >= EVENTS_MAX and _adds_to_course(verdict):
-                verdict = _too_many(row)
+            if _adds_to_course(verdict) and len(events) >= _events_max(verdict):
+                verdict = _too_many(row, _events_max(verdict))
             verdicts[row] = verdict
             event = verdict.event
             if event is not None:
@@ -227,10 +234,13 @@ class Amendments:
     def _first_reading(self, row: int, state: BaleState) -> Verdict:
         """The original of a bale of which at most re-tests had come."""
         new = of_table(row)
+        if (refused := self._of_another_lot(row, state)) is not None:
+            return refused
         in_force = not state.withdrawn and not self._stands(new, state)
         comparison = None
         if state.retests:
-            retest = state.retests[-1]
+            # With the one that stands where one does: of several only the last was in force.
+            retest = state.retests[-1] if state.in_force == NO_ROW else state.in_force
             comparison = self._compared(new, retest)
             comparison.original_revision = int(self._position[row])
             comparison.retest_revision = self._revision_of(retest)
@@ -242,13 +252,26 @@ class Amendments:
             supersedes=state.in_force if in_force else NO_ROW,
             superseded_revision=state.since if in_force else 0,
         )
+        met_revision = state.since if in_force or not state.withdrawn else 0
         return Verdict(
-            CREATED,
-            event,
-            met=event.supersedes,
-            met_revision=event.superseded_revision,
-            comparison=comparison,
+            CREATED, event, met=state.in_force, met_revision=met_revision, comparison=comparison
         )
+
+    def _of_another_lot(self, row: int, state: BaleState) -> Verdict | None:
+        """The refusal of a re-test, or of an original after one, that names another lot.
+
+        A re-test says what a bale is, not where it lies: only a correction moves a bale.
+        """
+        met = state.in_force
+        if met == NO_ROW and state.retests:
+            met = state.retests[-1]
+        if met == NO_ROW or self.contents.text("lot_no", of_table(row)) == self.contents.text(
+            "lot_no", met
+        ):
+            return None
+        disagrees = readings_pb2.RULE_DISAGREES
+        finding = Finding(row, common_pb2.FIELD_LOT_NO, disagrees, None, None)
+        return Verdict(REJECTED, met=met, met_revision=self._revision_of(met), finding=finding)
 
     def _stands(self, original: int, state: BaleState) -> bool:
         """Whether the re-test in force, as corrected if it was, stays so beside the original."""
@@ -314,6 +337,8 @@ class Amendments:
         for retest in state.retests:
             if self.contents.kind(retest) == kind and self.contents.same(new, retest):
                 return Verdict(EXISTS, met=retest, met_revision=self._revision_of(retest))
+        if (refused := self._of_another_lot(row, state)) is not None:
+            return refused
         comparison = None
         if state.first != NO_ROW:
             comparison = self._compared(state.first, new)

@@ -16,6 +16,7 @@ from cotton_server.domain.identifiers import (
 )
 from cotton_server.intake.decode import TEXT_CHARACTERS_MAX
 from cotton_server.intake.lot_faults import amendment_fault
+from cotton_server.intake.lots import VERSIONS_MAX
 from cotton_server.registry.conflicts import ConflictState, place_of
 from cotton_server.registry.courses import (
     EVENTS_MAX,
@@ -70,7 +71,7 @@ class _Overlay:
 
     registry: Registry
     bales: dict[int, list[CourseEvent]] = field(default_factory=dict)
-    lots: dict[int, bool] = field(default_factory=dict)
+    lots: dict[int, list[LotWithdrawal]] = field(default_factory=dict)
     conflicts: dict[Place, ConflictState] = field(default_factory=dict)
 
     def state(self, key_row: int) -> BaleState:
@@ -87,6 +88,23 @@ class _Overlay:
                 f"{EVENTS_MAX} events are recorded of the bale, as many as are held.",
             )
         events.append(bale.event)
+
+    def is_lot_withdrawn(self, number: int) -> bool:
+        changes = self.lots.get(number)
+        if changes:
+            return changes[-1].amendment is not None
+        return self.registry.lots[number].withdrawn
+
+    def add_lot(self, change: LotWithdrawal) -> None:
+        changes = self.lots.setdefault(change.number, [])
+        if len(self.registry.lots[change.number].withdrawals.all) + len(changes) >= VERSIONS_MAX:
+            raise _RefusedError(
+                common_pb2.FIELD_LOT_NO,
+                f"{VERSIONS_MAX} withdrawals and reinstatements of the lot are stored, as many as"
+                " are held.",
+                self.registry.lots[change.number].changed_at,
+            )
+        changes.append(change)
 
 
 def decide_withdrawals(
@@ -141,17 +159,18 @@ def _withdraw_lot(
     number = (
         registry.lots.number_of(lot_no, crop_year_of_lot(lot_no)) if is_lot_no(lot_no) else None
     )
-    if number is None:
+    # A lot that only the other side of a conflict names has a number, and nothing else.
+    if number is None or registry.lots[number].course.first is None:
         raise _RefusedError(common_pb2.FIELD_LOT_NO, "Nothing is stored of a lot of this number.")
     lot = registry.lots[number]
     named = withdrawal.amendment.supersedes_revision
     if named not in (0, lot.changed_at):
         raise _not_in_force(lot.changed_at)
-    if overlay.lots.get(number, lot.withdrawn) != withdrawal.reinstate:
+    if overlay.is_lot_withdrawn(number) != withdrawal.reinstate:
         return None, lot.changed_at
-    overlay.lots[number] = not withdrawal.reinstate
-    amendment = None if withdrawal.reinstate else withdrawal.amendment
-    return LotWithdrawal(number, amendment), lot.changed_at
+    change = LotWithdrawal(number, None if withdrawal.reinstate else withdrawal.amendment)
+    overlay.add_lot(change)
+    return change, lot.changed_at
 
 
 def _withdraw_bale(
@@ -212,7 +231,11 @@ def _resolve(
             " the bale if that was wrong.",
             state.since,
         )
-    if resolution.amendment.supersedes_revision not in (0, state.since):
+    named = resolution.amendment.supersedes_revision
+    # Whoever accepts has seen the reading that it differed from; if another is in force since,
+    # that one has to be named.
+    changed = wanted is ConflictState.ACCEPTED and state.since != entry.stored_revision
+    if named != state.since and (named or changed):
         raise _not_in_force(state.since)
     if wanted is ConflictState.KEPT:
         event = CourseEvent(Cause.KEPT, position, row, conflict=entry.place)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 RecordT = TypeVar(
     "RecordT", lots_pb2.Lot, lots_pb2.LotWeight, lots_pb2.LotClosure, lots_pb2.LotCertificates
 )
+_AnyT = TypeVar("_AnyT", bound=AmendableRecord)
 
 
 VERSIONS_MAX: Final = 256
@@ -56,7 +58,11 @@ OBJECTIONS_MAX: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class LotsDecision:
-    """The answer to a request, and the records that come into force, in order."""
+    """The answer to a request, and the records that come into force, in order.
+
+    Of certificates a record has only the numbers that come into force: sent again beside a new
+    one, a number that is stored stays as it was, with its day of issue and its revision.
+    """
 
     outcome: lots_pb2.LotsOutcome
     accepted: list[LotRecord]
@@ -73,6 +79,8 @@ class _Met:
 
 
 _CREATED: Final = _Met(lots_pb2.LOT_OUTCOME_CREATED)
+_TAKEN: Final = (lots_pb2.LOT_OUTCOME_CREATED, lots_pb2.LOT_OUTCOME_CORRECTED)
+_CERTIFICATE_NUMBERS: Final = ("quality_certificate_no", "weight_certificate_no")
 _SEVEREST_FIRST: Final = (
     lots_pb2.LOT_OUTCOME_REJECTED,
     lots_pb2.LOT_OUTCOME_EXISTS_WITH_DIFFERENT,
@@ -163,6 +171,7 @@ def decide_objections(
     outcome = lots_pb2.LotsOutcome()
     accepted: list[LotRecord] = []
     overlay: dict[tuple[str, str], list[Version[lots_pb2.LotObjection]]] = {}
+    new_of_lot: Counter[str] = Counter()
     for row, objection in enumerate(objections):
         outcome.received += 1
         fault = next(objection_faults(objection), None)
@@ -172,9 +181,9 @@ def decide_objections(
         entry = _entry(registry, objection.lot_no)
         stored = None if entry is None else entry.objections.get(objection.objection_no)
         key = (objection.lot_no, objection.objection_no)
-        known = len(entry.objections) if entry is not None else 0
-        known += sum(lot_no == objection.lot_no for lot_no, _ in overlay)
-        if stored is None and key not in overlay and known >= OBJECTIONS_MAX:
+        is_new = stored is None and key not in overlay
+        known = new_of_lot[objection.lot_no] + (0 if entry is None else len(entry.objections))
+        if is_new and known >= OBJECTIONS_MAX:
             _reject(outcome, row, objection.lot_no, _too_many_objections(objection))
             continue
         versions = [*(stored.all if stored else ()), *overlay.get(key, ())]
@@ -182,6 +191,7 @@ def decide_objections(
         if met.outcome == lots_pb2.LOT_OUTCOME_CREATED:
             accepted.append(objection)
             overlay.setdefault(key, []).append(Version(position, 0, objection))
+            new_of_lot[objection.lot_no] += is_new
         _tell(outcome, row, objection, met)
     return LotsDecision(outcome, accepted)
 
@@ -224,26 +234,33 @@ def _decide(
             _reject(outcome, row, record.lot_no, fault)
             continue
         chains = chains_of(_entry(registry, record.lot_no) or nothing, record)
-        met = _severest(record, chains, overlay)
-        if met.outcome in (lots_pb2.LOT_OUTCOME_CREATED, lots_pb2.LOT_OUTCOME_CORRECTED):
-            accepted.append(record)
-            for name in chains:
-                overlay.setdefault((record.lot_no, name), []).append(Version(position, 0, record))
+        found = _found(record, chains, overlay)
+        met = _severest(record, found)
+        if met.outcome in _TAKEN:
+            taken = [only for only, each in found.items() if each.outcome in _TAKEN]
+            kept = _without(record, found.keys() - taken) if len(taken) < len(found) else record
+            accepted.append(kept)
+            for only in taken:
+                overlay.setdefault((record.lot_no, only), []).append(Version(position, 0, kept))
             _add_warnings(outcome, row, record.lot_no, warnings_of(record))
         _tell(outcome, row, record, met)
     return LotsDecision(outcome, accepted)
 
 
-def _severest(
+def _found(
     record: AmendableRecord,
     chains: Mapping[str, Versions[Any]],
     overlay: Mapping[tuple[str, str], Sequence[Version[Any]]],
-) -> _Met:
-    """What becomes of a record beside every chain that it would be part of: the severest."""
-    found = {
+) -> dict[str, _Met]:
+    """What a record met in each chain that it would be part of."""
+    return {
         only: _met(record, [*chain.all, *overlay.get((record.lot_no, only), ())], only)
         for only, chain in chains.items()
     }
+
+
+def _severest(record: AmendableRecord, found: Mapping[str, _Met]) -> _Met:
+    """What becomes of a record, from what it met in each chain: the severest."""
     outcomes = {each.outcome for each in found.values()}
     if outcomes == {lots_pb2.LOT_OUTCOME_CREATED, lots_pb2.LOT_OUTCOME_SUPERSEDED}:
         # Taken for the number that is new, it would put the one that was replaced back into force.
@@ -322,12 +339,16 @@ def _repeated(version: Version[Any], versions: Sequence[Version[Any]]) -> _Met:
 
 def _bare(record: AmendableRecord, only: str) -> AmendableRecord:
     """A record without its amendment, and without the certificate that is not compared."""
-    bare = copy(record)
-    bare.ClearField("amendment")
-    for name in ("quality_certificate_no", "weight_certificate_no"):
-        if only and name != only:
-            bare.ClearField(cast("Any", name))
-    return bare
+    others = () if not only else (name for name in _CERTIFICATE_NUMBERS if name != only)
+    return _without(record, ("amendment", *others))
+
+
+def _without(record: _AnyT, names: Iterable[str]) -> _AnyT:
+    """A copy of a record without these fields."""
+    rest = copy(record)
+    for name in names:
+        rest.ClearField(cast("Any", name))
+    return rest
 
 
 def _too_many_objections(objection: lots_pb2.LotObjection) -> Fault:

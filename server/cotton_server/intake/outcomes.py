@@ -22,6 +22,7 @@ from cotton_server.intake.amend import (
 )
 from cotton_server.intake.check import WARNINGS_LISTED_MAX
 from cotton_server.registry.conflicts import conflict_id
+from cotton_server.registry.courses import NO_ROW
 from cotton_server.registry.registry import of_table
 
 if TYPE_CHECKING:
@@ -157,6 +158,9 @@ def _bale_outcome(
     if code == REJECTED:
         known = None if verdict is None else verdict.finding
         _set_rejection(answer, known or checked.rejections[row], decision)
+        if verdict is not None and verdict.met != NO_ROW:
+            answer.stored = decision.contents.text("lot_no", verdict.met)
+            answer.stored_revision = verdict.met_revision
         return answer
     if verdict is None:
         raise AssertionError("what is neither created, repeated nor rejected has a verdict")

@@ -187,8 +187,9 @@ class Ledger:
         waits = self._ahead is not None and not self._folded_ahead
         if waits and self._log_pages < _AHEAD_IS_LATE * _CHECKPOINT_PAGES:
             return
-        self._folded_ahead = False
         self._fold()
+        self._folded_ahead = False
+        self._log_is_long.clear()
 
     def fold_ahead(self, timeout_s: float) -> None:
         """Waits until the log has grown long, and folds most of it beside the one that appends.
@@ -198,7 +199,11 @@ class Ledger:
         append.
         """
         if self._ahead is None:
-            self._ahead = _connect_beside(self._path)
+            try:
+                self._ahead = _connect_beside(self._path)
+            except apsw.Error:
+                self._failed = True
+                raise
         if not self._log_is_long.wait(timeout_s):
             return
         self._log_is_long.clear()
@@ -209,7 +214,11 @@ class Ledger:
         except apsw.Error:
             self._failed = True
             raise
+        # Who appends may have folded meanwhile, and does not look again. Looking after saying
+        # so, and not before, leaves no moment in which it could do that unseen.
         self._folded_ahead = True
+        if self._log_pages < _CHECKPOINT_PAGES:
+            self._folded_ahead = False
 
     def _fold(self) -> None:
         try:

@@ -20,6 +20,13 @@ NO_ROW: Final = -1
 EVENTS_MAX: Final = 256
 """Events held of one bale: far more than ever happen, and an end for a sender that runs wild."""
 
+READINGS_UNTIL: Final = 96
+"""Events up to which a further reading that differs, or a further re-test, is held."""
+
+CORRECTIONS_UNTIL: Final = 128
+"""Events up to which a correction is held. Of what is left, every conflict can be decided, and the
+bale withdrawn: no sender puts a bale out of reach of those who decide."""
+
 
 class Cause(IntEnum):
     """What happened; the numbers of the enum BaleEventKind."""

@@ -71,7 +71,8 @@ class BaleIndex:
     @property
     def size_bytes(self) -> int:
         """Memory of the table, without the key columns."""
-        return self._slots.nbytes + (0 if self._former is None else self._former.nbytes)
+        former = self._former
+        return self._slots.nbytes + (0 if former is None else former.nbytes)
 
     def hashes(self, high: UInt64Array, low: UInt64Array) -> UInt64Array:
         """64-bit hashes of keys; equal keys have equal hashes."""
@@ -88,12 +89,13 @@ class BaleIndex:
         """Stored row of each key, NOT_FOUND where there is none."""
         if self._count == 0:
             return np.full(len(high), NOT_FOUND, np.int32)
-        found = self._find_in(self._slots, high, low, hashes)
-        if self._former is not None:
+        # Both are taken before either is looked at, the new one first: whatever is moved
+        # meanwhile beside a reader is in one of them.
+        slots, former = self._slots, self._former
+        found = self._find_in(slots, high, low, hashes)
+        if former is not None:
             missing = np.flatnonzero(found == NOT_FOUND)
-            found[missing] = self._find_in(
-                self._former, high[missing], low[missing], hashes[missing]
-            )
+            found[missing] = self._find_in(former, high[missing], low[missing], hashes[missing])
         return found
 
     def add(self, rows: RowArray, hashes: UInt64Array) -> None:
@@ -111,7 +113,11 @@ class BaleIndex:
         One thread calls it, beside the one that adds.
         """
         size = len(self._slots)
-        if self._next is None and self._count * 2 > size - size // _SHORTLY_BEFORE:
+        ready = self._next
+        if ready is not None and len(ready) != 2 * size:
+            # It was made while the table that it was to follow was followed by another.
+            self._next = ready = None
+        if ready is None and self._count * 2 > size - size // _SHORTLY_BEFORE:
             table = np.zeros(2 * size, np.int32)
             populate(table)
             self._next = table

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
@@ -62,16 +63,23 @@ class LotEntry:
         return _record(self.withdrawals.last) is not None
 
     def add_run(self, start: int, stop: int) -> None:
-        """Adds rows; runs that touch become one, and runs lie in order of rows."""
-        if self.runs and self.runs[-1] == start:
-            self.runs[-1] = stop
-        elif not self.runs or self.runs[-1] < start:
-            self.runs.extend((start, stop))
-        else:  # a row that was kept before and counts only now, or that had to be looked at alone
-            ranges = sorted([*zip(self.runs[::2], self.runs[1::2], strict=True), (start, stop)])
-            self.runs = array("i")
-            for each in ranges:
-                self.add_run(*each)
+        """Adds rows that are in no run yet; runs that touch become one, and lie in order of rows.
+
+        Most come last. Others were kept before and count only now, or had to be looked at alone:
+        there may be one for every row of a batch, so that none may cost a pass over the runs.
+        """
+        runs = self.runs
+        place = bisect_left(runs, start)  # of the stop that `start` is, else of the next start
+        follows = place % 2
+        precedes = place + follows < len(runs) and runs[place + follows] == stop
+        if follows and precedes:
+            del runs[place : place + 2]
+        elif follows:
+            runs[place] = stop
+        elif precedes:
+            runs[place] = start
+        else:
+            runs[place:place] = array("i", (start, stop))
 
     def standing(self) -> Standing:
         """Where the lot stands now."""

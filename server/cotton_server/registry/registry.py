@@ -306,8 +306,8 @@ class Registry:
                     toggles[brought] = (_FROM_THE_START,)
                 elif late:
                     toggles[brought] = late
-            if brought in (now.counted, now.counted_first):  # else the bale is withdrawn
-                self._touch(lot.number)
+            # While the bale is withdrawn the reading is there and counts in nothing.
+            self._touch(lot.number, revises=brought in (now.counted, now.counted_first))
             lot.bales += now.counted == brought
         self._exchange(before.counted, now.counted, brought, moment, _force)
         self._exchange(before.counted_first, now.counted_first, brought, moment, _first)

@@ -71,8 +71,8 @@ class LotViews:
         The entries that keep imported bales without a lot are no lots.
         """
         with self._registry.lock:
-            found = [(lot.lot_no, lot.number) for lot in self._registry.lots]
-        return sorted(each for each in found if each[0])
+            lots = list(self._registry.lots)
+        return sorted((lot.lot_no, lot.number) for lot in lots if lot.lot_no)
 
     def number_of(self, lot_no: str, season: int) -> int | None:
         """The number of a lot in the registry, None when it was never mentioned."""

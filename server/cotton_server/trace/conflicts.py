@@ -15,7 +15,7 @@ from cotton_server.domain.readings import CORRECTION, ReadingTable
 from cotton_server.intake.amend import Contents
 from cotton_server.intake.outcomes import difference
 from cotton_server.registry.conflicts import ConflictState
-from cotton_server.registry.courses import Cause
+from cotton_server.registry.courses import BaleState, Cause, state_after
 from cotton_server.registry.index import NOT_FOUND
 from cotton_server.trace.readings import key_of_row, readings_of
 from cotton_server.trace.recorded import Detail, recorded
@@ -129,10 +129,15 @@ class ConflictListing:
         )
 
     def _told(self, entries: Sequence[ConflictEntry]) -> list[amendments_pb2.Conflict]:
+        states = [self._state(entry) for entry in entries]
+        # Three readings each: the differing one, the one it differed from, what is in force now.
+        rows = [
+            row
+            for entry, state in zip(entries, states, strict=True)
+            for row in (entry.row, entry.stored_row, state.in_force)
+        ]
         corrections = {
-            entry.stored_row: self._place_of(entry.stored_row)
-            for entry in entries
-            if self._registry.bales.kind[entry.stored_row] == CORRECTION
+            row: self._place_of(row) for row in rows if self._registry.bales.kind[row] == CORRECTION
         }
         wanted = {entry.place: Detail.NONE for entry in entries}
         wanted |= {_resolved(entry): Detail.AMENDMENT for entry in self._decided(entries)}
@@ -140,7 +145,7 @@ class ConflictListing:
         told = recorded(self._ledger, wanted)
         readings = readings_of(
             self._registry,
-            [row for entry in entries for row in (entry.row, entry.stored_row)],
+            rows,
             {
                 row: amendment
                 for row, place in corrections.items()
@@ -148,10 +153,20 @@ class ConflictListing:
             },
         )
         decisions = {entry.place: told[_resolved(entry)] for entry in self._decided(entries)}
-        return [
+        answers = [
             self._message(entry, told[entry.place], decisions.get(entry.place), received, stored)
-            for entry, received, stored in zip(entries, readings[::2], readings[1::2], strict=True)
+            for entry, received, stored in zip(entries, readings[::3], readings[1::3], strict=True)
         ]
+        for answer, state, in_force in zip(answers, states, readings[2::3], strict=True):
+            if not state.withdrawn:
+                answer.in_force_reading.CopyFrom(in_force)
+                answer.in_force_revision = state.since
+        return answers
+
+    def _state(self, entry: ConflictEntry) -> BaleState:
+        """Where the bale of a conflict stands at the revision."""
+        events = self._registry.course(entry.key_row)
+        return state_after(event for event in events if event.position <= self.revision)
 
     def _message(
         self,

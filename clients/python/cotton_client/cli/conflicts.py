@@ -29,6 +29,13 @@ _producer = click.option(
     show_default=True,
     help="Who sends: a bureau, a laboratory.",
 )
+_in_force = click.option(
+    "--revision-in-force",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Revision of the reading in force, as `cotton conflicts` shows it: the decision is refused"
+    " where another is.",
+)
 _ids = click.argument("conflict_ids", metavar="ID…", nargs=-1, required=True)
 
 
@@ -89,7 +96,8 @@ def list_(
 ) -> None:
     """List conflicts in order of arrival.
 
-    Both readings of each are shown where they differ. --lot and --laboratory may be given
+    The readings of each are shown where they differ: the one in force when it arose, the one
+    that arrived and, where that is another, the one in force now. --lot and --laboratory may be given
     again.
     """
 
@@ -121,12 +129,14 @@ def count(connection: Connection, revision: int, as_json: bool) -> None:
 
 @command.command(name="keep")
 @_ids
+@_in_force
 @decision_options
 @_producer
 @talks_to_server
 def keep(
     connection: Connection,
     conflict_ids: tuple[str, ...],
+    revision_in_force: int | None,
     reason: common_pb2.AmendmentReason.ValueType,
     by: str,
     note: str,
@@ -137,19 +147,21 @@ def keep(
 
     ID is as `cotton conflicts` lists it, such as 1234/17.
     """
-    amendment = decision(reason, by, note)
+    amendment = decision(reason, by, note, supersedes_revision=revision_in_force or 0)
     kept = amendments_pb2.CONFLICT_DECISION_KEEP
     return _resolve(connection, conflict_ids, kept, amendment, producer, as_json=as_json)
 
 
 @command.command(name="accept")
 @_ids
+@_in_force
 @decision_options
 @_producer
 @talks_to_server
 def accept(
     connection: Connection,
     conflict_ids: tuple[str, ...],
+    revision_in_force: int | None,
     reason: common_pb2.AmendmentReason.ValueType,
     by: str,
     note: str,
@@ -158,9 +170,11 @@ def accept(
 ) -> Exit:
     """Decide conflicts: the differing readings are accepted as corrections.
 
-    ID is as `cotton conflicts` lists it, such as 1234/17.
+    ID is as `cotton conflicts` lists it, such as 1234/17. Where the reading in force is no
+    longer the one that the conflict arose with, --revision-in-force must say which one the
+    differing reading takes the place of.
     """
-    amendment = decision(reason, by, note)
+    amendment = decision(reason, by, note, supersedes_revision=revision_in_force or 0)
     accepted = amendments_pb2.CONFLICT_DECISION_ACCEPT
     return _resolve(connection, conflict_ids, accepted, amendment, producer, as_json=as_json)
 
@@ -183,6 +197,8 @@ def _resolve(
     answer = connection.ask(
         lambda client: client.resolve_conflicts(resolutions, producer_id=producer), SEND_RETRY
     )
-    pages = receipt.decisions("conflicts", "decision", answer)
+    pages = receipt.decisions(
+        "conflicts", "decision", answer, revision_option="--revision-in-force"
+    )
     emit(pages, json_decisions.decisions(answer), as_json=as_json)
     return Exit.OK if answer.complete else Exit.INCOMPLETE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -85,6 +86,10 @@ def command(
     if not yes:
         if as_json:
             raise click.UsageError("--json needs --yes: nobody can be asked.")
+        if not sys.stdin.isatty():
+            raise click.UsageError(
+                "Without a terminal nobody can be asked: look at the bale, then give --yes."
+            )
         if not _confirmed(code, bale.reading, reading):
             note_console().print(Text("Nothing was changed.", style="yellow"))
             return Exit.INTERRUPTED

@@ -34,6 +34,8 @@ _EXITS: Final = (
     (errors.NotFound, Exit.NOT_FOUND),
     (errors.Unavailable, Exit.UNAVAILABLE),
     (errors.Refused, Exit.REFUSED),
+    (errors.SpoolBusy, Exit.UNAVAILABLE),
+    (errors.SpoolFull, Exit.REFUSED),
 )
 
 _NUMBERS: Final = frozenset({"lot_no", "bale.bale_code", "bale.usda_bale"})

@@ -22,7 +22,7 @@ from cotton_client.cli.spooled import (
     send_left,
     spool_option,
 )
-from cotton_client.errors import InputError
+from cotton_client.errors import Refused
 from cotton_client.render import json_answers
 from cotton_client.render.json_parts import instant
 from cotton_client.render.values import china_time, counted
@@ -147,9 +147,9 @@ def drop(
     emit([Text(text)], data, as_json=as_json)
 
 
-def _no_such(batch: int) -> InputError:
+def _no_such(batch: int) -> Refused:
     """No refused batch has this number."""
-    return InputError(
+    return Refused(
         f"The spool holds no refused batch {batch}.",
         reason="NOT_IN_SPOOL",
         remedy="See `cotton spool list`; --producer and --server say which spool.",

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from cotton_client.render import names
 from cotton_client.render.decisions import why
-from cotton_client.render.differences import between_readings
+from cotton_client.render.differences import where_readings_differ
 from cotton_client.render.parts import UNKNOWN
 from cotton_client.render.values import china_time, count, counted
 
@@ -79,20 +79,36 @@ def _conflict(conflict: amendments_pb2.Conflict) -> Iterator[RenderableType]:
     ]
     if grounds:
         yield Text(f"  {', '.join(grounds)}", style="bold red")
-    table = Table(box=None, padding=(0, 1), header_style="dim")
-    table.add_column("Field", no_wrap=True)
-    table.add_column(f"In force (revision {conflict.stored_revision})", overflow="fold")
-    table.add_column("Received", overflow="fold")
-    first = names.field(conflict.field)
-    differing = between_readings(conflict.stored_reading, conflict.received_reading)
-    for each in differing or []:
-        style = "bold" if each.name == first else "dim"
-        table.add_row(each.name, each.before or UNKNOWN, each.after or UNKNOWN, style=style)
-    if not differing:
-        table.add_row(first or UNKNOWN, conflict.stored or UNKNOWN, conflict.received or UNKNOWN)
-    yield table
+    yield _readings(conflict)
+    if not conflict.in_force_revision:
+        yield Text("  nothing of the bale is in force now", style="yellow")
     if conflict.resolved_revision:
         yield Text(
             f"  {state} at revision {conflict.resolved_revision}: {why(conflict.resolution)}",
             style="green",
         )
+
+
+def _readings(conflict: amendments_pb2.Conflict) -> Table:
+    """What differs between the reading that was met, the one received and the one in force now.
+
+    The one that was met is said to be in force only while it is.
+    """
+    then, now = conflict.stored_revision, conflict.in_force_revision
+    readings = [conflict.stored_reading, conflict.received_reading]
+    headings = [f"{'In force' if then == now else 'Then in force'} (revision {then})", "Received"]
+    if now not in (0, then):
+        readings.append(conflict.in_force_reading)
+        headings.append(f"In force now (revision {now})")
+    table = Table(box=None, padding=(0, 1), header_style="dim")
+    table.add_column("Field", no_wrap=True)
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    first = names.field(conflict.field)
+    differing = where_readings_differ(readings)
+    for name, values in differing.items():
+        style = "bold" if name == first else "dim"
+        table.add_row(name, *(value or UNKNOWN for value in values), style=style)
+    if not differing:
+        table.add_row(first or UNKNOWN, conflict.stored or UNKNOWN, conflict.received or UNKNOWN)
+    return table

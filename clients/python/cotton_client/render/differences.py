@@ -10,7 +10,7 @@ from cotton_client.render import names
 from cotton_client.render.values import china_time, shortest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from cotton.inspection.v1 import lifecycle_pb2, readings_pb2, summary_pb2
 
@@ -57,6 +57,18 @@ class Difference:
 def between_readings(before: readings_pb2.Reading, after: readings_pb2.Reading) -> list[Difference]:
     """Fields of a reading that differ, by the names that `cotton correct` takes."""
     return _between(reading_texts(before), reading_texts(after))
+
+
+def where_readings_differ(
+    readings: Sequence[readings_pb2.Reading],
+) -> dict[str, tuple[str | None, ...]]:
+    """Fields that are not the same in all readings, with the value in each, None where absent."""
+    texts = [reading_texts(each) for each in readings]
+    rows = {
+        name: tuple(each.get(name) for each in texts)
+        for name in dict.fromkeys(name for each in texts for name in each)
+    }
+    return {name: values for name, values in rows.items() if len(set(values)) > 1}
 
 
 def reading_texts(reading: readings_pb2.Reading) -> dict[str, str]:

@@ -110,7 +110,7 @@ def told(revision: int) -> Json:
 
 
 def _conflict(conflict: amendments_pb2.Conflict) -> Json:
-    """One conflict, with both readings."""
+    """One conflict, with its readings, and the one in force now."""
     return {
         "conflict_id": conflict.conflict_id,
         "state": names.conflict_state(conflict.state),
@@ -122,6 +122,10 @@ def _conflict(conflict: amendments_pb2.Conflict) -> Json:
         "received_reading": reading(conflict.received_reading),
         "stored_reading": reading(conflict.stored_reading),
         "stored_revision": conflict.stored_revision or None,
+        "in_force_reading": (
+            reading(conflict.in_force_reading) if conflict.HasField("in_force_reading") else None
+        ),
+        "in_force_revision": conflict.in_force_revision or None,
         "received_at": instant_us(conflict.received_at_us),
         "producer_id": conflict.producer_id,
         "two_seasons": conflict.two_seasons,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from cotton.inspection.v1 import lots_pb2, readings_pb2
+from cotton.inspection.v1 import common_pb2, lots_pb2, readings_pb2
 from rich.table import Table
 from rich.text import Text
 
@@ -15,6 +15,7 @@ from cotton_client.render.values import china_time, count, counted
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from cotton.inspection.v1 import amendments_pb2
     from rich.console import RenderableType
 
     from cotton_client.amendments import AmendmentsReceipt
@@ -88,8 +89,13 @@ def upload(name: str, totals: UploadTotals) -> Iterator[RenderableType]:
     yield Text(f"  revision {totals.revision}", style="dim")
 
 
-def decisions(name: str, noun: str, receipt: AmendmentsReceipt) -> Iterator[RenderableType]:
-    """What became of withdrawals or resolutions of conflicts."""
+def decisions(
+    name: str, noun: str, receipt: AmendmentsReceipt, *, revision_option: str = ""
+) -> Iterator[RenderableType]:
+    """What became of withdrawals or resolutions of conflicts.
+
+    `revision_option` is the option by which the command takes the revision in force.
+    """
     line = Text(f"{name}: ", style="bold")
     if receipt.repeated:
         line.append("sent before; first answer again: ", style="yellow not bold")
@@ -108,7 +114,7 @@ def decisions(name: str, noun: str, receipt: AmendmentsReceipt) -> Iterator[Rend
             str(each.row + 1),
             each.subject,
             str(names.amendment_outcome(each.outcome)),
-            _rejection(names.field(each.field), each.message, each.stored_revision),
+            _rejection(each, revision_option),
         )
         for each in receipt.results
         if names.amendment_outcome(each.outcome) != "exists"
@@ -118,11 +124,19 @@ def decisions(name: str, noun: str, receipt: AmendmentsReceipt) -> Iterator[Rend
     yield Text(f"  revision {receipt.revision}", style="dim")
 
 
-def _rejection(field: str | None, message: str, stored_revision: int) -> str:
-    """Why a decision was not taken."""
+def _rejection(result: amendments_pb2.AmendmentResult, revision_option: str) -> str:
+    """Why a decision was not taken; where the reading in force is another, how to name it."""
+    field = names.field(result.field)
     where = f"{field.replace('_', ' ')}: " if field else ""
-    in_force = f" (in force: revision {stored_revision})" if stored_revision else ""
-    return f"{where}{message}{in_force}"
+    revision = result.stored_revision
+    in_force = f" (in force: revision {revision})" if revision else ""
+    remedy = ""
+    if revision_option and revision and result.field == common_pb2.FIELD_SUPERSEDES_REVISION:
+        remedy = (
+            " Look at the reading in force; if the decision stands, give"
+            f" {revision_option} {revision}."
+        )
+    return f"{where}{result.message}{in_force}{remedy}"
 
 
 def _why_bale(issue: BaleIssue) -> str:

@@ -281,6 +281,8 @@ class Conflict(_message.Message):
     ARRIVALS_FIELD_NUMBER: _builtins.int
     RESOLVED_REVISION_FIELD_NUMBER: _builtins.int
     RESOLUTION_FIELD_NUMBER: _builtins.int
+    IN_FORCE_READING_FIELD_NUMBER: _builtins.int
+    IN_FORCE_REVISION_FIELD_NUMBER: _builtins.int
     conflict_id: _builtins.str
     """Revision and row at which it arrived: "1234/17"."""
     state: Global___ConflictState.ValueType
@@ -304,12 +306,19 @@ class Conflict(_message.Message):
     """How often the same differing reading has arrived."""
     resolved_revision: _builtins.int
     """Of its resolution."""
+    in_force_revision: _builtins.int
     @_builtins.property
     def received_reading(self) -> _readings_pb2.Reading: ...
     @_builtins.property
     def stored_reading(self) -> _readings_pb2.Reading: ...
     @_builtins.property
     def resolution(self) -> _common_pb2.Amendment: ...
+    @_builtins.property
+    def in_force_reading(self) -> _readings_pb2.Reading:
+        """What is in force at the revision asked for, and the revision that brought it
+        into force; absent and 0 while the bale is withdrawn.
+        """
+
     def __init__(
         self,
         *,
@@ -330,10 +339,12 @@ class Conflict(_message.Message):
         arrivals: _builtins.int = ...,
         resolved_revision: _builtins.int = ...,
         resolution: _common_pb2.Amendment | None = ...,
+        in_force_reading: _readings_pb2.Reading | None = ...,
+        in_force_revision: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["received_reading", b"received_reading", "resolution", b"resolution", "stored_reading", b"stored_reading"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["in_force_reading", b"in_force_reading", "received_reading", b"received_reading", "resolution", b"resolution", "stored_reading", b"stored_reading"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["arrivals", b"arrivals", "bale", b"bale", "conflict_id", b"conflict_id", "field", b"field", "outcome", b"outcome", "producer_id", b"producer_id", "received", b"received", "received_at_us", b"received_at_us", "received_reading", b"received_reading", "resolution", b"resolution", "resolved_revision", b"resolved_revision", "state", b"state", "stored", b"stored", "stored_reading", b"stored_reading", "stored_revision", b"stored_revision", "two_seasons", b"two_seasons", "two_warehouses", b"two_warehouses"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arrivals", b"arrivals", "bale", b"bale", "conflict_id", b"conflict_id", "field", b"field", "in_force_reading", b"in_force_reading", "in_force_revision", b"in_force_revision", "outcome", b"outcome", "producer_id", b"producer_id", "received", b"received", "received_at_us", b"received_at_us", "received_reading", b"received_reading", "resolution", b"resolution", "resolved_revision", b"resolved_revision", "state", b"state", "stored", b"stored", "stored_reading", b"stored_reading", "stored_revision", b"stored_revision", "two_seasons", b"two_seasons", "two_warehouses", b"two_warehouses"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -499,7 +510,8 @@ class ConflictResolution(_message.Message):
     @_builtins.property
     def amendment(self) -> _common_pb2.Amendment:
         """Reason and who decided are required. supersedes_revision may be 0; if it is
-        not, it must be the revision of the reading in force.
+        not, it must be the revision of the reading in force. To accept where
+        another reading is in force than when the conflict began, it has to be named.
         """
 
     def __init__(

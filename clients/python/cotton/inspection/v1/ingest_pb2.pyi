@@ -112,7 +112,9 @@ class BatchResult(_message.Message):
     again.
     """
     received_at_us: _builtins.int
-    """When the batch was stored, microseconds since 1970-01-01 UTC."""
+    """When the batch that was stored was received, microseconds since 1970-01-01
+    UTC: of a repeat, the first time.
+    """
     @_builtins.property
     def outcome(self) -> _readings_pb2.BatchOutcome: ...
     def __init__(

@@ -31,7 +31,11 @@ class _ReadingKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ReadingKi
     READING_KIND_ORIGINAL: _ReadingKind.ValueType  # 1
     """The first inspection of the bale."""
     READING_KIND_REVIEW: _ReadingKind.ValueType  # 2
-    """Re-inspection (复检) of a retained sample after an objection."""
+    """Re-inspection (复检) of a retained sample after an objection. One whose
+    original has not arrived is in force until it does, by the rule set; of
+    several the last. While a bale is withdrawn nothing comes into force. A
+    re-test names the lot of the bale: only a correction moves a bale.
+    """
     READING_KIND_SUPERVISORY: _ReadingKind.ValueType  # 3
     """Supervisory re-test (监督抽验) of a retained sample."""
     READING_KIND_CORRECTION: _ReadingKind.ValueType  # 4
@@ -47,7 +51,11 @@ READING_KIND_UNSPECIFIED: ReadingKind.ValueType  # 0
 READING_KIND_ORIGINAL: ReadingKind.ValueType  # 1
 """The first inspection of the bale."""
 READING_KIND_REVIEW: ReadingKind.ValueType  # 2
-"""Re-inspection (复检) of a retained sample after an objection."""
+"""Re-inspection (复检) of a retained sample after an objection. One whose
+original has not arrived is in force until it does, by the rule set; of
+several the last. While a bale is withdrawn nothing comes into force. A
+re-test names the lot of the bale: only a correction moves a bale.
+"""
 READING_KIND_SUPERVISORY: ReadingKind.ValueType  # 3
 """Supervisory re-test (监督抽验) of a retained sample."""
 READING_KIND_CORRECTION: ReadingKind.ValueType  # 4
@@ -109,7 +117,9 @@ class _OutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Outcome.Value
     OUTCOME_EXISTS_WITH_DIFFERENT_EXTRANEOUS_MATTER: _Outcome.ValueType  # 30
     OUTCOME_EXISTS_WITH_DIFFERENT_STANDARD: _Outcome.ValueType  # 31
     OUTCOME_EXISTS_WITH_DIFFERENT_LABORATORY: _Outcome.ValueType  # 32
-    """Both name a laboratory, and not the same: one bale read at two sites."""
+    """Both name a laboratory, and not the same: one bale read at two sites. A
+    reading that names none is of any.
+    """
     OUTCOME_REJECTED: _Outcome.ValueType  # 100
     """Not accepted; field, rule, value and limit say why."""
 
@@ -174,7 +184,9 @@ OUTCOME_EXISTS_WITH_DIFFERENT_LEAF_GRADE: Outcome.ValueType  # 29
 OUTCOME_EXISTS_WITH_DIFFERENT_EXTRANEOUS_MATTER: Outcome.ValueType  # 30
 OUTCOME_EXISTS_WITH_DIFFERENT_STANDARD: Outcome.ValueType  # 31
 OUTCOME_EXISTS_WITH_DIFFERENT_LABORATORY: Outcome.ValueType  # 32
-"""Both name a laboratory, and not the same: one bale read at two sites."""
+"""Both name a laboratory, and not the same: one bale read at two sites. A
+reading that names none is of any.
+"""
 OUTCOME_REJECTED: Outcome.ValueType  # 100
 """Not accepted; field, rule, value and limit say why."""
 Global___Outcome: _TypeAlias = Outcome  # noqa: Y015
@@ -932,13 +944,16 @@ class BaleOutcome(_message.Message):
     code as it is; "" when absent.
     """
     stored: _builtins.str
-    """EXISTS_WITH_DIFFERENT_*: the value stored, likewise."""
+    """EXISTS_WITH_DIFFERENT_*, and a re-test refused because it names another
+    lot: the value stored, likewise.
+    """
     limit: _builtins.str
     """REJECTED: the limit that was passed, likewise."""
     stored_revision: _builtins.int
     """The revision that this reading meets: EXISTS_WITH_DIFFERENT_*, the one it
     differs from; SUPERSEDED_BY_*, the one in force (0: none); CORRECTED and
-    RETESTED_IN_FORCE, the one it took the place of (0: none).
+    RETESTED_IN_FORCE, the one it took the place of (0: none); CREATED after a
+    re-test, the one that was in force and stays so if the comparison says so.
     """
     conflict_id: _builtins.str
     """EXISTS_WITH_DIFFERENT_*: the conflict, by which it is listed and resolved.
