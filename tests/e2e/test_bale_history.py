@@ -29,14 +29,15 @@ def withdraw(channel: grpc.Channel, request_id: str, **subject: str) -> None:
     assert stub.Withdraw(request, timeout=CALL_S_MAX).outcome.applied == 1
 
 
-def resolve(channel: grpc.Channel, request_id: str, conflict_id: str) -> None:
-    """Accepts the differing reading of a conflict."""
+def resolve(channel: grpc.Channel, request_id: str, conflict_id: str, in_force: int) -> None:
+    """Accepts the differing reading of a conflict, in place of what is in force."""
     request = amendments_pb2.ResolveConflictsRequest(producer_id="bureau", request_id=request_id)
     request.resolutions.add(
         conflict_id=conflict_id,
         decision=amendments_pb2.CONFLICT_DECISION_ACCEPT,
         amendment=WHY,
     )
+    request.resolutions[0].amendment.supersedes_revision = in_force
     stub = amendments_pb2_grpc.AmendmentServiceStub(channel)
     assert stub.ResolveConflicts(request, timeout=CALL_S_MAX).outcome.applied == 1
 
@@ -63,7 +64,7 @@ def test_all_that_happened_to_a_bale_is_told_at_any_revision_and_after_a_restart
         note()
         calls.submit([bale(1, length=2760).correcting(4)], 4)
         note()
-        resolve(channel, "x1", "3/0")
+        resolve(channel, "x1", "3/0", 5)
         note()
         calls.submit([bale(1, length=2770).correcting(6)], 5)
         note()

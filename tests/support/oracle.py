@@ -716,10 +716,9 @@ class Oracle:
         if conflict.decision != amendments_pb2.CONFLICT_STATE_OPEN:
             return _not(told, common_pb2.FIELD_DECISION)
         named = resolution.amendment.supersedes_revision
-        if named not in (0, history.since):
-            return _not(told, common_pb2.FIELD_SUPERSEDES_REVISION)
         # Nobody overrides what they have not seen.
-        if accepts and not named and history.since != conflict.stored_revision:
+        unseen = accepts and not named and history.since != conflict.stored_revision
+        if named not in (0, history.since) or unseen:
             return _not(told, common_pb2.FIELD_SUPERSEDES_REVISION)
         if accepts and history.withdrawn:
             return _not(told, common_pb2.FIELD_DECISION)
