@@ -44,6 +44,12 @@ def page_console(width_max: int = PAGE_WIDTH_MAX) -> Console:
     return Console(file=sys.stdout, highlight=False, width=width)
 
 
+def say(text: str, *, as_json: bool, **more: str | int) -> None:
+    """Prints a note on standard error; for programs as a line of JSON, with `more` beside it."""
+    line = json.dumps({"notice": text, **more}, ensure_ascii=False) if as_json else text
+    click.echo(line, err=True)
+
+
 def note_console() -> Console:
     """The console of progress and notes."""
     return Console(file=sys.stderr, highlight=False)

@@ -17,7 +17,7 @@ from rich.progress import (
 from rich.table import Column
 from rich.text import Text
 
-from cotton_client.cli.output import note_console
+from cotton_client.cli.output import note_console, say
 from cotton_client.render.values import count
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ class _Rate(ProgressColumn):
 
 
 @contextmanager
-def bars() -> Iterator[Progress]:
-    """Bars for uploads, a task each, in acknowledged bales."""
+def bars(*, as_json: bool = False) -> Iterator[Progress]:
+    """Bars for uploads, a task each, in acknowledged bales; none for programs."""
     console = note_console()
     with Progress(
         # A long name must not push the bar and the numbers off the line.
@@ -56,7 +56,7 @@ def bars() -> Iterator[Progress]:
         _Rate(),
         TimeRemainingColumn(),
         console=console,
-        disable=not console.is_terminal,
+        disable=as_json or not console.is_terminal,
     ) as progress:
         yield progress
 
@@ -67,8 +67,9 @@ class RetryNotes:
     The same is said again only after a while: attempts are many, and uploads may be.
     """
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, *, as_json: bool = False) -> None:
         self._console = console
+        self._as_json = as_json
         self._said = ""
         self._said_at = 0.0
 
@@ -78,6 +79,8 @@ class RetryNotes:
         if error.message == self._said and now - self._said_at < _SAY_AGAIN_S:
             return
         self._said, self._said_at = error.message, now
-        self._console.print(
-            Text(f"{error.message} Trying again …"), soft_wrap=not self._console.is_terminal
-        )
+        text = f"{error.message} Trying again …"
+        if self._as_json:
+            say(text, as_json=True)
+            return
+        self._console.print(Text(text), soft_wrap=not self._console.is_terminal)

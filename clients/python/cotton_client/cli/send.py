@@ -192,6 +192,7 @@ def command(
         batch_bales=batch_bales,
         rows=rows,
         sequenced=sequenced,
+        as_json=as_json,
     )
     if no_spool:
         return _send_unspooled(connection, producer_id, files, manner, as_json=as_json)
@@ -201,8 +202,8 @@ def command(
         watcher = Watcher(followed.absolute(), pattern=pattern, settle_s=settle_s)
 
         async def follow(client: CottonClient) -> None:
-            with bars() as progress:
-                notes = RetryNotes(progress.console)
+            with bars(as_json=as_json) as progress:
+                notes = RetryNotes(progress.console, as_json=as_json)
                 follower = Follower(spool, watcher, manner, notes, as_json=as_json)
                 await follower.run(client, progress)
 
@@ -225,9 +226,9 @@ def _send_spooled(
     now: dict[int, SentFile] = {}
 
     async def send(client: CottonClient) -> None:
-        with bars() as progress:
-            notes = RetryNotes(progress.console)
-            left.extend(await send_left(client, spool, progress, notes))
+        with bars(as_json=as_json) as progress:
+            notes = RetryNotes(progress.console, as_json=as_json)
+            left.extend(await send_left(client, spool, progress, notes, as_json=as_json))
             tasks = [
                 progress.add_task(path.name, total=None if progress.disable else _lines(path))
                 for path in files
@@ -293,8 +294,8 @@ def _send_unspooled(
     sent: list[tuple[str, UploadTotals]] = []
 
     async def send(client: CottonClient) -> None:
-        with bars() as progress:
-            notes = RetryNotes(progress.console)
+        with bars(as_json=as_json) as progress:
+            notes = RetryNotes(progress.console, as_json=as_json)
             for path in files:
                 lines = None if progress.disable else _lines(path)
                 task = progress.add_task(path.name, total=lines)

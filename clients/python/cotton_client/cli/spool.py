@@ -94,9 +94,9 @@ def retry(
             raise _no_such(batch)
 
         async def send(client: CottonClient) -> None:
-            with bars() as progress:
-                notes = RetryNotes(progress.console)
-                sent.extend(await send_left(client, spool, progress, notes))
+            with bars(as_json=as_json) as progress:
+                notes = RetryNotes(progress.console, as_json=as_json)
+                sent.extend(await send_left(client, spool, progress, notes, as_json=as_json))
 
         connection.ask(send, SEND_RETRY)
     data = {

@@ -12,6 +12,7 @@ import click
 from rich.text import Text
 
 from cotton_client.cli.files import reading_file
+from cotton_client.cli.output import say
 from cotton_client.readers import Notice, NoticeList, read_readings
 from cotton_client.render import receipt
 from cotton_client.render.values import counted
@@ -69,6 +70,7 @@ class Manner:
     bale_codes: Path | None = None
     strength_unit: str | None = None
     instrument_colour_is_grade: bool = False
+    as_json: bool = False
 
     def frames(self, path: Path) -> Iterator[pl.DataFrame]:
         """The readings of a file; raises InputError for what cannot be read.
@@ -80,7 +82,7 @@ class Manner:
         def tell(notice: Notice) -> None:
             notices.add(notice)
             if notices.total <= NOTICES_SHOWN_MAX:
-                click.echo(f"Notice: {notice}.", err=True)
+                self._say(notice)
 
         with reading_file(path):
             yield from read_readings(
@@ -98,7 +100,14 @@ class Manner:
             )
         if notices.total > NOTICES_SHOWN_MAX:
             more = counted(notices.total - NOTICES_SHOWN_MAX, "notice")
-            click.echo(f"{path}: {more} more.", err=True)
+            say(f"{path}: {more} more.", as_json=self.as_json)
+
+    def _say(self, notice: Notice) -> None:
+        """Tells a notice, for programs with its file and line apart."""
+        if self.as_json:
+            say(notice.message, as_json=True, file=str(notice.path), line=notice.line)
+        else:
+            say(f"Notice: {notice}.", as_json=False)
 
     def source(self, path: Path) -> Source:
         """The file for a feed."""
@@ -117,14 +126,14 @@ def open_spool(root: str | None, server: str, producer_id: str, limit_mib: int) 
 
 
 async def send_left(
-    client: CottonClient, spool: Spool, progress: Progress, notes: RetryNotes
+    client: CottonClient, spool: Spool, progress: Progress, notes: RetryNotes, *, as_json: bool
 ) -> tuple[SentFile, ...]:
     """Sends what waits in the spool before anything is read; says so, and what became of it."""
     standing = spool.standing()
     if not standing.waiting_batches:
         return ()
     what = f"{counted(standing.waiting_bales, 'bale')} that an earlier run left in the spool"
-    click.echo(f"Sending first {what} …", err=True)
+    say(f"Sending first {what} …", as_json=as_json)
     task = progress.add_task("left in the spool", total=standing.waiting_bales)
     done: dict[int, int] = {}
 

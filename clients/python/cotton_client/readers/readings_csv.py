@@ -30,6 +30,7 @@ from cotton_client.identifiers import BALE_CODE_DIGITS, LOT_NO_DIGITS, USDA_BALE
 from cotton_client.readers import columns as columns_of
 from cotton_client.readers import values
 from cotton_client.readers.errors import HeaderError
+from cotton_client.readers.notices import Reporter
 from cotton_client.readers.options import filled
 from cotton_client.readers.table import Table, read_table
 
@@ -66,15 +67,28 @@ PARSERS: Final[Mapping[str, Callable[[str], int]]] = {
 def read_readings_csv(
     path: Path,
     options: FileOptions,
-    notify: Notify | None,  # noqa: ARG001 - as all readers; a CSV has errors, and no oddities
+    notify: Notify | None,
 ) -> Iterator[pl.DataFrame]:
     """The readings of a CSV file in order, in frames of READINGS_SCHEMA, a block at a time.
 
-    Raises the ReadingFileError tree.
+    A last line without line end is told as a notice: a file that was cut off within a value
+    reads as well as one that was not. Raises the ReadingFileError tree.
     """
+    reporter = Reporter(path, notify)
     for table in read_table(path, COLUMNS):
         _require_columns(table, options)
+        if table.cut_off:
+            reporter.tell(int(table.lines[-1]), _cut_off(table))
         yield _frame(table, options)
+
+
+def _cut_off(table: Table) -> str:
+    column = table.texts.columns[-1]
+    value = table.texts[column][-1]
+    return (
+        "the last line has no line end: the file may have been cut off; its last value is"
+        f" {value if value is not None else 'empty'} ({column})"
+    )
 
 
 def _missing(table: Table, column: str, remedy: str) -> HeaderError:

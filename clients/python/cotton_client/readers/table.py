@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,12 +29,14 @@ class Table:
     """Records of one block of a file.
 
     `texts`: String columns as in the file, stripped, null where empty. `lines`: int64, the
-    line of each record.
+    line of each record. `cut_off`: the last record is the file's last line, and that has no
+    line end.
     """
 
     path: Path
     texts: pl.DataFrame
     lines: np.ndarray
+    cut_off: bool = False
 
     def __contains__(self, column: str) -> bool:
         """Whether the file has the column."""
@@ -116,7 +118,8 @@ def read_table(
         table = _records(path, header, text, first_line)
         records += table.texts.height
         if table.texts.height:
-            yield table
+            last = int(table.lines[-1]) == first_line + text.count("\n") - 1
+            yield replace(table, cut_off=block.cut_off and last)
     if not records:
         raise EmptyFileError(path, "holds no records", "check the export that wrote it")
 

@@ -34,11 +34,13 @@ class Block:
     r"""Whole lines, each ending in "\n" alone, and the number of the first one in the file.
 
     `line_not_utf_8` is the first line that is not UTF-8, in a block that was read byte by byte.
+    `cut_off` says that the last line has no line end in the file, which ends with it.
     """
 
     text: str
     first_line: int
     line_not_utf_8: int | None = None
+    cut_off: bool = False
 
 
 def open_binary(path: Path) -> BinaryIO:
@@ -137,5 +139,5 @@ def _decoded(raw: bytes, path: Path, first_line: int, *, bytewise: bool) -> Bloc
         raise EncodingError(path, "holds a NUL character", _SAVE_AS_UTF_8, line=line)
     if "\r" in text:
         text = text.replace("\r\n", "\n")
-    text = text if text.endswith("\n") or not text else text + "\n"
-    return Block(text, first_line, line_not_utf_8)
+    cut_off = bool(text) and not text.endswith("\n")
+    return Block(f"{text}\n" if cut_off else text, first_line, line_not_utf_8, cut_off)
