@@ -635,6 +635,14 @@ def test_an_attempt_that_is_repeated_is_said_once(capsys: pytest.CaptureFixture[
     )
 
 
+def test_an_attempt_that_is_repeated_is_a_line_of_json_for_programs(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    RetryNotes(note_console(), as_json=True)(errors.Unavailable("The server is away."), 1.0)
+    line = json.loads(capsys.readouterr().err)
+    assert line == {"notice": "The server is away. Trying again …"}
+
+
 def test_a_traceback_is_shown_only_when_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
     """For reports of errors that should not happen."""
     failures.report(RuntimeError("x"), as_json=False, with_traceback=True)

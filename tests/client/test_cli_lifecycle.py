@@ -525,6 +525,15 @@ def test_conflicts_are_counted_by_laboratory() -> None:
     assert re.search(r"Total 合计 +5 +2 +3", said)
 
 
+@pytest.mark.parametrize("command", ["accept", "keep"])
+def test_a_decision_names_the_revision_in_force(command: str, service: Service) -> None:
+    """What it was decided on; left out, the service is told none."""
+    cotton("conflicts", command, "8/17", "--revision-in-force", "12", *DECIDED)
+    cotton("conflicts", command, "8/17", *DECIDED)
+    named = [each.resolutions[0].amendment.supersedes_revision for each in service.requests]
+    assert named == [12, 0]
+
+
 def test_conflicts_are_decided_together(service: Service) -> None:
     """Each id once, all with the same reason; a rejected decision exits 6 and says why."""
     assert "2 decisions received · 2 applied" in page(
@@ -584,8 +593,31 @@ def test_a_bale_tells_its_history() -> None:
     assert events[4]["reading"] is None
 
 
-def test_a_correction_is_shown_and_asked_about(service: Service) -> None:
+def test_a_correction_without_a_terminal_needs_yes(service: Service) -> None:
+    """Nobody can be asked: nothing is asked of the service either."""
+    command = ("correct", BALE, "length=28.5", "--revision-in-force", "7", *DECIDED)
+    refused = cotton(*command, answer="y\n")
+    assert refused.exit_code == Exit.USAGE
+    assert "needs --yes" in refused.stderr
+    assert service.requests == []
+    assert "--json needs --yes" in cotton(*command, "--json").stderr
+
+
+def test_a_correction_that_changes_nothing_is_refused(service: Service) -> None:
+    """The file of nobody is at fault: the exit code is that of a refusal."""
+    result = cotton(
+        "correct", BALE, "length=28.4", "--revision-in-force", "7", *DECIDED, "--yes", "--json"
+    )
+    assert result.exit_code == Exit.REFUSED
+    assert json.loads(result.stderr)["error"]["reason"] == "NOTHING_CHANGES"
+    assert len(service.requests) == 1
+
+
+def test_a_correction_is_shown_and_asked_about(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nothing is sent unless the answer is yes."""
+    monkeypatch.setattr("cotton_client.cli.correct._at_terminal", lambda: True)
     command = ("correct", BALE, "length=28.5", "preparation=", "--revision-in-force", "7")
     refused = cotton(*command, *DECIDED, answer="n\n")
     assert refused.exit_code == Exit.INTERRUPTED
@@ -620,7 +652,7 @@ def test_a_correction_of_what_is_not_in_force_is_refused(service: Service) -> No
     result = cotton(
         "correct", BALE, "length=28.5", "--revision-in-force", "6", *DECIDED, "--yes", "--json"
     )
-    assert result.exit_code == Exit.BAD_INPUT
+    assert result.exit_code == Exit.REFUSED
     error = json.loads(result.stderr)["error"]
     assert (error["reason"], error["metadata"]) == ("NOT_IN_FORCE", {"revision_in_force": "7"})
     assert len(service.requests) == 1

@@ -925,3 +925,27 @@ def test_every_column_of_these_files_is_documented(heading: str, columns: tuple[
     text = (root / "docs" / "files.md").read_text("utf-8")
     (section,) = [part for part in text.split("\n## ") if part.startswith(heading)]
     assert set(columns) <= set(re.findall(r"`([a-z_]+)`", section))
+
+
+@pytest.mark.parametrize(
+    ("end", "told"),
+    [
+        ("4.6", "its last value is 4.6 (micronaire)"),
+        ("", "its last value is empty (micronaire)"),
+        ("4.6\n", None),
+        ("4.6\r\n", None),
+        ("4.6\n ", None),
+    ],
+)
+def test_a_last_line_without_line_end_is_told(tmp_path: Path, end: str, told: str | None) -> None:
+    """A file cut off within a value reads like a whole one; its last value is to be looked at."""
+    header = "bale_code,lot_no,length,micronaire"
+    path = write(
+        tmp_path, f"# made by hand\n{header}\n{CODE},{LOT},28.2,4.4\n{OTHER},{LOT},28.4,{end}"
+    )
+    notices = readers.NoticeList()
+    assert read(path, on_notice=notices.add).height == 2
+    messages = [(each.line, each.message) for each in notices.listed]
+    before = "the last line has no line end: the file may have been cut off; "
+    assert messages == ([(4, before + told)] if told else [])
+    assert read(path).height == 2

@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields as fields_of
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
 import pytest
 from cotton.inspection.v1 import (
     amendments_pb2,
     common_pb2,
+    ingest_pb2,
     lifecycle_pb2,
     lots_pb2,
     readings_pb2,
     summary_pb2,
     trace_pb2,
 )
+from cotton_client.amendments import AmendmentsReceipt
+from cotton_client.delivery import Unacknowledged
+from cotton_client.frames import READINGS_SCHEMA
 from cotton_client.lots import LotsReceipt
-from cotton_client.render import changes, conflicts, decisions, json_answers, names, receipt
+from cotton_client.render import (
+    changes,
+    conflicts,
+    decisions,
+    json_answers,
+    json_decisions,
+    names,
+    receipt,
+)
 from cotton_client.render.certificate import Certificate
 from cotton_client.render.differences import (
     Difference,
@@ -27,7 +41,14 @@ from cotton_client.render.differences import (
 from cotton_client.render.events import entries
 from cotton_client.render.lot_table import LotTable
 from cotton_client.render.status import age
-from cotton_client.upload import OUTCOME_COUNTS, BaleIssue, UploadTotals
+from cotton_client.upload import (
+    OUTCOME_COUNTS,
+    BaleIssue,
+    UploadTotals,
+    WarnedBale,
+    added,
+    batches,
+)
 from rich.cells import cell_len
 from rich.console import Console, Group
 
@@ -327,6 +348,138 @@ def test_a_conflict_without_readings_shows_the_values_that_differ() -> None:
     assert "No conflict is stored." in page(
         conflicts.counts(amendments_pb2.CountConflictsResponse())
     )
+
+
+def conflict_of(then: int, now: int) -> amendments_pb2.Conflict:
+    """A conflict of length with the reading of one revision, while another is in force."""
+    conflict = amendments_pb2.Conflict(
+        conflict_id="8/17",
+        state=amendments_pb2.CONFLICT_STATE_ACCEPTED,
+        field=common_pb2.FIELD_LENGTH,
+        stored_reading=readings_pb2.Reading(length=2820, micronaire=440),
+        received_reading=readings_pb2.Reading(length=2830, micronaire=440),
+        stored_revision=then,
+        in_force_revision=now,
+        resolved_revision=9,
+    )
+    if now:
+        conflict.in_force_reading.CopyFrom(readings_pb2.Reading(length=2850, micronaire=450))
+    return conflict
+
+
+@pytest.mark.parametrize(
+    ("now", "said", "unsaid"),
+    [
+        (7, ("In force (revision 7)", "28.2", "28.3"), ("now", "Then", "28.5", "micronaire")),
+        (
+            12,
+            ("Then in force (revision 7)", "In force now (revision 12)", "28.5", "4.5"),
+            (" In force (revision", "nothing of the bale"),
+        ),
+        (
+            0,
+            ("Then in force (revision 7)", "nothing of the bale is in force now"),
+            ("In force now", " In force (revision"),
+        ),
+    ],
+)
+def test_a_conflict_says_in_force_only_of_what_is(
+    now: int, said: tuple[str, ...], unsaid: tuple[str, ...]
+) -> None:
+    """Whatever became of it: the reading that it met may have been replaced or withdrawn."""
+    text = page(conflicts.conflicts(13, [conflict_of(7, now)]), 120)
+    for each in said:
+        assert each in text, each
+    for each in unsaid:
+        assert each not in text, each
+    (data,) = json_decisions.conflicts(13, [conflict_of(7, now)])["conflicts"]
+    assert data["in_force_revision"] == (now or None)
+    assert (data["in_force_reading"] or {}).get("length") == ("28.5" if now else None)
+
+
+@pytest.mark.parametrize("field", [common_pb2.FIELD_SUPERSEDES_REVISION, common_pb2.FIELD_NOTE])
+def test_a_decision_on_what_is_no_longer_in_force_says_how_to_name_it(
+    field: common_pb2.Field.ValueType,
+) -> None:
+    """The revision to look at, and the option; of no other rejection."""
+    rejected = amendments_pb2.AmendmentResult(
+        subject="8/17",
+        outcome=amendments_pb2.AMENDMENT_OUTCOME_REJECTED,
+        field=field,
+        message="has changed.",
+        stored_revision=12,
+    )
+    answer = AmendmentsReceipt(revision=13, received=1, rejected=1, results=(rejected,))
+    option = "--revision-in-force"
+    text = " ".join(
+        page(
+            receipt.decisions("conflicts", "decision", answer, revision_option=option), 160
+        ).split()
+    )
+    named = field == common_pb2.FIELD_SUPERSEDES_REVISION
+    assert (f"give {option} 12" in text) == named
+    assert "in force: revision 12" in text
+    assert option not in page(receipt.decisions("lots", "withdrawal", answer), 160)
+
+
+def warned_batch(field: common_pb2.Field.ValueType, rule: readings_pb2.Rule.ValueType) -> Any:
+    """What became of a batch whose second of two bales holds an unlikely value."""
+    frame = pl.DataFrame(
+        [
+            pl.repeat(None, 2, dtype=dtype, eager=True).alias(name)
+            for name, dtype in READINGS_SCHEMA.items()
+        ]
+    ).with_columns(
+        bale_code=pl.Series([BALE, None]),
+        usda_bale_id=pl.Series([None, "060891871766"]),
+        crop_year=pl.Series([None, 2006], dtype=pl.Int32),
+        lot_no=pl.Series(["65140161077", None]),
+    )
+    outcome = readings_pb2.BatchOutcome(received=2, created=2, warned=1)
+    for row in (0, 1):
+        outcome.warnings.add(row=row, field=field, rule=rule, received=320, limit=350)
+    return frame, ingest_pb2.BatchResult(revision=3, outcome=outcome)
+
+
+@pytest.mark.parametrize("rows", [True, False])
+def test_warned_bales_are_named_in_both_shapes(rows: bool) -> None:
+    """With their place, number, field, value and limit."""
+    frame, result = warned_batch(common_pb2.FIELD_MICRONAIRE, readings_pb2.RULE_BELOW)
+    (batch,) = batches([frame], 10, rows=rows)
+    totals = added(UploadTotals(), result, Unacknowledged(batch, 0, 101, 2))
+    data = json_answers.upload(totals)["warnings"]
+    assert data[0] == {
+        "record": 101,
+        "bale": BALE,
+        "field": "micronaire",
+        "rule": "below",
+        "received": "3.20",
+        "limit": "3.50",
+    }
+    assert (data[1]["record"], data[1]["bale"]) == (102, "2006/060891871766")
+    text = page(receipt.upload("file", totals), 160)
+    assert f"record 101, bale {BALE}: micronaire: received 3.20, below 3.50" in text
+
+
+def test_a_warning_about_a_text_has_no_values() -> None:
+    frame, result = warned_batch(common_pb2.FIELD_STANDARD, readings_pb2.RULE_UNKNOWN_CODE)
+    (batch,) = batches([frame], 10, rows=False)
+    totals = added(UploadTotals(), result, Unacknowledged(batch, 0, 1, 2))
+    (first, _) = json_answers.upload(totals)["warnings"]
+    assert (first["rule"], first["received"], first["limit"]) == ("unknown_code", None, None)
+    assert f"bale {BALE}: standard: unknown code\n" in re.sub(
+        " +\n", "\n", page(receipt.upload("file", totals), 160)
+    )
+
+
+def test_a_page_lists_the_first_warned_bales_and_counts_the_others() -> None:
+    warning = readings_pb2.BaleWarning(
+        field=common_pb2.FIELD_MICRONAIRE, rule=readings_pb2.RULE_ABOVE, received=700, limit=600
+    )
+    warned = tuple(WarnedBale(number, BALE, warning) for number in range(1, 26))
+    text = page(receipt.upload("file", UploadTotals(received=30, warned=25, warnings=warned)), 160)
+    assert text.count("received 7.00, above 6.00") == receipt.WARNINGS_SHOWN == 20
+    assert "… and 5 more" in text
 
 
 def test_why_names_reason_note_and_who() -> None:

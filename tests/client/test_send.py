@@ -136,6 +136,7 @@ def test_what_an_earlier_run_left_is_sent_first_and_said(tmp_path: Path, target:
         assert result.exit_code == Exit.OK
         assert "Sending first 2 bales that an earlier run left in the spool" in result.stderr
         if as_json:
+            assert json.loads(result.stderr)["notice"].startswith("Sending first 2 bales")
             answer = json.loads(result.stdout)
             (left,) = answer["left"]
             assert (left["file"], left["created"]) == ("earlier.csv", 2)
@@ -144,13 +145,29 @@ def test_what_an_earlier_run_left_is_sent_first_and_said(tmp_path: Path, target:
             assert "earlier.csv, left by an earlier run: 2 bales received" in result.stdout
 
 
+def test_notices_are_lines_of_json_for_programs(tmp_path: Path) -> None:
+    """Standard error is never a mixture of text and JSON; people read the same in words."""
+    path = file_of(tmp_path / "a.csv", 7000, 2)
+    path.write_text(path.read_text().rstrip("\n"))
+    wrong = file_of(tmp_path / "b.csv", 7100, 1)
+    wrong.write_text(wrong.read_text() + "no bale")
+    command = ("send", path, wrong, "--warehouse", "W29")
+    result = cotton(*command, "--json")
+    assert result.exit_code == Exit.BAD_INPUT
+    notice, error = (json.loads(line) for line in result.stderr.splitlines())
+    assert notice["notice"].startswith("the last line has no line end")
+    assert (notice["file"], notice["line"]) == (str(path), 3)
+    assert error["error"]["reason"] == "INVALID_FILE"
+    assert f"Notice: {path}, line 3: the last line has no line end" in cotton(*command).stderr
+
+
 def test_a_spool_in_use_names_who_has_it(tmp_path: Path, target: str) -> None:
     """The second command ends at once; another producer is not held up."""
     path = file_of(tmp_path / "a.csv", 3000, 1)
     directory = directory_of(default_root(), "W30", target)
     with Spool(directory, server=target, producer_id="W30"):
         result = cotton("send", path, "--warehouse", "W30", "--json")
-        assert result.exit_code == Exit.UNEXPECTED
+        assert result.exit_code == Exit.UNAVAILABLE
         error = json.loads(result.stderr)["error"]
         assert error["reason"] == "SPOOL_BUSY"
         assert error["metadata"]["process"].isdigit()
@@ -180,7 +197,7 @@ def test_a_refused_batch_is_listed_retried_and_dropped(tmp_path: Path, target: s
     assert f"kept in the spool as {number}" in cotton("spool", "retry", number, *owner).stdout
     assert cotton("spool", "drop", number, *owner).exit_code == Exit.USAGE
     wrong = cotton("spool", "drop", "999", "--yes", *owner, "--json")
-    assert wrong.exit_code == Exit.BAD_INPUT
+    assert wrong.exit_code == Exit.REFUSED
     assert json.loads(wrong.stderr)["error"]["reason"] == "NOT_IN_SPOOL"
     assert cotton("spool", "retry", "999", *owner).exit_code == Exit.BAD_INPUT
     assert answered(Exit.OK, "spool", "drop", number, "--yes", *owner)["file"] == "earlier.csv"

@@ -64,6 +64,18 @@ class BaleIssue:
 
 
 @dataclass(frozen=True, slots=True)
+class WarnedBale:
+    """A value of an upload that was accepted though it is unlikely.
+
+    `bale` counts from 1 over it all, `name` is its bar code, or crop year/id of a USDA bale.
+    """
+
+    bale: int
+    name: str
+    warning: readings_pb2.BaleWarning
+
+
+@dataclass(frozen=True, slots=True)
 class UploadTotals:
     """What became of every bale of an upload.
 
@@ -73,8 +85,9 @@ class UploadTotals:
     counted by their first answer; `resent_batches` were sent more than once because a
     connection broke. `issues` lists the first OUTCOMES_MAX bales that conflict or were
     rejected, `amended` the first OUTCOMES_MAX that were superseded, corrected, re-tested, or
-    created after a re-test of theirs, `existing_bales` the first OUTCOMES_MAX ranges
-    (counted from 1) of bales that were stored before.
+    created after a re-test of theirs, `warnings` the first OUTCOMES_MAX unlikely values,
+    `existing_bales` the first OUTCOMES_MAX ranges (counted from 1) of bales that were stored
+    before.
     """
 
     batches: int = 0
@@ -93,6 +106,7 @@ class UploadTotals:
     revision: int = 0
     issues: tuple[BaleIssue, ...] = ()
     amended: tuple[BaleIssue, ...] = ()
+    warnings: tuple[WarnedBale, ...] = ()
     existing_bales: tuple[range, ...] = ()
 
     @property
@@ -186,6 +200,21 @@ def bales_in(batch: readings_pb2.ReadingBatch) -> int:
     return batch.columns.count or len(batch.rows.readings)
 
 
+def bale_name(batch: readings_pb2.ReadingBatch, row: int) -> str:
+    """The bar code of a bale of a batch, or crop year/id of a USDA bale; "" past its end."""
+    if row >= bales_in(batch):
+        return ""
+    if not batch.HasField("columns"):
+        reading = batch.rows.readings[row]
+        usda = reading.usda_bale
+        return reading.bale_code or f"{usda.crop_year}/{usda.bale_id}"
+    columns = batch.columns
+    low = columns.bale_code_low[row]
+    if columns.usda_crop_year and columns.usda_crop_year[row]:
+        return f"{columns.usda_crop_year[row]}/{low:012}"
+    return f"{columns.bale_code_high[row]:016}{low:016}"
+
+
 def batches(
     frames: Iterable[pl.DataFrame], bales_max: int, *, rows: bool
 ) -> Iterator[readings_pb2.ReadingBatch]:
@@ -242,6 +271,11 @@ def added(
         range(each.bale_first + rows.first, each.bale_first + rows.first + rows.count)
         for rows in outcome.existing_rows[: max(room, 0)]
     )
+    room = OUTCOMES_MAX - len(totals.warnings)
+    warnings = tuple(
+        WarnedBale(each.bale_first + warning.row, bale_name(each.batch, warning.row), warning)
+        for warning in outcome.warnings[: max(room, 0)]
+    )
     return replace(
         totals,
         batches=totals.batches + 1,
@@ -254,5 +288,6 @@ def added(
         revision=max(totals.revision, result.revision),
         issues=(*totals.issues, *issues)[:OUTCOMES_MAX],
         amended=(*totals.amended, *amended)[:OUTCOMES_MAX],
+        warnings=totals.warnings + warnings,
         existing_bales=totals.existing_bales + existing,
     )

@@ -97,8 +97,8 @@ def list_(
     """List conflicts in order of arrival.
 
     The readings of each are shown where they differ: the one in force when it arose, the one
-    that arrived and, where that is another, the one in force now. --lot and --laboratory may be given
-    again.
+    that arrived and, where that is another, the one in force now. --lot and
+    --laboratory may be given again.
     """
 
     async def ask(client: CottonClient) -> tuple[int, list[amendments_pb2.Conflict]]:

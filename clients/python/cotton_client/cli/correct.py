@@ -78,21 +78,17 @@ def command(
     as in a CSV file of readings: in real units, such as length=28.2.
     """
     check_producer_id(producer)
+    if not yes and (as_json or not _at_terminal()):
+        when = "--json" if as_json else "A run without a terminal"
+        raise click.UsageError(f"{when} needs --yes: nobody can be asked.")
     code, crop_year = bale_name(code, crop_year)
     values = parse_changes(changes)
     amendment = decision(reason, by, note, supersedes_revision=revision_in_force)
     bale = connection.ask(lambda client: client.bale(code, crop_year=crop_year))
     reading = corrected_reading(bale, values, amendment)
-    if not yes:
-        if as_json:
-            raise click.UsageError("--json needs --yes: nobody can be asked.")
-        if not sys.stdin.isatty():
-            raise click.UsageError(
-                "Without a terminal nobody can be asked: look at the bale, then give --yes."
-            )
-        if not _confirmed(code, bale.reading, reading):
-            note_console().print(Text("Nothing was changed.", style="yellow"))
-            return Exit.INTERRUPTED
+    if not yes and not _confirmed(code, bale.reading, reading):
+        note_console().print(Text("Nothing was changed.", style="yellow"))
+        return Exit.INTERRUPTED
     totals = connection.ask(
         lambda client: client.submit_correction(reading, producer_id=producer), SEND_RETRY
     )
@@ -138,6 +134,11 @@ def _value(word: str, text: str) -> int | str | None:
         return parsers.get(word, values.parse_whole)(text)
     except values.ValueTextError as error:
         raise click.UsageError(f"{word}={text}: {error}.") from None
+
+
+def _at_terminal() -> bool:
+    """Whether somebody can be asked."""
+    return sys.stdin.isatty()
 
 
 def _confirmed(name: str, before: readings_pb2.Reading, after: readings_pb2.Reading) -> bool:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from cotton_client.cli.output import say
 from cotton_client.cli.spooled import refused_json, send_left, send_sources
 from cotton_client.errors import CottonError, InputError
 from cotton_client.render import json_answers
@@ -135,7 +136,10 @@ class Follower:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop)
         try:
-            for file in await send_left(client, self._spool, progress, self._notes):
+            left = await send_left(
+                client, self._spool, progress, self._notes, as_json=self._as_json
+            )
+            for file in left:
                 self._report(file.file, file, None)
             while True:
                 await self._round(client)
@@ -143,7 +147,7 @@ class Follower:
         except asyncio.CancelledError:
             if not stopping:
                 raise
-            click.echo("Stopped.", err=True)
+            say("Stopped.", as_json=self._as_json)
         finally:
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.remove_signal_handler(number)

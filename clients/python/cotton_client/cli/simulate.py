@@ -87,8 +87,8 @@ def command(
     sent: list[Delivery] = []
 
     async def send(client: CottonClient) -> None:
-        with bars() as progress:
-            sent.extend(await send_warehouses(client, simulation, progress))
+        with bars(as_json=as_json) as progress:
+            sent.extend(await send_warehouses(client, simulation, progress, as_json=as_json))
 
     if to_server:
         connection.ask(send, SEND_RETRY)

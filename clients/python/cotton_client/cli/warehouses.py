@@ -46,10 +46,14 @@ class Delivery:
 
 
 async def send_warehouses(
-    client: CottonClient, warehouses: Iterable[SimulatedWarehouse], progress: Progress
+    client: CottonClient,
+    warehouses: Iterable[SimulatedWarehouse],
+    progress: Progress,
+    *,
+    as_json: bool = False,
 ) -> list[Delivery]:
     """Lots, weights and readings of every warehouse; what became of each one's."""
-    notes = RetryNotes(progress.console)
+    notes = RetryNotes(progress.console, as_json=as_json)
     async with asyncio.TaskGroup() as group:
         tasks = [
             group.create_task(_send(client, warehouse, progress, notes)) for warehouse in warehouses

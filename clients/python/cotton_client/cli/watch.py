@@ -121,7 +121,7 @@ def command(
                 kinds=kinds,
                 without_figures=without_figures,
                 until_now=until_now,
-                on_retry=RetryNotes(note_console()),
+                on_retry=RetryNotes(note_console(), as_json=as_json),
             )
             async for message in messages:
                 teller.tell(message)

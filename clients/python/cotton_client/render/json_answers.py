@@ -22,6 +22,7 @@ from cotton_client.render.json_parts import (
 )
 from cotton_client.render.json_status import lot_status
 from cotton_client.render.values import shortest
+from cotton_client.render.warned import warned_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -292,6 +293,18 @@ def upload(totals: UploadTotals) -> Json:
                 "comparison": comparison_of(each.outcome),
             }
             for each in totals.amended
+        ],
+        "warnings": [
+            {
+                "record": each.bale,
+                "bale": each.name or None,
+                "field": names.field(each.warning.field),
+                "rule": names.rule(each.warning.rule),
+                "received": received or None,
+                "limit": limit or None,
+            }
+            for each in totals.warnings
+            for received, limit in (warned_values(each.warning),)
         ],
         "existing_bales": [
             {"first": bales.start, "count": len(bales)} for bales in totals.existing_bales

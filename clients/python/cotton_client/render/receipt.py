@@ -10,7 +10,9 @@ from rich.text import Text
 
 from cotton_client.render import names
 from cotton_client.render.comparison import TOLERANCES_UNVERIFIED, measures, verdict
+from cotton_client.render.parts import UNKNOWN
 from cotton_client.render.values import china_time, count, counted
+from cotton_client.render.warned import warned_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
 
 ISSUES_SHOWN: Final = 10
 """Bales or records that a page lists; --json has up to a thousand."""
+
+WARNINGS_SHOWN: Final = 20
+"""Unlikely values of bales that a page lists; --json has up to a thousand."""
 
 _TIMES: Final = frozenset(
     {
@@ -59,6 +64,7 @@ def upload(name: str, totals: UploadTotals) -> Iterator[RenderableType]:
     notes = []
     if totals.warned:
         notes.append(f"{counted(totals.warned, 'bale')} accepted with a warning: an unlikely value")
+        notes.extend(_warned(totals))
     if totals.unregistered:
         notes.append(f"{counted(totals.unregistered, 'bale')} without a registered lot so far")
     if totals.repeated_batches and not repeated:
@@ -217,6 +223,18 @@ def _warnings(noun: str, receipt: LotsReceipt) -> Iterator[Text]:
         yield Text(f"    {each.lot_no} {why}", style="yellow")
     if (more := len(receipt.warnings) - ISSUES_SHOWN) > 0:
         yield Text(f"    … and {count(more)} more", style="yellow")
+
+
+def _warned(totals: UploadTotals) -> Iterator[str]:
+    """Which bales hold unlikely values, and which limits those pass."""
+    for each in totals.warnings[:WARNINGS_SHOWN]:
+        field, rule = names.field(each.warning.field), names.rule(each.warning.rule)
+        received, limit = warned_values(each.warning)
+        why = _why(field, rule, received, "", limit) if received else f"{field}: {rule}"
+        why = why.replace("_", " ")
+        yield f"  record {count(each.bale)}, bale {each.name or UNKNOWN}: {why}"
+    if (more := len(totals.warnings) - WARNINGS_SHOWN) > 0:
+        yield f"  … and {count(more)} more"
 
 
 def _counts(name: str, noun: str, totals: UploadTotals | LotsReceipt, *, repeated: bool) -> Text:

@@ -310,7 +310,9 @@ class LotCertificates(_message.Message):
     """Seconds since 1970-01-01 UTC; 0 is when the record was received."""
     @_builtins.property
     def amendment(self) -> _common_pb2.Amendment:
-        """Of a record that takes the place of the one in force."""
+        """Of a record that takes the place of the one in force. Quality and weight
+        each have their own versions: amend them in records of their own.
+        """
 
     def __init__(
         self,
