@@ -577,6 +577,9 @@ def test_a_simulation_is_written_and_sent(service: Service, tmp_path: Path) -> N
         (errors.NotFound("x"), Exit.NOT_FOUND),
         (errors.OutOfSequence("x"), Exit.REFUSED),
         (errors.ServerFault("x"), Exit.REFUSED),
+        (errors.SpoolBusy("x"), Exit.UNAVAILABLE),
+        (errors.SpoolFull("x"), Exit.REFUSED),
+        (errors.SpoolError("x"), Exit.UNEXPECTED),
         (errors.InputError("x"), Exit.BAD_INPUT),
         (errors.ConfigurationError("x"), Exit.USAGE),
         (errors.ContractViolation("x"), Exit.UNEXPECTED),
@@ -625,6 +628,16 @@ def test_an_interrupted_upload_says_what_is_stored(
         assert said.startswith(f"Error: {path}: Interrupted.\nWhat to do: Run it again")
 
 
+def test_every_reason_of_the_client_has_its_exit_code_on_the_page() -> None:
+    """Those that the page lists as its own are in the table, each once."""
+    text = CLI_PAGE.read_text(encoding="utf-8")
+    listed = text.partition("Reasons that the client itself gives:")[2].partition(". All")[0]
+    table = "".join(re.findall(r"\n\| \d+ \| (`[A-Z].*) \|", text))
+    reasons = re.findall(r"`([A-Z_]+)`", listed)
+    assert len(reasons) > 20
+    assert {each: table.count(f"`{each}`") for each in reasons} == dict.fromkeys(reasons, 1)
+
+
 def test_an_attempt_that_is_repeated_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
     """A note an outage, not one for every attempt; another reason is another note."""
     notes = progress.RetryNotes(output.note_console())
@@ -638,7 +651,8 @@ def test_an_attempt_that_is_repeated_is_said_once(capsys: pytest.CaptureFixture[
 def test_an_attempt_that_is_repeated_is_a_line_of_json_for_programs(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    RetryNotes(note_console(), as_json=True)(errors.Unavailable("The server is away."), 1.0)
+    notes = progress.RetryNotes(output.note_console(), as_json=True)
+    notes(errors.Unavailable("The server is away."), 1.0)
     line = json.loads(capsys.readouterr().err)
     assert line == {"notice": "The server is away. Trying again …"}
 

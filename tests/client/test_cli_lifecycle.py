@@ -599,8 +599,10 @@ def test_a_correction_without_a_terminal_needs_yes(service: Service) -> None:
     refused = cotton(*command, answer="y\n")
     assert refused.exit_code == Exit.USAGE
     assert "needs --yes" in refused.stderr
+    for_programs = cotton(*command, "--json")
+    assert for_programs.exit_code == Exit.USAGE
+    assert "--json needs --yes" in json.loads(for_programs.stderr)["error"]["message"]
     assert service.requests == []
-    assert "--json needs --yes" in cotton(*command, "--json").stderr
 
 
 def test_a_correction_that_changes_nothing_is_refused(service: Service) -> None:
@@ -700,12 +702,6 @@ def test_wrong_usage_exits_2(service: Service, arguments: tuple[str, ...]) -> No
     """Before anything is sent."""
     assert cotton(*arguments).exit_code == Exit.USAGE
     assert service.requests == []
-
-
-def test_json_of_a_correction_cannot_ask(service: Service) -> None:
-    result = cotton("correct", BALE, "length=28.5", "--revision-in-force", "7", *DECIDED, "--json")
-    assert result.exit_code == Exit.USAGE
-    assert len(service.requests) == 1
 
 
 def test_changes_are_told_side_by_side() -> None:

@@ -409,7 +409,7 @@ def test_a_decision_on_what_is_no_longer_in_force_says_how_to_name_it(
         message="has changed.",
         stored_revision=12,
     )
-    answer = AmendmentsReceipt(revision=13, received=1, rejected=1, results=(rejected,))
+    answer = AmendmentsReceipt(13, repeated=False, received=1, rejected=1, results=(rejected,))
     option = "--revision-in-force"
     text = " ".join(
         page(
@@ -422,8 +422,10 @@ def test_a_decision_on_what_is_no_longer_in_force_says_how_to_name_it(
     assert option not in page(receipt.decisions("lots", "withdrawal", answer), 160)
 
 
-def warned_batch(field: common_pb2.Field.ValueType, rule: readings_pb2.Rule.ValueType) -> Any:
-    """What became of a batch whose second of two bales holds an unlikely value."""
+def warned_batch(
+    field: common_pb2.Field.ValueType, rule: readings_pb2.Rule.ValueType
+) -> tuple[pl.DataFrame, ingest_pb2.BatchResult]:
+    """A bale with a bar code and a USDA bale, and the answer that warns of both."""
     frame = pl.DataFrame(
         [
             pl.repeat(None, 2, dtype=dtype, eager=True).alias(name)

@@ -199,7 +199,7 @@ def test_a_refused_batch_is_listed_retried_and_dropped(tmp_path: Path, target: s
     wrong = cotton("spool", "drop", "999", "--yes", *owner, "--json")
     assert wrong.exit_code == Exit.REFUSED
     assert json.loads(wrong.stderr)["error"]["reason"] == "NOT_IN_SPOOL"
-    assert cotton("spool", "retry", "999", *owner).exit_code == Exit.BAD_INPUT
+    assert cotton("spool", "retry", "999", *owner).exit_code == Exit.REFUSED
     assert answered(Exit.OK, "spool", "drop", number, "--yes", *owner)["file"] == "earlier.csv"
     assert answered(Exit.OK, "spool", "list")["spools"][0]["refused"] == []
     assert cotton("spool", "retry", *owner).stdout == "Nothing waits in the spool.\n"

@@ -55,7 +55,7 @@ def main(context: click.Context, server: str, allow_plaintext: bool) -> None:
     """Cotton instrumented public inspection (棉花仪器化公证检验) from the command line.
 
     Exit codes: 0 done; 1 unexpected error, or the server cannot start; 2 wrong usage; 3 a
-    file cannot be read as it should; 4 the server refused; 5 the server cannot be reached;
+    file cannot be read as it should; 4 refused; 5 the server cannot be reached;
     6 some records were rejected or conflict, the others are stored; 7 not found; 130
     interrupted.
     """

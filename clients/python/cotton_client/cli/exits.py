@@ -17,9 +17,9 @@ class Exit(IntEnum):
     BAD_INPUT = 3
     """A file or record cannot be read as what it was given for."""
     REFUSED = 4
-    """The server refused the request."""
+    """The request was refused, by the server or before it was sent."""
     UNAVAILABLE = 5
-    """The server cannot be reached, or stays unavailable."""
+    """The server cannot be reached or stays unavailable, or the spool is in use."""
     INCOMPLETE = 6
     """Some records were rejected or conflict with stored ones; all others are stored."""
     NOT_FOUND = 7
