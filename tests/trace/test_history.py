@@ -158,9 +158,9 @@ def test_an_accepted_reading_is_in_force_by_its_acceptance_which_a_correction_na
     recording.read(bale(5), bale(1, OTHER_LOT, length=2700))
     recording.read(bale(1, length=2900).correcting(1))
     recording.resolve(ACCEPT, "2/1")
-    (conflict,) = recording.conflicts()
-    assert (conflict.stored_revision, conflict.in_force_revision) == (1, 3)
-    assert conflict.in_force_reading.length == 2900
+    (listed,) = recording.conflicts()
+    assert (listed.stored_revision, listed.in_force_revision) == (1, 3)
+    assert listed.in_force_reading.length == 2900
     assert kinds_and_flags(recording)[-1] == (CORRECTED, True, True)
     recording.resolve(ACCEPT, "2/1", in_force=3)
     assert kinds_and_flags(recording) == [
