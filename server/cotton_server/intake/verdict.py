@@ -117,7 +117,7 @@ def apply(verdict: Verdict, moments: Sequence[Moment], registry: Registry) -> No
                     if isinstance(change, LotWithdrawal):
                         registry.withdraw_lot(change.number, change.amendment, moment)
                     else:
-                        registry.decide(change, moment)
+                        registry.happened(change, moment)
             registry.settle(moment)
         registry.revision = moments[-1].position
 

@@ -135,15 +135,11 @@ class Registry:
                 self._touch(run.lot)
                 run = next(runs, None)
             while waiting is not None and waiting.event.position == moment.position:
-                self._happened(waiting, moment)
+                self.happened(waiting, moment)
                 waiting = next(events, None)
-            self._settle(moment)
+            self.settle(moment)
         if run is not None or waiting is not None:
             raise AssertionError("a reading was kept under a position that is not of its group")
-
-    def decide(self, event: BaleEvent, moment: Moment) -> None:
-        """Applies an event that came without a reading: a withdrawal, a conflict's resolution."""
-        self._happened(event, moment)
 
     def register(self, lot: lots_pb2.Lot, moment: Moment) -> None:
         """Stores the registration of a lot."""
@@ -189,10 +185,6 @@ class Registry:
         """Withdraws a lot; without amendment the withdrawal is taken back."""
         entry = self.lots[number]
         self._record(entry, entry.withdrawals, amendment, moment)
-
-    def settle(self, moment: Moment) -> None:
-        """Ends a position: every lot that it touched takes its new standing."""
-        self._settle(moment)
 
     def take_changed(self) -> list[int]:
         """Numbers of the lots touched since the last call, ascending; holds `lock`."""
@@ -246,8 +238,8 @@ class Registry:
         )
         return lots
 
-    def _happened(self, bale: BaleEvent, moment: Moment) -> None:
-        """Applies one event: what counts of the bale, in which lot, and its conflict."""
+    def happened(self, bale: BaleEvent, moment: Moment) -> None:
+        """Applies one event of a bale: what counts of the bale, in which lot, and its conflict."""
         event, key_row = bale.event, bale.key_row
         if event.cause is Cause.CONFLICT and event.row == NO_ROW:
             self.conflicts.arrived_again(event.conflict, moment.position)
@@ -357,7 +349,8 @@ class Registry:
     def _touch(self, lot: int, *, revises: bool = True) -> None:
         self._touched[lot] = self._touched.get(lot, False) or revises
 
-    def _settle(self, moment: Moment) -> None:
+    def settle(self, moment: Moment) -> None:
+        """Ends a position: every lot that it touched takes its new standing."""
         for number in sorted(self._touched):
             self._settle_lot(self.lots[number], moment, revises=self._touched[number])
         self._touched.clear()
