@@ -112,6 +112,17 @@ class Measure:
 
 
 @dataclass(frozen=True, slots=True)
+class ColourType:
+    """A type of colour (类型): `digit` is the second digit of its grades."""
+
+    name: str
+    """Such as "white", "light_spotted"."""
+    digit: int
+    title: str
+    title_zh: str
+
+
+@dataclass(frozen=True, slots=True)
 class ColourGrade:
     """One colour grade (颜色级); `neighbours` are the codes adjacent to it."""
 
@@ -127,21 +138,34 @@ class ColourGrade:
 
 
 @dataclass(frozen=True, slots=True)
-class Colour:
-    """The colour grades in the order of a certificate, and the rule of the main grade."""
+class MainColour:
+    """The rule of the main colour grade (主体颜色级)."""
 
-    grades: tuple[ColourGrade, ...]
-    standard: int
-    main_share: int
+    share: int
     """Share of the graded bales, in hundredths of a percent, from which a grade is the main one."""
     provenance: Provenance
     neighbours_provenance: Provenance
-    main_provenance: Provenance
 
 
 @dataclass(frozen=True, slots=True)
-class PreparationClass:
-    """One class of ginning preparation (轧工质量); `code` is its number in a reading."""
+class Colour:
+    """The colour grades in the order of a certificate, and their types."""
+
+    grades: tuple[ColourGrade, ...]
+    types: tuple[ColourType, ...]
+    standard: int | None
+    main: MainColour | None
+    """None where the standard has no rule of a main grade, or it is not known."""
+    provenance: Provenance
+
+    def grades_of(self, colour_type: ColourType) -> tuple[ColourGrade, ...]:
+        """The grades of a type."""
+        return tuple(each for each in self.grades if each.code % 10 == colour_type.digit)
+
+
+@dataclass(frozen=True, slots=True)
+class CodedClass:
+    """One class that a reading names by a number: `code` is that number."""
 
     name: str
     code: int
@@ -150,12 +174,29 @@ class PreparationClass:
 
 
 @dataclass(frozen=True, slots=True)
-class Preparation:
-    """The classes of ginning preparation in the order of a certificate."""
+class CodedItem:
+    """An item that is judged, not measured: preparation, visual grade, leaf.
 
-    classes: tuple[PreparationClass, ...]
-    standard: str
+    Classes stand in the order of a certificate. `column` is the field of a reading that has the
+    code; `standard` the class that is the standard one, None where there is none or it is not
+    known.
+    """
+
+    name: str
+    column: str
+    title: str
+    title_zh: str
+    classes: tuple[CodedClass, ...]
+    standard: str | None
     provenance: Provenance
+
+
+CODED_COLUMNS: Final = {
+    "preparation": "preparation",
+    "visual_grade": "visual_grade",
+    "leaf": "leaf_grade",
+}
+"""The items that are judged, by name, and the field of a reading that has each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +220,8 @@ class Standard:
     title: str
     title_zh: str
     issued: date | None
-    in_force_from: date
+    in_force_from: date | None
+    """None where the day is not known."""
     in_force_to: date | None
     supersedes: str | None
     cotton_types: tuple[str, ...]
@@ -189,12 +231,14 @@ class Standard:
     last_season: int | None
     seasons_provenance: Provenance
     measures: dict[str, Measure]
-    colour: Colour
-    preparation: Preparation
-    standard_trash: Constant
-    """Z0 of the conditioned weight."""
-    official_regain: Constant
-    """R0 of the conditioned weight."""
+    colour: Colour | None
+    """None where it does not grade colour."""
+    items: dict[str, CodedItem]
+    """By name, in the order of CODED_COLUMNS; those that the standard has."""
+    standard_trash: Constant | None
+    """Z0 of the conditioned weight; None where it is not known."""
+    official_regain: Constant | None
+    """R0 of the conditioned weight; None where it is not known."""
     rounding_provenance: Provenance
     provenance: Provenance
 
@@ -212,29 +256,22 @@ class Standard:
         return self.units is Units.USDA
 
     @property
-    def unknown_tierings(self) -> tuple[str, ...]:
-        """Measures whose tiers exist but are not public, so that bales get none."""
-        return tuple(
-            name for name, measure in self.measures.items() if measure.tiering is Tiering.UNKNOWN
-        )
+    def unknown(self) -> tuple[str, ...]:
+        """Parts that the standard has and that are not public, so that they stay empty."""
+        raise NotImplementedError
+
+    @property
+    def parts(self) -> dict[str, Provenance]:
+        """The provenance of every part that is there, by name such as "measures.length"."""
+        raise NotImplementedError
 
     @property
     def unverified(self) -> tuple[str, ...]:
         """Parts of low confidence, to be shown as unverified where a user could rely on them."""
-        parts = {
-            "standard": self.provenance,
-            "seasons": self.seasons_provenance,
-            **{f"measures.{name}": measure.provenance for name, measure in self.measures.items()},
-            "colour": self.colour.provenance,
-            "colour.neighbours": self.colour.neighbours_provenance,
-            "colour.main": self.colour.main_provenance,
-            "preparation": self.preparation.provenance,
-            "weight.standard_trash": self.standard_trash.provenance,
-            "weight.official_regain": self.official_regain.provenance,
-            "rounding": self.rounding_provenance,
-        }
         return tuple(
-            part for part, provenance in parts.items() if provenance.confidence is Confidence.LOW
+            part
+            for part, provenance in self.parts.items()
+            if provenance.confidence is Confidence.LOW
         )
 
 

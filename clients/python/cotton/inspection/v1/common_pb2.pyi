@@ -207,6 +207,7 @@ class _FieldEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Field.ValueType
     FIELD_REASON: _Field.ValueType  # 29
     FIELD_NOTE: _Field.ValueType  # 30
     FIELD_DECIDED_BY: _Field.ValueType  # 31
+    FIELD_VISUAL_GRADE: _Field.ValueType  # 32
     FIELD_GIN_CODE: _Field.ValueType  # 40
     FIELD_GIN_NAME: _Field.ValueType  # 41
     FIELD_WAREHOUSE: _Field.ValueType  # 42
@@ -284,6 +285,7 @@ FIELD_SUPERSEDES_REVISION: Field.ValueType  # 28
 FIELD_REASON: Field.ValueType  # 29
 FIELD_NOTE: Field.ValueType  # 30
 FIELD_DECIDED_BY: Field.ValueType  # 31
+FIELD_VISUAL_GRADE: Field.ValueType  # 32
 FIELD_GIN_CODE: Field.ValueType  # 40
 FIELD_GIN_NAME: Field.ValueType  # 41
 FIELD_WAREHOUSE: Field.ValueType  # 42

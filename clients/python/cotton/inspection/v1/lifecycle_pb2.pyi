@@ -76,7 +76,9 @@ class ListLotsRequest(_message.Message):
     """Only lots with an undecided objection."""
     @_builtins.property
     def filters(self) -> _containers.RepeatedCompositeFieldContainer[_summary_pb2.KeyFilter]:
-        """All must hold. Any key but the standard."""
+        """All must hold. Any key of lots: not the standard, laboratory,
+        instrument, day, week or month.
+        """
 
     @_builtins.property
     def states(self) -> _containers.RepeatedScalarFieldContainer[_summary_pb2.LotState.ValueType]:
@@ -144,8 +146,8 @@ class WatchChangesRequest(_message.Message):
     """
     @_builtins.property
     def filters(self) -> _containers.RepeatedCompositeFieldContainer[_summary_pb2.KeyFilter]:
-        """All must hold, of the lot as it is after the change. Any key but the
-        standard.
+        """All must hold, of the lot as it is after the change. Any key of lots, but not
+        the state.
         """
 
     @_builtins.property

@@ -381,6 +381,7 @@ class Reading(_message.Message):
     INSPECTED_AT_S_FIELD_NUMBER: _builtins.int
     KIND_FIELD_NUMBER: _builtins.int
     AMENDMENT_FIELD_NUMBER: _builtins.int
+    VISUAL_GRADE_FIELD_NUMBER: _builtins.int
     bale_code: _builtins.str
     """32-digit bar code (条码): gin at digits 3-7, YYMMDDhhmmss at 8-19,
     bale number at 27-32.
@@ -438,6 +439,10 @@ class Reading(_message.Message):
     inspected_at_s: _builtins.int
     """Seconds since 1970-01-01 UTC; 0 when not known."""
     kind: Global___ReadingKind.ValueType
+    visual_grade: _builtins.int
+    """Visual grade (品级) 1-7, of cotton that is graded by eye: roller-ginned
+    upland and extra-long staple.
+    """
     @_builtins.property
     def usda_bale(self) -> Global___UsdaBale: ...
     @_builtins.property
@@ -476,10 +481,11 @@ class Reading(_message.Message):
         inspected_at_s: _builtins.int = ...,
         kind: Global___ReadingKind.ValueType = ...,
         amendment: _common_pb2.Amendment | None = ...,
+        visual_grade: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_colour_grade", b"_colour_grade", "_colour_quadrant", b"_colour_quadrant", "_elongation", b"_elongation", "_extraneous_matter", b"_extraneous_matter", "_foreign_fibre", b"_foreign_fibre", "_instrument_colour_grade", b"_instrument_colour_grade", "_leaf_grade", b"_leaf_grade", "_length", b"_length", "_maturity", b"_maturity", "_micronaire", b"_micronaire", "_moisture", b"_moisture", "_plus_b", b"_plus_b", "_rd", b"_rd", "_short_fibre", b"_short_fibre", "_spinning_consistency", b"_spinning_consistency", "_strength", b"_strength", "_trash_area", b"_trash_area", "_trash_count", b"_trash_count", "_uniformity", b"_uniformity", "amendment", b"amendment", "bale", b"bale", "bale_code", b"bale_code", "colour_grade", b"colour_grade", "colour_quadrant", b"colour_quadrant", "elongation", b"elongation", "extraneous_matter", b"extraneous_matter", "foreign_fibre", b"foreign_fibre", "instrument_colour_grade", b"instrument_colour_grade", "leaf_grade", b"leaf_grade", "length", b"length", "maturity", b"maturity", "micronaire", b"micronaire", "moisture", b"moisture", "plus_b", b"plus_b", "rd", b"rd", "short_fibre", b"short_fibre", "spinning_consistency", b"spinning_consistency", "strength", b"strength", "trash_area", b"trash_area", "trash_count", b"trash_count", "uniformity", b"uniformity", "usda_bale", b"usda_bale"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_colour_grade", b"_colour_grade", "_colour_quadrant", b"_colour_quadrant", "_elongation", b"_elongation", "_extraneous_matter", b"_extraneous_matter", "_foreign_fibre", b"_foreign_fibre", "_instrument_colour_grade", b"_instrument_colour_grade", "_leaf_grade", b"_leaf_grade", "_length", b"_length", "_maturity", b"_maturity", "_micronaire", b"_micronaire", "_moisture", b"_moisture", "_plus_b", b"_plus_b", "_rd", b"_rd", "_short_fibre", b"_short_fibre", "_spinning_consistency", b"_spinning_consistency", "_strength", b"_strength", "_trash_area", b"_trash_area", "_trash_count", b"_trash_count", "_uniformity", b"_uniformity", "_visual_grade", b"_visual_grade", "amendment", b"amendment", "bale", b"bale", "bale_code", b"bale_code", "colour_grade", b"colour_grade", "colour_quadrant", b"colour_quadrant", "elongation", b"elongation", "extraneous_matter", b"extraneous_matter", "foreign_fibre", b"foreign_fibre", "instrument_colour_grade", b"instrument_colour_grade", "leaf_grade", b"leaf_grade", "length", b"length", "maturity", b"maturity", "micronaire", b"micronaire", "moisture", b"moisture", "plus_b", b"plus_b", "rd", b"rd", "short_fibre", b"short_fibre", "spinning_consistency", b"spinning_consistency", "strength", b"strength", "trash_area", b"trash_area", "trash_count", b"trash_count", "uniformity", b"uniformity", "usda_bale", b"usda_bale", "visual_grade", b"visual_grade"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_colour_grade", b"_colour_grade", "_colour_quadrant", b"_colour_quadrant", "_elongation", b"_elongation", "_extraneous_matter", b"_extraneous_matter", "_foreign_fibre", b"_foreign_fibre", "_instrument_colour_grade", b"_instrument_colour_grade", "_leaf_grade", b"_leaf_grade", "_length", b"_length", "_maturity", b"_maturity", "_micronaire", b"_micronaire", "_moisture", b"_moisture", "_plus_b", b"_plus_b", "_rd", b"_rd", "_short_fibre", b"_short_fibre", "_spinning_consistency", b"_spinning_consistency", "_strength", b"_strength", "_trash_area", b"_trash_area", "_trash_count", b"_trash_count", "_uniformity", b"_uniformity", "amendment", b"amendment", "bale", b"bale", "bale_code", b"bale_code", "colour_grade", b"colour_grade", "colour_quadrant", b"colour_quadrant", "elongation", b"elongation", "extraneous_matter", b"extraneous_matter", "foreign_fibre", b"foreign_fibre", "inspected_at_s", b"inspected_at_s", "instrument", b"instrument", "instrument_colour_grade", b"instrument_colour_grade", "kind", b"kind", "laboratory", b"laboratory", "leaf_grade", b"leaf_grade", "length", b"length", "lot_no", b"lot_no", "maturity", b"maturity", "micronaire", b"micronaire", "moisture", b"moisture", "plus_b", b"plus_b", "preparation", b"preparation", "rd", b"rd", "short_fibre", b"short_fibre", "spinning_consistency", b"spinning_consistency", "standard", b"standard", "strength", b"strength", "trash_area", b"trash_area", "trash_count", b"trash_count", "uniformity", b"uniformity", "usda_bale", b"usda_bale"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_colour_grade", b"_colour_grade", "_colour_quadrant", b"_colour_quadrant", "_elongation", b"_elongation", "_extraneous_matter", b"_extraneous_matter", "_foreign_fibre", b"_foreign_fibre", "_instrument_colour_grade", b"_instrument_colour_grade", "_leaf_grade", b"_leaf_grade", "_length", b"_length", "_maturity", b"_maturity", "_micronaire", b"_micronaire", "_moisture", b"_moisture", "_plus_b", b"_plus_b", "_rd", b"_rd", "_short_fibre", b"_short_fibre", "_spinning_consistency", b"_spinning_consistency", "_strength", b"_strength", "_trash_area", b"_trash_area", "_trash_count", b"_trash_count", "_uniformity", b"_uniformity", "_visual_grade", b"_visual_grade", "amendment", b"amendment", "bale", b"bale", "bale_code", b"bale_code", "colour_grade", b"colour_grade", "colour_quadrant", b"colour_quadrant", "elongation", b"elongation", "extraneous_matter", b"extraneous_matter", "foreign_fibre", b"foreign_fibre", "inspected_at_s", b"inspected_at_s", "instrument", b"instrument", "instrument_colour_grade", b"instrument_colour_grade", "kind", b"kind", "laboratory", b"laboratory", "leaf_grade", b"leaf_grade", "length", b"length", "lot_no", b"lot_no", "maturity", b"maturity", "micronaire", b"micronaire", "moisture", b"moisture", "plus_b", b"plus_b", "preparation", b"preparation", "rd", b"rd", "short_fibre", b"short_fibre", "spinning_consistency", b"spinning_consistency", "standard", b"standard", "strength", b"strength", "trash_area", b"trash_area", "trash_count", b"trash_count", "uniformity", b"uniformity", "usda_bale", b"usda_bale", "visual_grade", b"visual_grade"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__colour_grade: _TypeAlias = _typing.Literal["colour_grade"]  # noqa: Y015
     _WhichOneofArgType__colour_grade: _TypeAlias = _typing.Literal["_colour_grade", b"_colour_grade"]  # noqa: Y015
@@ -519,6 +525,8 @@ class Reading(_message.Message):
     _WhichOneofArgType__trash_count: _TypeAlias = _typing.Literal["_trash_count", b"_trash_count"]  # noqa: Y015
     _WhichOneofReturnType__uniformity: _TypeAlias = _typing.Literal["uniformity"]  # noqa: Y015
     _WhichOneofArgType__uniformity: _TypeAlias = _typing.Literal["_uniformity", b"_uniformity"]  # noqa: Y015
+    _WhichOneofReturnType__visual_grade: _TypeAlias = _typing.Literal["visual_grade"]  # noqa: Y015
+    _WhichOneofArgType__visual_grade: _TypeAlias = _typing.Literal["_visual_grade", b"_visual_grade"]  # noqa: Y015
     _WhichOneofReturnType_bale: _TypeAlias = _typing.Literal["bale_code", "usda_bale"]  # noqa: Y015
     _WhichOneofArgType_bale: _TypeAlias = _typing.Literal["bale", b"bale"]  # noqa: Y015
     @_typing.overload
@@ -559,6 +567,8 @@ class Reading(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__trash_count) -> _WhichOneofReturnType__trash_count | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__uniformity) -> _WhichOneofReturnType__uniformity | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__visual_grade) -> _WhichOneofReturnType__visual_grade | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType_bale) -> _WhichOneofReturnType_bale | None: ...
 
@@ -668,6 +678,7 @@ class ReadingColumns(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     NOTE_FIELD_NUMBER: _builtins.int
     DECIDED_BY_FIELD_NUMBER: _builtins.int
+    VISUAL_GRADE_FIELD_NUMBER: _builtins.int
     count: _builtins.int
     """Bales in the batch."""
     @_builtins.property
@@ -758,6 +769,8 @@ class ReadingColumns(_message.Message):
     def note(self) -> Global___TextColumn: ...
     @_builtins.property
     def decided_by(self) -> Global___TextColumn: ...
+    @_builtins.property
+    def visual_grade(self) -> Global___IntColumn: ...
     def __init__(
         self,
         *,
@@ -795,10 +808,11 @@ class ReadingColumns(_message.Message):
         reason: Global___IntColumn | None = ...,
         note: Global___TextColumn | None = ...,
         decided_by: Global___TextColumn | None = ...,
+        visual_grade: Global___IntColumn | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["colour_grade", b"colour_grade", "colour_quadrant", b"colour_quadrant", "decided_by", b"decided_by", "elongation", b"elongation", "extraneous_matter", b"extraneous_matter", "foreign_fibre", b"foreign_fibre", "instrument", b"instrument", "instrument_colour_grade", b"instrument_colour_grade", "kind", b"kind", "laboratory", b"laboratory", "leaf_grade", b"leaf_grade", "length", b"length", "lot_no", b"lot_no", "maturity", b"maturity", "micronaire", b"micronaire", "moisture", b"moisture", "note", b"note", "plus_b", b"plus_b", "preparation", b"preparation", "rd", b"rd", "reason", b"reason", "short_fibre", b"short_fibre", "spinning_consistency", b"spinning_consistency", "standard", b"standard", "strength", b"strength", "trash_area", b"trash_area", "trash_count", b"trash_count", "uniformity", b"uniformity"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["colour_grade", b"colour_grade", "colour_quadrant", b"colour_quadrant", "decided_by", b"decided_by", "elongation", b"elongation", "extraneous_matter", b"extraneous_matter", "foreign_fibre", b"foreign_fibre", "instrument", b"instrument", "instrument_colour_grade", b"instrument_colour_grade", "kind", b"kind", "laboratory", b"laboratory", "leaf_grade", b"leaf_grade", "length", b"length", "lot_no", b"lot_no", "maturity", b"maturity", "micronaire", b"micronaire", "moisture", b"moisture", "note", b"note", "plus_b", b"plus_b", "preparation", b"preparation", "rd", b"rd", "reason", b"reason", "short_fibre", b"short_fibre", "spinning_consistency", b"spinning_consistency", "standard", b"standard", "strength", b"strength", "trash_area", b"trash_area", "trash_count", b"trash_count", "uniformity", b"uniformity", "visual_grade", b"visual_grade"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bale_code_high", b"bale_code_high", "bale_code_low", b"bale_code_low", "colour_grade", b"colour_grade", "colour_quadrant", b"colour_quadrant", "count", b"count", "decided_by", b"decided_by", "elongation", b"elongation", "extraneous_matter", b"extraneous_matter", "foreign_fibre", b"foreign_fibre", "inspected_at_s", b"inspected_at_s", "instrument", b"instrument", "instrument_colour_grade", b"instrument_colour_grade", "kind", b"kind", "laboratory", b"laboratory", "leaf_grade", b"leaf_grade", "length", b"length", "lot_no", b"lot_no", "maturity", b"maturity", "micronaire", b"micronaire", "moisture", b"moisture", "note", b"note", "plus_b", b"plus_b", "preparation", b"preparation", "rd", b"rd", "reason", b"reason", "short_fibre", b"short_fibre", "spinning_consistency", b"spinning_consistency", "standard", b"standard", "strength", b"strength", "supersedes_revision", b"supersedes_revision", "trash_area", b"trash_area", "trash_count", b"trash_count", "uniformity", b"uniformity", "usda_crop_year", b"usda_crop_year"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bale_code_high", b"bale_code_high", "bale_code_low", b"bale_code_low", "colour_grade", b"colour_grade", "colour_quadrant", b"colour_quadrant", "count", b"count", "decided_by", b"decided_by", "elongation", b"elongation", "extraneous_matter", b"extraneous_matter", "foreign_fibre", b"foreign_fibre", "inspected_at_s", b"inspected_at_s", "instrument", b"instrument", "instrument_colour_grade", b"instrument_colour_grade", "kind", b"kind", "laboratory", b"laboratory", "leaf_grade", b"leaf_grade", "length", b"length", "lot_no", b"lot_no", "maturity", b"maturity", "micronaire", b"micronaire", "moisture", b"moisture", "note", b"note", "plus_b", b"plus_b", "preparation", b"preparation", "rd", b"rd", "reason", b"reason", "short_fibre", b"short_fibre", "spinning_consistency", b"spinning_consistency", "standard", b"standard", "strength", b"strength", "supersedes_revision", b"supersedes_revision", "trash_area", b"trash_area", "trash_count", b"trash_count", "uniformity", b"uniformity", "usda_crop_year", b"usda_crop_year", "visual_grade", b"visual_grade"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

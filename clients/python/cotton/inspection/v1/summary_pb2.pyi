@@ -6,6 +6,7 @@ isort:skip_file
 from collections import abc as _abc
 from cotton.inspection.v1 import common_pb2 as _common_pb2
 from cotton.inspection.v1 import lots_pb2 as _lots_pb2
+from cotton.inspection.v1 import readings_pb2 as _readings_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
@@ -158,6 +159,23 @@ class _SummaryKeyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SummaryKey
     SUMMARY_KEY_TRACEABILITY_UNIT: _SummaryKey.ValueType  # 12
     SUMMARY_KEY_AGENCY: _SummaryKey.ValueType  # 13
     SUMMARY_KEY_STANDARD: _SummaryKey.ValueType  # 14
+    """Keys of bales: laboratory, instrument, days of inspection and standard. A lot
+    counts once, with what it declared and weighs: under its own standard, and
+    where most of its bales were read (the laboratory with most of them, of that
+    the instrument, of that the day; the last one on a tie).
+    """
+    SUMMARY_KEY_PRODUCTION_LINE: _SummaryKey.ValueType  # 15
+    """Production line of the gin, 1 digit."""
+    SUMMARY_KEY_LABORATORY: _SummaryKey.ValueType  # 16
+    SUMMARY_KEY_INSTRUMENT: _SummaryKey.ValueType  # 17
+    SUMMARY_KEY_DAY: _SummaryKey.ValueType  # 18
+    """Day of inspection, "2024-10-05"; a day closes at 24:00 China time."""
+    SUMMARY_KEY_WEEK: _SummaryKey.ValueType  # 19
+    """ISO week of inspection, "2024-W40"."""
+    SUMMARY_KEY_MONTH: _SummaryKey.ValueType  # 20
+    """Month of inspection, "2024-10"."""
+    SUMMARY_KEY_STATE: _SummaryKey.ValueType  # 21
+    """Name of a LotState without its prefix: "FINAL"."""
 
 class SummaryKey(_SummaryKey, metaclass=_SummaryKeyEnumTypeWrapper):
     """What a summary groups by."""
@@ -177,7 +195,54 @@ SUMMARY_KEY_CHANNEL: SummaryKey.ValueType  # 11
 SUMMARY_KEY_TRACEABILITY_UNIT: SummaryKey.ValueType  # 12
 SUMMARY_KEY_AGENCY: SummaryKey.ValueType  # 13
 SUMMARY_KEY_STANDARD: SummaryKey.ValueType  # 14
+"""Keys of bales: laboratory, instrument, days of inspection and standard. A lot
+counts once, with what it declared and weighs: under its own standard, and
+where most of its bales were read (the laboratory with most of them, of that
+the instrument, of that the day; the last one on a tie).
+"""
+SUMMARY_KEY_PRODUCTION_LINE: SummaryKey.ValueType  # 15
+"""Production line of the gin, 1 digit."""
+SUMMARY_KEY_LABORATORY: SummaryKey.ValueType  # 16
+SUMMARY_KEY_INSTRUMENT: SummaryKey.ValueType  # 17
+SUMMARY_KEY_DAY: SummaryKey.ValueType  # 18
+"""Day of inspection, "2024-10-05"; a day closes at 24:00 China time."""
+SUMMARY_KEY_WEEK: SummaryKey.ValueType  # 19
+"""ISO week of inspection, "2024-W40"."""
+SUMMARY_KEY_MONTH: SummaryKey.ValueType  # 20
+"""Month of inspection, "2024-10"."""
+SUMMARY_KEY_STATE: SummaryKey.ValueType  # 21
+"""Name of a LotState without its prefix: "FINAL"."""
 Global___SummaryKey: _TypeAlias = SummaryKey  # noqa: Y015
+
+class _BaleCause:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _BaleCauseEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_BaleCause.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    BALE_CAUSE_UNSPECIFIED: _BaleCause.ValueType  # 0
+    BALE_CAUSE_UNREGISTERED: _BaleCause.ValueType  # 1
+    """Its lot is not registered."""
+    BALE_CAUSE_WITHOUT_STANDARD: _BaleCause.ValueType  # 2
+    """No loaded standard covers the cotton, or grades readings in its units."""
+    BALE_CAUSE_UNGRADED_IN_COLOUR: _BaleCause.ValueType  # 3
+    """Neither the laboratory nor a chart graded its colour."""
+    BALE_CAUSE_CHART_DIFFERS: _BaleCause.ValueType  # 4
+    """The laboratory's colour grade is not that of the chart."""
+
+class BaleCause(_BaleCause, metaclass=_BaleCauseEnumTypeWrapper):
+    """Why a bale is listed."""
+
+BALE_CAUSE_UNSPECIFIED: BaleCause.ValueType  # 0
+BALE_CAUSE_UNREGISTERED: BaleCause.ValueType  # 1
+"""Its lot is not registered."""
+BALE_CAUSE_WITHOUT_STANDARD: BaleCause.ValueType  # 2
+"""No loaded standard covers the cotton, or grades readings in its units."""
+BALE_CAUSE_UNGRADED_IN_COLOUR: BaleCause.ValueType  # 3
+"""Neither the laboratory nor a chart graded its colour."""
+BALE_CAUSE_CHART_DIFFERS: BaleCause.ValueType  # 4
+"""The laboratory's colour grade is not that of the chart."""
+Global___BaleCause: _TypeAlias = BaleCause  # noqa: Y015
 
 @_typing.final
 class ClassShare(_message.Message):
@@ -221,7 +286,7 @@ Global___ClassShare: _TypeAlias = ClassShare  # noqa: Y015
 @_typing.final
 class MeasureSummary(_message.Message):
     """One measured item over bales, from values rounded to the resolution of the
-    standard. Means are bale-weighted.
+    standard.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -234,18 +299,35 @@ class MeasureSummary(_message.Message):
     MAX_FIELD_NUMBER: _builtins.int
     TIER_FIELD_NUMBER: _builtins.int
     CLASSES_FIELD_NUMBER: _builtins.int
+    WEIGHTED_MEAN_TO_HUNDREDTHS_FIELD_NUMBER: _builtins.int
+    WEIGHTED_MEAN_TO_TENTHS_FIELD_NUMBER: _builtins.int
+    LOTS_WEIGHTED_FIELD_NUMBER: _builtins.int
+    STANDARD_DEVIATION_FIELD_NUMBER: _builtins.int
     bales: _builtins.int
     """Bales that have the item."""
     sum: _builtins.int
     """Exact sum in hundredths; sum / bales is the exact mean."""
     mean_to_hundredths: _builtins.int
-    """Mean in hundredths, rounded once to 0.01."""
+    """Bale-weighted mean in hundredths, rounded once to 0.01."""
     mean_to_tenths: _builtins.int
-    """Mean in hundredths, rounded once to 0.1 (a multiple of 10)."""
+    """Bale-weighted mean in hundredths, rounded once to 0.1 (a multiple of 10)."""
     min: _builtins.int
     max: _builtins.int
     tier: _builtins.str
     """Tier of mean_to_tenths, where the standard has tiers."""
+    weighted_mean_to_hundredths: _builtins.int
+    """Weight-weighted means in hundredths, rounded once to 0.01 and to 0.1: the sum
+    over lots of conditioned weight x mean of the lot, over the sum of their
+    conditioned weights. Absent where no lot has both, and where the question is
+    of bales rather than lots (laboratory, instrument, day, week, month).
+    """
+    weighted_mean_to_tenths: _builtins.int
+    lots_weighted: _builtins.int
+    """Lots that are in the weight-weighted mean."""
+    standard_deviation: _builtins.int
+    """Standard deviation of single bales in hundredths, of a sample (n - 1),
+    rounded once to 0.01; absent below two bales.
+    """
     @_builtins.property
     def classes(self) -> _containers.RepeatedCompositeFieldContainer[Global___ClassShare]:
         """The classes that have bales, in the order of the standard."""
@@ -261,10 +343,14 @@ class MeasureSummary(_message.Message):
         max: _builtins.int | None = ...,
         tier: _builtins.str = ...,
         classes: _abc.Iterable[Global___ClassShare] | None = ...,
+        weighted_mean_to_hundredths: _builtins.int | None = ...,
+        weighted_mean_to_tenths: _builtins.int | None = ...,
+        lots_weighted: _builtins.int = ...,
+        standard_deviation: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_max", b"_max", "_mean_to_hundredths", b"_mean_to_hundredths", "_mean_to_tenths", b"_mean_to_tenths", "_min", b"_min", "max", b"max", "mean_to_hundredths", b"mean_to_hundredths", "mean_to_tenths", b"mean_to_tenths", "min", b"min"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_max", b"_max", "_mean_to_hundredths", b"_mean_to_hundredths", "_mean_to_tenths", b"_mean_to_tenths", "_min", b"_min", "_standard_deviation", b"_standard_deviation", "_weighted_mean_to_hundredths", b"_weighted_mean_to_hundredths", "_weighted_mean_to_tenths", b"_weighted_mean_to_tenths", "max", b"max", "mean_to_hundredths", b"mean_to_hundredths", "mean_to_tenths", b"mean_to_tenths", "min", b"min", "standard_deviation", b"standard_deviation", "weighted_mean_to_hundredths", b"weighted_mean_to_hundredths", "weighted_mean_to_tenths", b"weighted_mean_to_tenths"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max", b"_max", "_mean_to_hundredths", b"_mean_to_hundredths", "_mean_to_tenths", b"_mean_to_tenths", "_min", b"_min", "bales", b"bales", "classes", b"classes", "max", b"max", "mean_to_hundredths", b"mean_to_hundredths", "mean_to_tenths", b"mean_to_tenths", "min", b"min", "sum", b"sum", "tier", b"tier"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max", b"_max", "_mean_to_hundredths", b"_mean_to_hundredths", "_mean_to_tenths", b"_mean_to_tenths", "_min", b"_min", "_standard_deviation", b"_standard_deviation", "_weighted_mean_to_hundredths", b"_weighted_mean_to_hundredths", "_weighted_mean_to_tenths", b"_weighted_mean_to_tenths", "bales", b"bales", "classes", b"classes", "lots_weighted", b"lots_weighted", "max", b"max", "mean_to_hundredths", b"mean_to_hundredths", "mean_to_tenths", b"mean_to_tenths", "min", b"min", "standard_deviation", b"standard_deviation", "sum", b"sum", "tier", b"tier", "weighted_mean_to_hundredths", b"weighted_mean_to_hundredths", "weighted_mean_to_tenths", b"weighted_mean_to_tenths"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__max: _TypeAlias = _typing.Literal["max"]  # noqa: Y015
     _WhichOneofArgType__max: _TypeAlias = _typing.Literal["_max", b"_max"]  # noqa: Y015
@@ -274,6 +360,12 @@ class MeasureSummary(_message.Message):
     _WhichOneofArgType__mean_to_tenths: _TypeAlias = _typing.Literal["_mean_to_tenths", b"_mean_to_tenths"]  # noqa: Y015
     _WhichOneofReturnType__min: _TypeAlias = _typing.Literal["min"]  # noqa: Y015
     _WhichOneofArgType__min: _TypeAlias = _typing.Literal["_min", b"_min"]  # noqa: Y015
+    _WhichOneofReturnType__standard_deviation: _TypeAlias = _typing.Literal["standard_deviation"]  # noqa: Y015
+    _WhichOneofArgType__standard_deviation: _TypeAlias = _typing.Literal["_standard_deviation", b"_standard_deviation"]  # noqa: Y015
+    _WhichOneofReturnType__weighted_mean_to_hundredths: _TypeAlias = _typing.Literal["weighted_mean_to_hundredths"]  # noqa: Y015
+    _WhichOneofArgType__weighted_mean_to_hundredths: _TypeAlias = _typing.Literal["_weighted_mean_to_hundredths", b"_weighted_mean_to_hundredths"]  # noqa: Y015
+    _WhichOneofReturnType__weighted_mean_to_tenths: _TypeAlias = _typing.Literal["weighted_mean_to_tenths"]  # noqa: Y015
+    _WhichOneofArgType__weighted_mean_to_tenths: _TypeAlias = _typing.Literal["_weighted_mean_to_tenths", b"_weighted_mean_to_tenths"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__max) -> _WhichOneofReturnType__max | None: ...
     @_typing.overload
@@ -282,12 +374,55 @@ class MeasureSummary(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__mean_to_tenths) -> _WhichOneofReturnType__mean_to_tenths | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__min) -> _WhichOneofReturnType__min | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__standard_deviation) -> _WhichOneofReturnType__standard_deviation | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__weighted_mean_to_hundredths) -> _WhichOneofReturnType__weighted_mean_to_hundredths | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__weighted_mean_to_tenths) -> _WhichOneofReturnType__weighted_mean_to_tenths | None: ...
 
 Global___MeasureSummary: _TypeAlias = MeasureSummary  # noqa: Y015
 
 @_typing.final
+class JointShare(_message.Message):
+    """A named condition on single bales and those that meet it: 双29, A+B, a
+    definition of 优质棉. `docs/definitions.md` lists them with their sources.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    BALES_FIELD_NUMBER: _builtins.int
+    OF_BALES_FIELD_NUMBER: _builtins.int
+    SHARE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Id of the definition, such as "double_29"."""
+    bales: _builtins.int
+    of_bales: _builtins.int
+    """Bales that have every item that the condition asks for: its denominator."""
+    share: _builtins.int
+    """bales / of_bales in hundredths of a percent, rounded once."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        bales: _builtins.int = ...,
+        of_bales: _builtins.int = ...,
+        share: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bales", b"bales", "name", b"name", "of_bales", b"of_bales", "share", b"share"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___JointShare: _TypeAlias = JointShare  # noqa: Y015
+
+@_typing.final
 class GradeFigures(_message.Message):
-    """Grades of any set of bales under one standard."""
+    """Grades of any set of bales under one standard, or several whose items, units
+    and classes are the same.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -305,12 +440,38 @@ class GradeFigures(_message.Message):
     PREPARATIONS_FIELD_NUMBER: _builtins.int
     BALES_EXAMINED_FOR_FOREIGN_FIBRE_FIELD_NUMBER: _builtins.int
     BALES_WITH_FOREIGN_FIBRE_FIELD_NUMBER: _builtins.int
+    STANDARDS_FIELD_NUMBER: _builtins.int
+    COLOUR_TYPES_FIELD_NUMBER: _builtins.int
+    BALES_GRADED_BY_CHART_FIELD_NUMBER: _builtins.int
+    BALES_COMPARED_WITH_CHART_FIELD_NUMBER: _builtins.int
+    BALES_CHART_DIFFERS_FIELD_NUMBER: _builtins.int
+    VISUAL_GRADES_FIELD_NUMBER: _builtins.int
+    LEAF_GRADES_FIELD_NUMBER: _builtins.int
+    JOINT_FIELD_NUMBER: _builtins.int
+    MAIN_COLOUR_FIELD_NUMBER: _builtins.int
+    MAIN_MICRONAIRE_FIELD_NUMBER: _builtins.int
     bales: _builtins.int
     bales_ungraded_in_colour: _builtins.int
-    """Bales without a colour grade; not among the colour classes."""
+    """Bales without a colour grade, of the laboratory or of a chart, where the
+    standard grades colour; not among the colour classes.
+    """
     bales_examined_for_foreign_fibre: _builtins.int
     """Bales that were looked at for foreign fibre, and those with some."""
     bales_with_foreign_fibre: _builtins.int
+    bales_graded_by_chart: _builtins.int
+    """Of the bales with a colour grade, those that have it from a chart because the
+    laboratory reported none.
+    """
+    bales_compared_with_chart: _builtins.int
+    """Bales that the laboratory and a chart both graded, and those of them on which
+    the two disagree. The laboratory's grade is the grade.
+    """
+    bales_chart_differs: _builtins.int
+    main_colour: _builtins.str
+    """Main colour grade of the set and main micronaire grade, by the rules for a
+    lot; "" when there is none.
+    """
+    main_micronaire: _builtins.str
     @_builtins.property
     def colours(self) -> _containers.RepeatedCompositeFieldContainer[Global___ClassShare]: ...
     @_builtins.property
@@ -333,6 +494,26 @@ class GradeFigures(_message.Message):
     def short_fibre(self) -> Global___MeasureSummary: ...
     @_builtins.property
     def preparations(self) -> _containers.RepeatedCompositeFieldContainer[Global___ClassShare]: ...
+    @_builtins.property
+    def standards(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Ids of the standards that graded these bales, oldest first."""
+
+    @_builtins.property
+    def colour_types(self) -> _containers.RepeatedCompositeFieldContainer[Global___ClassShare]:
+        """The types of colour (white, spotted …) that have bales."""
+
+    @_builtins.property
+    def visual_grades(self) -> _containers.RepeatedCompositeFieldContainer[Global___ClassShare]:
+        """Visual grades (品级), of cotton that is graded by eye."""
+
+    @_builtins.property
+    def leaf_grades(self) -> _containers.RepeatedCompositeFieldContainer[Global___ClassShare]:
+        """USDA leaf grades."""
+
+    @_builtins.property
+    def joint(self) -> _containers.RepeatedCompositeFieldContainer[Global___JointShare]:
+        """Every definition that applies to these standards, in the order of its file."""
+
     def __init__(
         self,
         *,
@@ -350,10 +531,20 @@ class GradeFigures(_message.Message):
         preparations: _abc.Iterable[Global___ClassShare] | None = ...,
         bales_examined_for_foreign_fibre: _builtins.int = ...,
         bales_with_foreign_fibre: _builtins.int = ...,
+        standards: _abc.Iterable[_builtins.str] | None = ...,
+        colour_types: _abc.Iterable[Global___ClassShare] | None = ...,
+        bales_graded_by_chart: _builtins.int = ...,
+        bales_compared_with_chart: _builtins.int = ...,
+        bales_chart_differs: _builtins.int = ...,
+        visual_grades: _abc.Iterable[Global___ClassShare] | None = ...,
+        leaf_grades: _abc.Iterable[Global___ClassShare] | None = ...,
+        joint: _abc.Iterable[Global___JointShare] | None = ...,
+        main_colour: _builtins.str = ...,
+        main_micronaire: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["length", b"length", "micronaire", b"micronaire", "plus_b", b"plus_b", "rd", b"rd", "short_fibre", b"short_fibre", "strength", b"strength", "uniformity", b"uniformity"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bales", b"bales", "bales_examined_for_foreign_fibre", b"bales_examined_for_foreign_fibre", "bales_ungraded_in_colour", b"bales_ungraded_in_colour", "bales_with_foreign_fibre", b"bales_with_foreign_fibre", "colours", b"colours", "length", b"length", "micronaire", b"micronaire", "micronaire_grades", b"micronaire_grades", "plus_b", b"plus_b", "preparations", b"preparations", "rd", b"rd", "short_fibre", b"short_fibre", "strength", b"strength", "uniformity", b"uniformity"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bales", b"bales", "bales_chart_differs", b"bales_chart_differs", "bales_compared_with_chart", b"bales_compared_with_chart", "bales_examined_for_foreign_fibre", b"bales_examined_for_foreign_fibre", "bales_graded_by_chart", b"bales_graded_by_chart", "bales_ungraded_in_colour", b"bales_ungraded_in_colour", "bales_with_foreign_fibre", b"bales_with_foreign_fibre", "colour_types", b"colour_types", "colours", b"colours", "joint", b"joint", "leaf_grades", b"leaf_grades", "length", b"length", "main_colour", b"main_colour", "main_micronaire", b"main_micronaire", "micronaire", b"micronaire", "micronaire_grades", b"micronaire_grades", "plus_b", b"plus_b", "preparations", b"preparations", "rd", b"rd", "short_fibre", b"short_fibre", "standards", b"standards", "strength", b"strength", "uniformity", b"uniformity", "visual_grades", b"visual_grades"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -367,12 +558,17 @@ class GetLotCertificateRequest(_message.Message):
     REVISION_FIELD_NUMBER: _builtins.int
     SHARE_DECIMALS_FIELD_NUMBER: _builtins.int
     BASIS_FIELD_NUMBER: _builtins.int
+    AS_OF_US_FIELD_NUMBER: _builtins.int
     lot_no: _builtins.str
     revision: _builtins.int
     """The revision to answer at; 0 for the latest."""
     share_decimals: _builtins.int
     """Decimals of printed shares: 1 (default) or 2."""
     basis: Global___Basis.ValueType
+    as_of_us: _builtins.int
+    """Instead of a revision: the last one that had been received by this instant,
+    in microseconds since 1970-01-01 UTC.
+    """
     def __init__(
         self,
         *,
@@ -380,10 +576,11 @@ class GetLotCertificateRequest(_message.Message):
         revision: _builtins.int = ...,
         share_decimals: _builtins.int = ...,
         basis: Global___Basis.ValueType = ...,
+        as_of_us: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["basis", b"basis", "lot_no", b"lot_no", "revision", b"revision", "share_decimals", b"share_decimals"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_us", b"as_of_us", "basis", b"basis", "lot_no", b"lot_no", "revision", b"revision", "share_decimals", b"share_decimals"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -711,7 +908,7 @@ Global___CertificateWeight: _TypeAlias = CertificateWeight  # noqa: Y015
 
 @_typing.final
 class KeyFilter(_message.Message):
-    """Lots whose key has one of the values."""
+    """What has one of the values as its key."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -743,11 +940,46 @@ class SummariseGradesRequest(_message.Message):
     REVISION_FIELD_NUMBER: _builtins.int
     SHARE_DECIMALS_FIELD_NUMBER: _builtins.int
     BASIS_FIELD_NUMBER: _builtins.int
+    AS_OF_US_FIELD_NUMBER: _builtins.int
+    INSPECTED_FROM_FIELD_NUMBER: _builtins.int
+    INSPECTED_THROUGH_FIELD_NUMBER: _builtins.int
+    WITH_LAST_SEASON_FIELD_NUMBER: _builtins.int
+    WITHHOLD_BELOW_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
     """The revision to answer at; 0 for the latest."""
     share_decimals: _builtins.int
     """Decimals of printed shares: 1 or 2 (default)."""
     basis: Global___Basis.ValueType
+    as_of_us: _builtins.int
+    """Instead of a revision: the last one that had been received by this instant,
+    in microseconds since 1970-01-01 UTC.
+    """
+    inspected_from: _builtins.str
+    """First and last day of inspection, "YYYY-MM-DD" China time, both included; ""
+    leaves the end open. Bales whose day is not known are left out when either
+    is given.
+    """
+    inspected_through: _builtins.str
+    with_last_season: _builtins.bool
+    """The same figures of the season before beside each row: the filters must name
+    one season, `season` must not be a key, and the days of the season before are
+    those of a year earlier. Without `inspected_through` this season is taken
+    through the day of the revision asked for.
+    """
+    withhold_below: _builtins.int
+    """Rows with at least one bale and fewer than this are withheld: their keys
+    stand without figures, and as many further rows as it takes so that what is
+    withheld cannot be found by subtracting rows from the total. 0 withholds
+    nothing.
+    """
+    page_size: _builtins.int
+    """The most rows of one answer; 0 for as many as the server gives."""
+    page_token: _builtins.str
+    """`next_page_token` of the page before, to the same question. The page is of
+    the revision of the first page, whatever has arrived since.
+    """
     @_builtins.property
     def keys(self) -> _containers.RepeatedScalarFieldContainer[Global___SummaryKey.ValueType]:
         """No key: one row with the total."""
@@ -764,10 +996,17 @@ class SummariseGradesRequest(_message.Message):
         revision: _builtins.int = ...,
         share_decimals: _builtins.int = ...,
         basis: Global___Basis.ValueType = ...,
+        as_of_us: _builtins.int = ...,
+        inspected_from: _builtins.str = ...,
+        inspected_through: _builtins.str = ...,
+        with_last_season: _builtins.bool = ...,
+        withhold_below: _builtins.int = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["basis", b"basis", "filters", b"filters", "keys", b"keys", "revision", b"revision", "share_decimals", b"share_decimals"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_us", b"as_of_us", "basis", b"basis", "filters", b"filters", "inspected_from", b"inspected_from", "inspected_through", b"inspected_through", "keys", b"keys", "page_size", b"page_size", "page_token", b"page_token", "revision", b"revision", "share_decimals", b"share_decimals", "with_last_season", b"with_last_season", "withhold_below", b"withhold_below"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -819,6 +1058,18 @@ class SummaryRow(_message.Message):
     BALES_WITHOUT_LOT_FIELD_NUMBER: _builtins.int
     LOTS_WITHDRAWN_FIELD_NUMBER: _builtins.int
     BALES_WITHDRAWN_FIELD_NUMBER: _builtins.int
+    OTHER_FIGURES_FIELD_NUMBER: _builtins.int
+    GINS_FIELD_NUMBER: _builtins.int
+    LOTS_BY_STATE_FIELD_NUMBER: _builtins.int
+    COVERAGE_FIELD_NUMBER: _builtins.int
+    SHARE_OF_TOTAL_FIELD_NUMBER: _builtins.int
+    CONDITIONED_PER_BALE_FIELD_NUMBER: _builtins.int
+    REGAIN_MEAN_BY_LOTS_FIELD_NUMBER: _builtins.int
+    REGAIN_MEAN_BY_NET_FIELD_NUMBER: _builtins.int
+    TRASH_MEAN_BY_LOTS_FIELD_NUMBER: _builtins.int
+    TRASH_MEAN_BY_NET_FIELD_NUMBER: _builtins.int
+    WITHHELD_FIELD_NUMBER: _builtins.int
+    LAST_SEASON_FIELD_NUMBER: _builtins.int
     lots: _builtins.int
     """Lots with a lot number; imported bales that came without one are no lot."""
     lots_unregistered: _builtins.int
@@ -844,10 +1095,48 @@ class SummaryRow(_message.Message):
     withdrawn lots and single ones).
     """
     bales_withdrawn: _builtins.int
+    gins: _builtins.int
+    """Gins with at least one lot that is counted in `lots`."""
+    coverage: _builtins.int
+    """Bales of registered lots over the bales declared for them, and the row's
+    bales over those of the total: in hundredths of a percent, rounded once;
+    absent where the denominator is 0.
+    """
+    share_of_total: _builtins.int
+    conditioned_per_bale: _builtins.int
+    """Conditioned weight a bale, in hundredths of a kilogram, rounded once, of the
+    lots that have one and bales; absent without such lots.
+    """
+    regain_mean_by_lots: _builtins.int
+    """Means over weighed lots in hundredths of a percent, rounded once to 0.01: by
+    lots, and by net weight.
+    """
+    regain_mean_by_net: _builtins.int
+    trash_mean_by_lots: _builtins.int
+    trash_mean_by_net: _builtins.int
+    withheld: _builtins.bool
+    """Nothing but the keys is told."""
     @_builtins.property
     def keys(self) -> _containers.RepeatedCompositeFieldContainer[Global___KeyValue]: ...
     @_builtins.property
     def figures(self) -> Global___GradeFigures: ...
+    @_builtins.property
+    def other_figures(self) -> _containers.RepeatedCompositeFieldContainer[Global___GradeFigures]:
+        """Where standards with other items, units or classes graded bales of the row
+        too: their figures, each by itself. `figures` is then of those with most
+        bales.
+        """
+
+    @_builtins.property
+    def lots_by_state(self) -> _containers.RepeatedCompositeFieldContainer[Global___LotStateCount]:
+        """Lots by state, those with lots; in the order of the states."""
+
+    @_builtins.property
+    def last_season(self) -> Global___SummaryRow:
+        """The same row of the season before, where it was asked for; absent where
+        there is none.
+        """
+
     def __init__(
         self,
         *,
@@ -868,14 +1157,159 @@ class SummaryRow(_message.Message):
         bales_without_lot: _builtins.int = ...,
         lots_withdrawn: _builtins.int = ...,
         bales_withdrawn: _builtins.int = ...,
+        other_figures: _abc.Iterable[Global___GradeFigures] | None = ...,
+        gins: _builtins.int = ...,
+        lots_by_state: _abc.Iterable[Global___LotStateCount] | None = ...,
+        coverage: _builtins.int | None = ...,
+        share_of_total: _builtins.int | None = ...,
+        conditioned_per_bale: _builtins.int | None = ...,
+        regain_mean_by_lots: _builtins.int | None = ...,
+        regain_mean_by_net: _builtins.int | None = ...,
+        trash_mean_by_lots: _builtins.int | None = ...,
+        trash_mean_by_net: _builtins.int | None = ...,
+        withheld: _builtins.bool = ...,
+        last_season: Global___SummaryRow | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["figures", b"figures"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_conditioned_per_bale", b"_conditioned_per_bale", "_coverage", b"_coverage", "_regain_mean_by_lots", b"_regain_mean_by_lots", "_regain_mean_by_net", b"_regain_mean_by_net", "_share_of_total", b"_share_of_total", "_trash_mean_by_lots", b"_trash_mean_by_lots", "_trash_mean_by_net", b"_trash_mean_by_net", "conditioned_per_bale", b"conditioned_per_bale", "coverage", b"coverage", "figures", b"figures", "last_season", b"last_season", "regain_mean_by_lots", b"regain_mean_by_lots", "regain_mean_by_net", b"regain_mean_by_net", "share_of_total", b"share_of_total", "trash_mean_by_lots", b"trash_mean_by_lots", "trash_mean_by_net", b"trash_mean_by_net"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bales", b"bales", "bales_unregistered", b"bales_unregistered", "bales_withdrawn", b"bales_withdrawn", "bales_without_lot", b"bales_without_lot", "bales_without_standard", b"bales_without_standard", "conditioned", b"conditioned", "declared_bales", b"declared_bales", "figures", b"figures", "gross", b"gross", "keys", b"keys", "lots", b"lots", "lots_unregistered", b"lots_unregistered", "lots_weighed", b"lots_weighed", "lots_with_conditioned_weight", b"lots_with_conditioned_weight", "lots_withdrawn", b"lots_withdrawn", "net", b"net", "tare", b"tare"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_conditioned_per_bale", b"_conditioned_per_bale", "_coverage", b"_coverage", "_regain_mean_by_lots", b"_regain_mean_by_lots", "_regain_mean_by_net", b"_regain_mean_by_net", "_share_of_total", b"_share_of_total", "_trash_mean_by_lots", b"_trash_mean_by_lots", "_trash_mean_by_net", b"_trash_mean_by_net", "bales", b"bales", "bales_unregistered", b"bales_unregistered", "bales_withdrawn", b"bales_withdrawn", "bales_without_lot", b"bales_without_lot", "bales_without_standard", b"bales_without_standard", "conditioned", b"conditioned", "conditioned_per_bale", b"conditioned_per_bale", "coverage", b"coverage", "declared_bales", b"declared_bales", "figures", b"figures", "gins", b"gins", "gross", b"gross", "keys", b"keys", "last_season", b"last_season", "lots", b"lots", "lots_by_state", b"lots_by_state", "lots_unregistered", b"lots_unregistered", "lots_weighed", b"lots_weighed", "lots_with_conditioned_weight", b"lots_with_conditioned_weight", "lots_withdrawn", b"lots_withdrawn", "net", b"net", "other_figures", b"other_figures", "regain_mean_by_lots", b"regain_mean_by_lots", "regain_mean_by_net", b"regain_mean_by_net", "share_of_total", b"share_of_total", "tare", b"tare", "trash_mean_by_lots", b"trash_mean_by_lots", "trash_mean_by_net", b"trash_mean_by_net", "withheld", b"withheld"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__conditioned_per_bale: _TypeAlias = _typing.Literal["conditioned_per_bale"]  # noqa: Y015
+    _WhichOneofArgType__conditioned_per_bale: _TypeAlias = _typing.Literal["_conditioned_per_bale", b"_conditioned_per_bale"]  # noqa: Y015
+    _WhichOneofReturnType__coverage: _TypeAlias = _typing.Literal["coverage"]  # noqa: Y015
+    _WhichOneofArgType__coverage: _TypeAlias = _typing.Literal["_coverage", b"_coverage"]  # noqa: Y015
+    _WhichOneofReturnType__regain_mean_by_lots: _TypeAlias = _typing.Literal["regain_mean_by_lots"]  # noqa: Y015
+    _WhichOneofArgType__regain_mean_by_lots: _TypeAlias = _typing.Literal["_regain_mean_by_lots", b"_regain_mean_by_lots"]  # noqa: Y015
+    _WhichOneofReturnType__regain_mean_by_net: _TypeAlias = _typing.Literal["regain_mean_by_net"]  # noqa: Y015
+    _WhichOneofArgType__regain_mean_by_net: _TypeAlias = _typing.Literal["_regain_mean_by_net", b"_regain_mean_by_net"]  # noqa: Y015
+    _WhichOneofReturnType__share_of_total: _TypeAlias = _typing.Literal["share_of_total"]  # noqa: Y015
+    _WhichOneofArgType__share_of_total: _TypeAlias = _typing.Literal["_share_of_total", b"_share_of_total"]  # noqa: Y015
+    _WhichOneofReturnType__trash_mean_by_lots: _TypeAlias = _typing.Literal["trash_mean_by_lots"]  # noqa: Y015
+    _WhichOneofArgType__trash_mean_by_lots: _TypeAlias = _typing.Literal["_trash_mean_by_lots", b"_trash_mean_by_lots"]  # noqa: Y015
+    _WhichOneofReturnType__trash_mean_by_net: _TypeAlias = _typing.Literal["trash_mean_by_net"]  # noqa: Y015
+    _WhichOneofArgType__trash_mean_by_net: _TypeAlias = _typing.Literal["_trash_mean_by_net", b"_trash_mean_by_net"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__conditioned_per_bale) -> _WhichOneofReturnType__conditioned_per_bale | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__coverage) -> _WhichOneofReturnType__coverage | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__regain_mean_by_lots) -> _WhichOneofReturnType__regain_mean_by_lots | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__regain_mean_by_net) -> _WhichOneofReturnType__regain_mean_by_net | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__share_of_total) -> _WhichOneofReturnType__share_of_total | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__trash_mean_by_lots) -> _WhichOneofReturnType__trash_mean_by_lots | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__trash_mean_by_net) -> _WhichOneofReturnType__trash_mean_by_net | None: ...
+
+Global___SummaryRow: _TypeAlias = SummaryRow  # noqa: Y015
+
+@_typing.final
+class LotStateCount(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATE_FIELD_NUMBER: _builtins.int
+    LOTS_FIELD_NUMBER: _builtins.int
+    state: Global___LotState.ValueType
+    lots: _builtins.int
+    def __init__(
+        self,
+        *,
+        state: Global___LotState.ValueType = ...,
+        lots: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lots", b"lots", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___SummaryRow: _TypeAlias = SummaryRow  # noqa: Y015
+Global___LotStateCount: _TypeAlias = LotStateCount  # noqa: Y015
+
+@_typing.final
+class SummaryHeader(_message.Message):
+    """What stands beside the figures of any summary."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: _builtins.int
+    STANDARDS_FIELD_NUMBER: _builtins.int
+    GRADING_VERSION_FIELD_NUMBER: _builtins.int
+    UNVERIFIED_FIELD_NUMBER: _builtins.int
+    BASIS_FIELD_NUMBER: _builtins.int
+    CHARTS_FIELD_NUMBER: _builtins.int
+    ORGANISATION_REVISION_FIELD_NUMBER: _builtins.int
+    ROWS_FIELD_NUMBER: _builtins.int
+    ROWS_WITHHELD_FIELD_NUMBER: _builtins.int
+    INSPECTED_FROM_FIELD_NUMBER: _builtins.int
+    INSPECTED_THROUGH_FIELD_NUMBER: _builtins.int
+    LAST_INSPECTED_FROM_FIELD_NUMBER: _builtins.int
+    LAST_INSPECTED_THROUGH_FIELD_NUMBER: _builtins.int
+    RECEIVED_AT_US_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    """The revision at which this was computed."""
+    grading_version: _builtins.str
+    """Version of the grading rules."""
+    basis: Global___Basis.ValueType
+    organisation_revision: _builtins.int
+    """The revision that loaded the organisation by which lots were placed; 0
+    without one.
+    """
+    rows: _builtins.int
+    """Rows of the whole answer, and those of them that are withheld."""
+    rows_withheld: _builtins.int
+    inspected_from: _builtins.str
+    """The days of inspection that were counted; "" where the end is open."""
+    inspected_through: _builtins.str
+    last_inspected_from: _builtins.str
+    """The same of the season before, where it was asked for."""
+    last_inspected_through: _builtins.str
+    received_at_us: _builtins.int
+    """When the revision was received, in microseconds since 1970-01-01 UTC; 0 for
+    revision 0.
+    """
+    @_builtins.property
+    def standards(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Ids of the standards that graded the bales, oldest first."""
+
+    @_builtins.property
+    def unverified(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Parts of the standards by which bales were graded or weights conditioned
+        that are not verified.
+        """
+
+    @_builtins.property
+    def charts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Ids of the charts that graded colours, each with the revision that loaded it
+        ("usda-upland", "xinjiang@812").
+        """
+
+    def __init__(
+        self,
+        *,
+        revision: _builtins.int = ...,
+        standards: _abc.Iterable[_builtins.str] | None = ...,
+        grading_version: _builtins.str = ...,
+        unverified: _abc.Iterable[_builtins.str] | None = ...,
+        basis: Global___Basis.ValueType = ...,
+        charts: _abc.Iterable[_builtins.str] | None = ...,
+        organisation_revision: _builtins.int = ...,
+        rows: _builtins.int = ...,
+        rows_withheld: _builtins.int = ...,
+        inspected_from: _builtins.str = ...,
+        inspected_through: _builtins.str = ...,
+        last_inspected_from: _builtins.str = ...,
+        last_inspected_through: _builtins.str = ...,
+        received_at_us: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["basis", b"basis", "charts", b"charts", "grading_version", b"grading_version", "inspected_from", b"inspected_from", "inspected_through", b"inspected_through", "last_inspected_from", b"last_inspected_from", "last_inspected_through", b"last_inspected_through", "organisation_revision", b"organisation_revision", "received_at_us", b"received_at_us", "revision", b"revision", "rows", b"rows", "rows_withheld", b"rows_withheld", "standards", b"standards", "unverified", b"unverified"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SummaryHeader: _TypeAlias = SummaryHeader  # noqa: Y015
 
 @_typing.final
 class SummariseGradesResponse(_message.Message):
@@ -889,14 +1323,18 @@ class SummariseGradesResponse(_message.Message):
     GRADING_VERSION_FIELD_NUMBER: _builtins.int
     UNVERIFIED_FIELD_NUMBER: _builtins.int
     BASIS_FIELD_NUMBER: _builtins.int
+    HEADER_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
     """The revision at which this was computed."""
     weighting: _builtins.str
-    """How means are weighted: always by bales."""
+    """How means that do not say otherwise are weighted: always by bales."""
     grading_version: _builtins.str
     """Version of the grading rules."""
     basis: Global___Basis.ValueType
     """Which readings were counted."""
+    next_page_token: _builtins.str
+    """Of the next page; "" on the last one."""
     @_builtins.property
     def standards(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Ids of the standards that graded the bales."""
@@ -907,7 +1345,7 @@ class SummariseGradesResponse(_message.Message):
 
     @_builtins.property
     def total(self) -> Global___SummaryRow:
-        """Over all rows."""
+        """Over all rows, those of other pages too."""
 
     @_builtins.property
     def unverified(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -915,6 +1353,8 @@ class SummariseGradesResponse(_message.Message):
         that are not verified, as in GetLotCertificateResponse.
         """
 
+    @_builtins.property
+    def header(self) -> Global___SummaryHeader: ...
     def __init__(
         self,
         *,
@@ -926,11 +1366,408 @@ class SummariseGradesResponse(_message.Message):
         grading_version: _builtins.str = ...,
         unverified: _abc.Iterable[_builtins.str] | None = ...,
         basis: Global___Basis.ValueType = ...,
+        header: Global___SummaryHeader | None = ...,
+        next_page_token: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["total", b"total"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["header", b"header", "total", b"total"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["basis", b"basis", "grading_version", b"grading_version", "revision", b"revision", "rows", b"rows", "standards", b"standards", "total", b"total", "unverified", b"unverified", "weighting", b"weighting"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["basis", b"basis", "grading_version", b"grading_version", "header", b"header", "next_page_token", b"next_page_token", "revision", b"revision", "rows", b"rows", "standards", b"standards", "total", b"total", "unverified", b"unverified", "weighting", b"weighting"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SummariseGradesResponse: _TypeAlias = SummariseGradesResponse  # noqa: Y015
+
+@_typing.final
+class TabulateGradesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUERY_FIELD_NUMBER: _builtins.int
+    COLUMNS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def query(self) -> Global___SummariseGradesRequest: ...
+    @_builtins.property
+    def columns(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Columns to answer with, by name or by the part of a name before a dot
+        ("length"); all when empty.
+        """
+
+    def __init__(
+        self,
+        *,
+        query: Global___SummariseGradesRequest | None = ...,
+        columns: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["query", b"query"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["columns", b"columns", "query", b"query"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TabulateGradesRequest: _TypeAlias = TabulateGradesRequest  # noqa: Y015
+
+@_typing.final
+class FigureColumn(_message.Message):
+    """What a column of figures holds."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    TITLE_FIELD_NUMBER: _builtins.int
+    TITLE_ZH_FIELD_NUMBER: _builtins.int
+    UNIT_FIELD_NUMBER: _builtins.int
+    DECIMALS_FIELD_NUMBER: _builtins.int
+    STANDARDS_FIELD_NUMBER: _builtins.int
+    LAST_SEASON_FIELD_NUMBER: _builtins.int
+    IS_TEXT_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Such as "length.mean_to_hundredths" or "colour.31.share"; docs/figures.md
+    lists them.
+    """
+    title: _builtins.str
+    title_zh: _builtins.str
+    unit: _builtins.str
+    """"mm", "kg", "%", "bales" …; "" for none."""
+    decimals: _builtins.int
+    """A value stands for itself divided by 10 to this power."""
+    last_season: _builtins.bool
+    """Of the season before."""
+    is_text: _builtins.bool
+    """True for a column of texts, which stands among `texts`."""
+    @_builtins.property
+    def standards(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The standards whose items and classes these are; empty for figures that are
+        of no standard. Two columns may have one name and other standards.
+        """
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        title: _builtins.str = ...,
+        title_zh: _builtins.str = ...,
+        unit: _builtins.str = ...,
+        decimals: _builtins.int = ...,
+        standards: _abc.Iterable[_builtins.str] | None = ...,
+        last_season: _builtins.bool = ...,
+        is_text: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decimals", b"decimals", "is_text", b"is_text", "last_season", b"last_season", "name", b"name", "standards", b"standards", "title", b"title", "title_zh", b"title_zh", "unit", b"unit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FigureColumn: _TypeAlias = FigureColumn  # noqa: Y015
+
+@_typing.final
+class FigureValues(_message.Message):
+    """The values of one column in a page, one a row."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NARROW_FIELD_NUMBER: _builtins.int
+    WIDE_FIELD_NUMBER: _builtins.int
+    ABSENT_FIELD_NUMBER: _builtins.int
+    absent: _builtins.bytes
+    """Empty when no value is absent; else one bit a row, least significant bit
+    first, set where the value is absent.
+    """
+    @_builtins.property
+    def narrow(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Exactly one of these has values: all that fit 32 bits, or any. One value
+        alone holds for every row of the page.
+        """
+
+    @_builtins.property
+    def wide(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    def __init__(
+        self,
+        *,
+        narrow: _abc.Iterable[_builtins.int] | None = ...,
+        wide: _abc.Iterable[_builtins.int] | None = ...,
+        absent: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["absent", b"absent", "narrow", b"narrow", "wide", b"wide"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FigureValues: _TypeAlias = FigureValues  # noqa: Y015
+
+@_typing.final
+class TabulateGradesResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HEADER_FIELD_NUMBER: _builtins.int
+    KEYS_FIELD_NUMBER: _builtins.int
+    COLUMNS_FIELD_NUMBER: _builtins.int
+    TOTAL_FIELD_NUMBER: _builtins.int
+    PAGE_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """To go on behind this page in another call; "" on the last page."""
+    @_builtins.property
+    def header(self) -> Global___SummaryHeader:
+        """In the first message of a call."""
+
+    @_builtins.property
+    def keys(self) -> _containers.RepeatedScalarFieldContainer[Global___SummaryKey.ValueType]: ...
+    @_builtins.property
+    def columns(self) -> _containers.RepeatedCompositeFieldContainer[Global___FigureColumn]:
+        """In order: those of texts, then those of figures."""
+
+    @_builtins.property
+    def total(self) -> Global___TablePage:
+        """Over all rows: of one row, in the first message."""
+
+    @_builtins.property
+    def page(self) -> Global___TablePage:
+        """In every message."""
+
+    def __init__(
+        self,
+        *,
+        header: Global___SummaryHeader | None = ...,
+        keys: _abc.Iterable[Global___SummaryKey.ValueType] | None = ...,
+        columns: _abc.Iterable[Global___FigureColumn] | None = ...,
+        total: Global___TablePage | None = ...,
+        page: Global___TablePage | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["header", b"header", "page", b"page", "total", b"total"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["columns", b"columns", "header", b"header", "keys", b"keys", "next_page_token", b"next_page_token", "page", b"page", "total", b"total"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TabulateGradesResponse: _TypeAlias = TabulateGradesResponse  # noqa: Y015
+
+@_typing.final
+class TablePage(_message.Message):
+    """Rows of a table as columns."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROWS_FIELD_NUMBER: _builtins.int
+    KEYS_FIELD_NUMBER: _builtins.int
+    TEXTS_FIELD_NUMBER: _builtins.int
+    FIGURES_FIELD_NUMBER: _builtins.int
+    WITHHELD_FIELD_NUMBER: _builtins.int
+    rows: _builtins.int
+    withheld: _builtins.bytes
+    """Empty when no row is withheld; else as FigureValues.absent."""
+    @_builtins.property
+    def keys(self) -> _containers.RepeatedCompositeFieldContainer[_readings_pb2.TextColumn]:
+        """The values of each key."""
+
+    @_builtins.property
+    def texts(self) -> _containers.RepeatedCompositeFieldContainer[_readings_pb2.TextColumn]: ...
+    @_builtins.property
+    def figures(self) -> _containers.RepeatedCompositeFieldContainer[Global___FigureValues]: ...
+    def __init__(
+        self,
+        *,
+        rows: _builtins.int = ...,
+        keys: _abc.Iterable[_readings_pb2.TextColumn] | None = ...,
+        texts: _abc.Iterable[_readings_pb2.TextColumn] | None = ...,
+        figures: _abc.Iterable[Global___FigureValues] | None = ...,
+        withheld: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["figures", b"figures", "keys", b"keys", "rows", b"rows", "texts", b"texts", "withheld", b"withheld"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TablePage: _TypeAlias = TablePage  # noqa: Y015
+
+@_typing.final
+class TabulateCertificatesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FILTERS_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    AS_OF_US_FIELD_NUMBER: _builtins.int
+    SHARE_DECIMALS_FIELD_NUMBER: _builtins.int
+    BASIS_FIELD_NUMBER: _builtins.int
+    AFTER_LOT_NO_FIELD_NUMBER: _builtins.int
+    COLUMNS_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    as_of_us: _builtins.int
+    share_decimals: _builtins.int
+    """Decimals of printed shares: 1 (default) or 2."""
+    basis: Global___Basis.ValueType
+    after_lot_no: _builtins.str
+    """Only lots behind this lot number: where to go on."""
+    @_builtins.property
+    def filters(self) -> _containers.RepeatedCompositeFieldContainer[Global___KeyFilter]:
+        """As in SummariseGradesRequest. Keys of bales are no filters of lots."""
+
+    @_builtins.property
+    def columns(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """As in TabulateGradesRequest."""
+
+    def __init__(
+        self,
+        *,
+        filters: _abc.Iterable[Global___KeyFilter] | None = ...,
+        revision: _builtins.int = ...,
+        as_of_us: _builtins.int = ...,
+        share_decimals: _builtins.int = ...,
+        basis: Global___Basis.ValueType = ...,
+        after_lot_no: _builtins.str = ...,
+        columns: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_lot_no", b"after_lot_no", "as_of_us", b"as_of_us", "basis", b"basis", "columns", b"columns", "filters", b"filters", "revision", b"revision", "share_decimals", b"share_decimals"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TabulateCertificatesRequest: _TypeAlias = TabulateCertificatesRequest  # noqa: Y015
+
+@_typing.final
+class TabulateCertificatesResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HEADER_FIELD_NUMBER: _builtins.int
+    COLUMNS_FIELD_NUMBER: _builtins.int
+    PAGE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def header(self) -> Global___SummaryHeader:
+        """In the first message."""
+
+    @_builtins.property
+    def columns(self) -> _containers.RepeatedCompositeFieldContainer[Global___FigureColumn]: ...
+    @_builtins.property
+    def page(self) -> Global___TablePage:
+        """In every message; without keys: the lot number is the first of the texts."""
+
+    def __init__(
+        self,
+        *,
+        header: Global___SummaryHeader | None = ...,
+        columns: _abc.Iterable[Global___FigureColumn] | None = ...,
+        page: Global___TablePage | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["header", b"header", "page", b"page"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["columns", b"columns", "header", b"header", "page", b"page"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TabulateCertificatesResponse: _TypeAlias = TabulateCertificatesResponse  # noqa: Y015
+
+@_typing.final
+class ListBalesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CAUSES_FIELD_NUMBER: _builtins.int
+    FILTERS_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    AS_OF_US_FIELD_NUMBER: _builtins.int
+    BASIS_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    as_of_us: _builtins.int
+    basis: Global___Basis.ValueType
+    limit: _builtins.int
+    """The most to list; 0 for all."""
+    @_builtins.property
+    def causes(self) -> _containers.RepeatedScalarFieldContainer[Global___BaleCause.ValueType]:
+        """Bales with any of these; at least one."""
+
+    @_builtins.property
+    def filters(self) -> _containers.RepeatedCompositeFieldContainer[Global___KeyFilter]: ...
+    def __init__(
+        self,
+        *,
+        causes: _abc.Iterable[Global___BaleCause.ValueType] | None = ...,
+        filters: _abc.Iterable[Global___KeyFilter] | None = ...,
+        revision: _builtins.int = ...,
+        as_of_us: _builtins.int = ...,
+        basis: Global___Basis.ValueType = ...,
+        limit: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_us", b"as_of_us", "basis", b"basis", "causes", b"causes", "filters", b"filters", "limit", b"limit", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListBalesRequest: _TypeAlias = ListBalesRequest  # noqa: Y015
+
+@_typing.final
+class ListedBale(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BALE_FIELD_NUMBER: _builtins.int
+    LOT_NO_FIELD_NUMBER: _builtins.int
+    CAUSES_FIELD_NUMBER: _builtins.int
+    LABORATORY_FIELD_NUMBER: _builtins.int
+    INSTRUMENT_FIELD_NUMBER: _builtins.int
+    INSPECTED_AT_S_FIELD_NUMBER: _builtins.int
+    STANDARD_FIELD_NUMBER: _builtins.int
+    COLOUR_GRADE_FIELD_NUMBER: _builtins.int
+    CHART_COLOUR_GRADE_FIELD_NUMBER: _builtins.int
+    STORED_AT_REVISION_FIELD_NUMBER: _builtins.int
+    bale: _builtins.str
+    """32 digits, or crop year, a slash and 12 digits."""
+    lot_no: _builtins.str
+    laboratory: _builtins.str
+    instrument: _builtins.str
+    inspected_at_s: _builtins.int
+    """Seconds since 1970-01-01 UTC; 0 when not known."""
+    standard: _builtins.str
+    colour_grade: _builtins.int
+    """What the laboratory reported and what the chart says; 0 for none."""
+    chart_colour_grade: _builtins.int
+    stored_at_revision: _builtins.int
+    """The revision that brought the reading."""
+    @_builtins.property
+    def causes(self) -> _containers.RepeatedScalarFieldContainer[Global___BaleCause.ValueType]: ...
+    def __init__(
+        self,
+        *,
+        bale: _builtins.str = ...,
+        lot_no: _builtins.str = ...,
+        causes: _abc.Iterable[Global___BaleCause.ValueType] | None = ...,
+        laboratory: _builtins.str = ...,
+        instrument: _builtins.str = ...,
+        inspected_at_s: _builtins.int = ...,
+        standard: _builtins.str = ...,
+        colour_grade: _builtins.int = ...,
+        chart_colour_grade: _builtins.int = ...,
+        stored_at_revision: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bale", b"bale", "causes", b"causes", "chart_colour_grade", b"chart_colour_grade", "colour_grade", b"colour_grade", "inspected_at_s", b"inspected_at_s", "instrument", b"instrument", "laboratory", b"laboratory", "lot_no", b"lot_no", "standard", b"standard", "stored_at_revision", b"stored_at_revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListedBale: _TypeAlias = ListedBale  # noqa: Y015
+
+@_typing.final
+class ListBalesResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: _builtins.int
+    BALES_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    @_builtins.property
+    def bales(self) -> _containers.RepeatedCompositeFieldContainer[Global___ListedBale]: ...
+    def __init__(
+        self,
+        *,
+        revision: _builtins.int = ...,
+        bales: _abc.Iterable[Global___ListedBale] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bales", b"bales", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListBalesResponse: _TypeAlias = ListBalesResponse  # noqa: Y015

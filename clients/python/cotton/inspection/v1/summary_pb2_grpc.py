@@ -26,7 +26,8 @@ if _version_not_supported:
 
 
 class SummaryServiceStub:
-    """Grades, added up. Every answer covers every acknowledged batch.
+    """Grades, added up. Every answer covers every acknowledged batch, and names the
+    revision that it was computed at; asked again at that revision it is the same.
     """
 
     def __init__(self, channel):
@@ -45,10 +46,26 @@ class SummaryServiceStub:
                 request_serializer=cotton_dot_inspection_dot_v1_dot_summary__pb2.SummariseGradesRequest.SerializeToString,
                 response_deserializer=cotton_dot_inspection_dot_v1_dot_summary__pb2.SummariseGradesResponse.FromString,
                 _registered_method=True)
+        self.TabulateGrades = channel.unary_stream(
+                '/cotton.inspection.v1.SummaryService/TabulateGrades',
+                request_serializer=cotton_dot_inspection_dot_v1_dot_summary__pb2.TabulateGradesRequest.SerializeToString,
+                response_deserializer=cotton_dot_inspection_dot_v1_dot_summary__pb2.TabulateGradesResponse.FromString,
+                _registered_method=True)
+        self.TabulateCertificates = channel.unary_stream(
+                '/cotton.inspection.v1.SummaryService/TabulateCertificates',
+                request_serializer=cotton_dot_inspection_dot_v1_dot_summary__pb2.TabulateCertificatesRequest.SerializeToString,
+                response_deserializer=cotton_dot_inspection_dot_v1_dot_summary__pb2.TabulateCertificatesResponse.FromString,
+                _registered_method=True)
+        self.ListBales = channel.unary_stream(
+                '/cotton.inspection.v1.SummaryService/ListBales',
+                request_serializer=cotton_dot_inspection_dot_v1_dot_summary__pb2.ListBalesRequest.SerializeToString,
+                response_deserializer=cotton_dot_inspection_dot_v1_dot_summary__pb2.ListBalesResponse.FromString,
+                _registered_method=True)
 
 
 class SummaryServiceServicer:
-    """Grades, added up. Every answer covers every acknowledged batch.
+    """Grades, added up. Every answer covers every acknowledged batch, and names the
+    revision that it was computed at; asked again at that revision it is the same.
     """
 
     def GetLotCertificate(self, request, context):
@@ -59,8 +76,31 @@ class SummaryServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def SummariseGrades(self, request, context):
-        """Grades of all lots that pass the filter, added up by any combination of
-        keys.
+        """Grades of all that passes the filters, added up by any combination of keys:
+        a message a row, in pages.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def TabulateGrades(self, request, context):
+        """The same figures as columns, for many groups: frames, files, reports. The
+        first message has the header, each a page of rows.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def TabulateCertificates(self, request, context):
+        """The certificates of all lots that pass the filters, as columns, sorted by
+        lot number: figures as on GetLotCertificate.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListBales(self, request, context):
+        """Single bales that somebody has to look at, in order of arrival.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -79,6 +119,21 @@ def add_SummaryServiceServicer_to_server(servicer, server):
                     request_deserializer=cotton_dot_inspection_dot_v1_dot_summary__pb2.SummariseGradesRequest.FromString,
                     response_serializer=cotton_dot_inspection_dot_v1_dot_summary__pb2.SummariseGradesResponse.SerializeToString,
             ),
+            'TabulateGrades': grpc.unary_stream_rpc_method_handler(
+                    servicer.TabulateGrades,
+                    request_deserializer=cotton_dot_inspection_dot_v1_dot_summary__pb2.TabulateGradesRequest.FromString,
+                    response_serializer=cotton_dot_inspection_dot_v1_dot_summary__pb2.TabulateGradesResponse.SerializeToString,
+            ),
+            'TabulateCertificates': grpc.unary_stream_rpc_method_handler(
+                    servicer.TabulateCertificates,
+                    request_deserializer=cotton_dot_inspection_dot_v1_dot_summary__pb2.TabulateCertificatesRequest.FromString,
+                    response_serializer=cotton_dot_inspection_dot_v1_dot_summary__pb2.TabulateCertificatesResponse.SerializeToString,
+            ),
+            'ListBales': grpc.unary_stream_rpc_method_handler(
+                    servicer.ListBales,
+                    request_deserializer=cotton_dot_inspection_dot_v1_dot_summary__pb2.ListBalesRequest.FromString,
+                    response_serializer=cotton_dot_inspection_dot_v1_dot_summary__pb2.ListBalesResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'cotton.inspection.v1.SummaryService', rpc_method_handlers)
@@ -88,7 +143,8 @@ def add_SummaryServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class SummaryService:
-    """Grades, added up. Every answer covers every acknowledged batch.
+    """Grades, added up. Every answer covers every acknowledged batch, and names the
+    revision that it was computed at; asked again at that revision it is the same.
     """
 
     @staticmethod
@@ -135,6 +191,87 @@ class SummaryService:
             '/cotton.inspection.v1.SummaryService/SummariseGrades',
             cotton_dot_inspection_dot_v1_dot_summary__pb2.SummariseGradesRequest.SerializeToString,
             cotton_dot_inspection_dot_v1_dot_summary__pb2.SummariseGradesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TabulateGrades(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/cotton.inspection.v1.SummaryService/TabulateGrades',
+            cotton_dot_inspection_dot_v1_dot_summary__pb2.TabulateGradesRequest.SerializeToString,
+            cotton_dot_inspection_dot_v1_dot_summary__pb2.TabulateGradesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TabulateCertificates(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/cotton.inspection.v1.SummaryService/TabulateCertificates',
+            cotton_dot_inspection_dot_v1_dot_summary__pb2.TabulateCertificatesRequest.SerializeToString,
+            cotton_dot_inspection_dot_v1_dot_summary__pb2.TabulateCertificatesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListBales(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/cotton.inspection.v1.SummaryService/ListBales',
+            cotton_dot_inspection_dot_v1_dot_summary__pb2.ListBalesRequest.SerializeToString,
+            cotton_dot_inspection_dot_v1_dot_summary__pb2.ListBalesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -27,7 +27,9 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class SummaryServiceStub:
-    """Grades, added up. Every answer covers every acknowledged batch."""
+    """Grades, added up. Every answer covers every acknowledged batch, and names the
+    revision that it was computed at; asked again at that revision it is the same.
+    """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -36,24 +38,48 @@ class SummaryServiceStub:
     GetLotCertificate: _grpc.UnaryUnaryMultiCallable[_summary_pb2.GetLotCertificateRequest, _summary_pb2.GetLotCertificateResponse]
     """The certificate of one lot: quality and weight."""
     SummariseGrades: _grpc.UnaryUnaryMultiCallable[_summary_pb2.SummariseGradesRequest, _summary_pb2.SummariseGradesResponse]
-    """Grades of all lots that pass the filter, added up by any combination of
-    keys.
+    """Grades of all that passes the filters, added up by any combination of keys:
+    a message a row, in pages.
     """
+    TabulateGrades: _grpc.UnaryStreamMultiCallable[_summary_pb2.TabulateGradesRequest, _summary_pb2.TabulateGradesResponse]
+    """The same figures as columns, for many groups: frames, files, reports. The
+    first message has the header, each a page of rows.
+    """
+    TabulateCertificates: _grpc.UnaryStreamMultiCallable[_summary_pb2.TabulateCertificatesRequest, _summary_pb2.TabulateCertificatesResponse]
+    """The certificates of all lots that pass the filters, as columns, sorted by
+    lot number: figures as on GetLotCertificate.
+    """
+    ListBales: _grpc.UnaryStreamMultiCallable[_summary_pb2.ListBalesRequest, _summary_pb2.ListBalesResponse]
+    """Single bales that somebody has to look at, in order of arrival."""
 
 @_typing.type_check_only
 class SummaryServiceAsyncStub(SummaryServiceStub):
-    """Grades, added up. Every answer covers every acknowledged batch."""
+    """Grades, added up. Every answer covers every acknowledged batch, and names the
+    revision that it was computed at; asked again at that revision it is the same.
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetLotCertificate: _aio.UnaryUnaryMultiCallable[_summary_pb2.GetLotCertificateRequest, _summary_pb2.GetLotCertificateResponse]  # type: ignore[assignment]
     """The certificate of one lot: quality and weight."""
     SummariseGrades: _aio.UnaryUnaryMultiCallable[_summary_pb2.SummariseGradesRequest, _summary_pb2.SummariseGradesResponse]  # type: ignore[assignment]
-    """Grades of all lots that pass the filter, added up by any combination of
-    keys.
+    """Grades of all that passes the filters, added up by any combination of keys:
+    a message a row, in pages.
     """
+    TabulateGrades: _aio.UnaryStreamMultiCallable[_summary_pb2.TabulateGradesRequest, _summary_pb2.TabulateGradesResponse]  # type: ignore[assignment]
+    """The same figures as columns, for many groups: frames, files, reports. The
+    first message has the header, each a page of rows.
+    """
+    TabulateCertificates: _aio.UnaryStreamMultiCallable[_summary_pb2.TabulateCertificatesRequest, _summary_pb2.TabulateCertificatesResponse]  # type: ignore[assignment]
+    """The certificates of all lots that pass the filters, as columns, sorted by
+    lot number: figures as on GetLotCertificate.
+    """
+    ListBales: _aio.UnaryStreamMultiCallable[_summary_pb2.ListBalesRequest, _summary_pb2.ListBalesResponse]  # type: ignore[assignment]
+    """Single bales that somebody has to look at, in order of arrival."""
 
 class SummaryServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Grades, added up. Every answer covers every acknowledged batch."""
+    """Grades, added up. Every answer covers every acknowledged batch, and names the
+    revision that it was computed at; asked again at that revision it is the same.
+    """
 
     @_abc_1.abstractmethod
     def GetLotCertificate(
@@ -69,8 +95,36 @@ class SummaryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _summary_pb2.SummariseGradesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_summary_pb2.SummariseGradesResponse, _abc.Awaitable[_summary_pb2.SummariseGradesResponse]]:
-        """Grades of all lots that pass the filter, added up by any combination of
-        keys.
+        """Grades of all that passes the filters, added up by any combination of keys:
+        a message a row, in pages.
         """
+
+    @_abc_1.abstractmethod
+    def TabulateGrades(
+        self,
+        request: _summary_pb2.TabulateGradesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_summary_pb2.TabulateGradesResponse], _abc.AsyncIterator[_summary_pb2.TabulateGradesResponse]]:
+        """The same figures as columns, for many groups: frames, files, reports. The
+        first message has the header, each a page of rows.
+        """
+
+    @_abc_1.abstractmethod
+    def TabulateCertificates(
+        self,
+        request: _summary_pb2.TabulateCertificatesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_summary_pb2.TabulateCertificatesResponse], _abc.AsyncIterator[_summary_pb2.TabulateCertificatesResponse]]:
+        """The certificates of all lots that pass the filters, as columns, sorted by
+        lot number: figures as on GetLotCertificate.
+        """
+
+    @_abc_1.abstractmethod
+    def ListBales(
+        self,
+        request: _summary_pb2.ListBalesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_summary_pb2.ListBalesResponse], _abc.AsyncIterator[_summary_pb2.ListBalesResponse]]:
+        """Single bales that somebody has to look at, in order of arrival."""
 
 def add_SummaryServiceServicer_to_server(servicer: SummaryServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

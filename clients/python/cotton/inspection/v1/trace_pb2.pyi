@@ -105,6 +105,12 @@ class BaleGrade(_message.Message):
     STRENGTH_TIER_FIELD_NUMBER: _builtins.int
     UNIFORMITY_TIER_FIELD_NUMBER: _builtins.int
     PREPARATION_FIELD_NUMBER: _builtins.int
+    SHORT_FIBRE_TIER_FIELD_NUMBER: _builtins.int
+    VISUAL_GRADE_FIELD_NUMBER: _builtins.int
+    LEAF_GRADE_FIELD_NUMBER: _builtins.int
+    CHART_COLOUR_GRADE_FIELD_NUMBER: _builtins.int
+    COLOUR_FROM_CHART_FIELD_NUMBER: _builtins.int
+    DEFINITIONS_FIELD_NUMBER: _builtins.int
     standard: _builtins.str
     """Id of the standard that graded the bale; "" when none did: the lot is not
     registered, or no loaded standard covers the cotton or grades in the units
@@ -117,6 +123,21 @@ class BaleGrade(_message.Message):
     strength_tier: _builtins.str
     uniformity_tier: _builtins.str
     preparation: _builtins.str
+    short_fibre_tier: _builtins.str
+    visual_grade: _builtins.str
+    """Visual grade (品级), of cotton that is graded by eye."""
+    leaf_grade: _builtins.str
+    """USDA leaf grade."""
+    chart_colour_grade: _builtins.str
+    """What the chart of the standard makes of Rd and +b; "" without a chart, or
+    where it says nothing. `colour_grade` is the laboratory's where it reported
+    one, and this where not.
+    """
+    colour_from_chart: _builtins.bool
+    @_builtins.property
+    def definitions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Ids of the definitions that the bale meets, such as "double_29"."""
+
     def __init__(
         self,
         *,
@@ -128,10 +149,16 @@ class BaleGrade(_message.Message):
         strength_tier: _builtins.str = ...,
         uniformity_tier: _builtins.str = ...,
         preparation: _builtins.str = ...,
+        short_fibre_tier: _builtins.str = ...,
+        visual_grade: _builtins.str = ...,
+        leaf_grade: _builtins.str = ...,
+        chart_colour_grade: _builtins.str = ...,
+        colour_from_chart: _builtins.bool = ...,
+        definitions: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["colour_grade", b"colour_grade", "length_level", b"length_level", "micronaire_grade", b"micronaire_grade", "micronaire_tier", b"micronaire_tier", "preparation", b"preparation", "standard", b"standard", "strength_tier", b"strength_tier", "uniformity_tier", b"uniformity_tier"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chart_colour_grade", b"chart_colour_grade", "colour_from_chart", b"colour_from_chart", "colour_grade", b"colour_grade", "definitions", b"definitions", "leaf_grade", b"leaf_grade", "length_level", b"length_level", "micronaire_grade", b"micronaire_grade", "micronaire_tier", b"micronaire_tier", "preparation", b"preparation", "short_fibre_tier", b"short_fibre_tier", "standard", b"standard", "strength_tier", b"strength_tier", "uniformity_tier", b"uniformity_tier", "visual_grade", b"visual_grade"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
