@@ -68,11 +68,15 @@ class Reason(Enum):
     )
     NOT_FOUND = (
         grpc.StatusCode.NOT_FOUND,
-        "Check the number; if it is right, its reading or registration has not arrived yet.",
+        "Check the number or id; if it is right, what it names has not arrived yet.",
+    )
+    UNKNOWN_STANDARD = (
+        grpc.StatusCode.NOT_FOUND,
+        "Name a standard that the server has: GradingService.ListStandards, `cotton standards`.",
     )
     FUTURE_REVISION = (
         grpc.StatusCode.OUT_OF_RANGE,
-        "Ask for a revision that exists, or for 0, the latest.",
+        "Ask for a revision that exists, for 0, the latest, or for an instant that has passed.",
     )
     TOO_MANY_ROWS = (
         grpc.StatusCode.RESOURCE_EXHAUSTED,

@@ -13,9 +13,11 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Final
 
 from cotton_server.api.conflicts import ConflictHandlers
+from cotton_server.api.grading import GradingHandlers
 from cotton_server.api.ingest import IngestHandlers
 from cotton_server.api.lifecycle import LifecycleHandlers
 from cotton_server.api.records import RecordHandlers
+from cotton_server.api.references import ReferenceHandlers
 from cotton_server.api.requests import Admission
 from cotton_server.api.server import InspectionServer
 from cotton_server.api.summary import SummaryHandlers
@@ -35,6 +37,7 @@ from cotton_server.registry.registry import Registry
 from cotton_server.registry.reserve import Reserve
 from cotton_server.summary.at_revision import LotsAtRevision
 from cotton_server.summary.changes import ChangeFeed
+from cotton_server.summary.gradings import Gradings
 from cotton_server.summary.status import Deadlines
 from cotton_server.summary.views import LotViews
 
@@ -252,6 +255,11 @@ def _observe(metrics: Metrics, registry: Registry, ledger: Ledger) -> None:
         "cotton_registry_lots_registered", "Lots registered.", lambda: registry.lots_registered
     )
     metrics.observe(
+        "cotton_registry_references",
+        "Reference documents, each counted once with all its versions.",
+        lambda: len(registry.references),
+    )
+    metrics.observe(
         "cotton_conflicts_open",
         "Readings that differ from the one in force and are not decided.",
         lambda: registry.conflicts.open,
@@ -289,6 +297,7 @@ def _server(
     stack: AsyncExitStack,
 ) -> InspectionServer:
     standards = load_standards()
+    gradings = Gradings(registry, standards)
     readers = ThreadPoolExecutor(config.reader_threads, thread_name_prefix="reader")
     stack.callback(readers.shutdown)
     rules = rule_set(CURRENT)
@@ -297,29 +306,39 @@ def _server(
         Deadlines(rules.objection_days, rules.decision_days),
         lambda revision: _received_at_us(ledger, revision),
     )
+    limits = BatchLimits(bales_max=config.batch_bales_max)
     admission = Admission(committer, metrics, message_bytes_max=config.message_bytes_max)
     return InspectionServer(
         ingest=IngestHandlers(
             committer,
             registry,
-            BatchLimits(bales_max=config.batch_bales_max),
+            limits,
             admission,
             batches_in_flight_max=config.stream_batches_in_flight_max,
         ),
         records=RecordHandlers(committer, admission, records_max=config.lots_per_request_max),
         conflicts=ConflictHandlers(registry, ledger, readers),
         lifecycle=LifecycleHandlers(
-            registry, views, ChangeFeed(registry, views), standards, readers, committer.arrival
+            registry, views, ChangeFeed(registry, views), gradings, readers, committer.arrival
         ),
         summary=SummaryHandlers(
             registry,
-            LotsAtRevision(registry, standards),
+            LotsAtRevision(registry, gradings),
             views,
-            standards,
+            gradings,
             readers,
             rows_max=config.summary_rows_max,
         ),
         trace=TraceHandlers(registry, ledger, standards, readers),
+        references=ReferenceHandlers(registry, readers),
+        grading=GradingHandlers(
+            registry,
+            standards,
+            rules,
+            readers,
+            limits,
+            message_bytes_max=config.message_bytes_max,
+        ),
         message_bytes_max=config.message_bytes_max,
         concurrent_calls_max=config.concurrent_calls_max,
         reflect=config.reflection,

@@ -314,7 +314,18 @@ def test_a_certificate_is_printed_for_programs(service: Service) -> None:
     )
     assert data["weight"]["conditioned_kg"] == "42579"
     (request,) = service.requests
-    assert (request.revision, request.share_decimals) == (5, 2)
+    assert (request.revision, request.share_decimals, request.as_of_us) == (5, 2, 0)
+
+
+@pytest.mark.usefixtures("target")
+def test_a_certificate_as_of_a_day_is_asked_for_at_its_end_in_china(service: Service) -> None:
+    """The service, not the client, finds the revision."""
+    lot_no = samples.real_lot().lot_no
+    for text in ("2024-11-01", "2024-11-01T23:59:59.999999", "2024-11-01T15:59:59.999999Z"):
+        printed(cotton("lot", lot_no, "--json", "--as-of", text))
+    asked = {(request.revision, request.as_of_us) for request in service.requests}
+    assert asked == {(0, 1_730_476_799_999_999)}
+    printed(cotton("lot", lot_no, "--json", "--as-of", "2024-11-01", "--revision", "0"))
 
 
 @pytest.mark.usefixtures("target")
@@ -342,6 +353,9 @@ def test_a_server_that_is_not_there_exits_5() -> None:
         ["lot"],
         ["nothing"],
         ["lot", "1", "--revision", "-1"],
+        ["lot", "1", "--as-of", "soon"],
+        ["lot", "1", "--as-of", "2024-11-01", "--revision", "3"],
+        ["lot", "1", "--revision", "3", "--as-of", "2024-11-01"],
         ["--server", "nowhere", "lot", "1"],
         ["--server", "10.0.0.5:1", "lot", "1"],
         ["summary", "--by", "colour"],

@@ -502,6 +502,15 @@ def test_a_bale_shows_its_reading_with_its_grade() -> None:
     assert data["crop_year"] is None
 
 
+def test_a_bale_that_was_graded_by_eye_shows_its_visual_grade() -> None:
+    answer = trace_pb2.GetBaleResponse(
+        reading=readings_pb2.Reading(bale_code="32651401611141221550000121114104", visual_grade=3)
+    )
+    lines = [" ".join(line.split()) for line in page(Bale(answer)).splitlines()]
+    assert "Visual grade 品级 3" in lines
+    assert json_answers.bale(answer)["reading"]["visual_grade"] == 3
+
+
 def test_a_usda_bale_is_named_by_year_and_id_in_its_own_units() -> None:
     """Inches and g/tex, nothing converted."""
     answer = trace_pb2.GetBaleResponse(

@@ -111,10 +111,17 @@ def test_producers_and_tokens(text: str, producer: bool, token: bool) -> None:
 
 def test_every_field_has_its_number_and_its_outcome_in_the_contract_in_one_order() -> None:
     """The order of the fields is the order of precedence of differing repeats."""
-    numbers = [field.number for field in VALUE_FIELDS]
-    outcomes = [field.differs for field in VALUE_FIELDS]
-    assert numbers == sorted(numbers)
-    assert outcomes == sorted(outcomes)
+    names = ["lot_no", *(field.name for field in VALUE_FIELDS), "standard", "laboratory"]
+    fields = [name.removeprefix("FIELD_").lower() for name in common_pb2.Field.keys()]  # noqa: SIM118 - no dict
+    outcomes = [
+        name.removeprefix("OUTCOME_EXISTS_WITH_DIFFERENT_").lower()
+        for name in readings_pb2.Outcome.keys()  # noqa: SIM118 - no dict
+        if "DIFFERENT" in name
+    ]
+    assert [name for name in fields if name in names] == names == outcomes
+    for field in VALUE_FIELDS:
+        assert common_pb2.Field.Name(field.number) == f"FIELD_{field.name.upper()}"
+        assert readings_pb2.Outcome.Name(field.differs).endswith(f"_{field.name.upper()}")
     columns = readings_pb2.ReadingColumns.DESCRIPTOR.fields_by_name
     rows = readings_pb2.Reading.DESCRIPTOR.fields_by_name
     for field in VALUE_FIELDS:

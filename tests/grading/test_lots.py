@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import polars as pl
 import pytest
+from cotton_server.grading.definitions import load_definitions
 from cotton_server.grading.lots import grade_lots
 from cotton_server.grading.rollup import combine, figure_columns, roll_up
 from cotton_server.grading.standard import MEASURE_NAMES
@@ -18,6 +19,7 @@ from tests.golden.lots import bale_frame, random_bales
 from tests.grading import oracle
 
 STANDARD = load_standards()["GB1103.1-2012"]
+DEFINITIONS = load_definitions()
 VALUES = [*MEASURE_NAMES, "colour_grade", "preparation", "foreign_fibre"]
 
 
@@ -116,7 +118,7 @@ bale = st.fixed_dictionaries(
 
 def check_against_oracle(frame: pl.DataFrame) -> None:
     """Every column of the roll-up and every grade of each lot."""
-    rollup = roll_up(frame, STANDARD)
+    rollup = roll_up(frame, STANDARD, DEFINITIONS)
     grades = grade_lots(rollup, STANDARD)
     assert rollup["lot"].to_list() == sorted(set(frame["lot"].to_list()))
     assert set(rollup.drop("lot").dtypes) == {pl.Int64}
@@ -124,7 +126,7 @@ def check_against_oracle(frame: pl.DataFrame) -> None:
         bales = frame.filter(lot=row["lot"]).select(VALUES).rows(named=True)
         expected = oracle.roll_up(bales)
         assert {name: row[name] for name in expected} == expected
-        assert all(row[name] == 0 for name in figure_columns(STANDARD) if name not in expected)
+        assert all(row[name] == 0 for name in figure_columns(STANDARD, DEFINITIONS) if name not in expected)
         assert grade["main_colour"] == oracle.main_colour(bales)
         assert grade["length_level"] == oracle.length_level(bales)
         assert grade["main_micronaire"] == oracle.main_micronaire(bales)
@@ -154,8 +156,8 @@ def test_higher_keys_are_sums_of_rows() -> None:
 
 
 def test_no_bales_give_no_rows() -> None:
-    rollup = roll_up(random_bales(1, 1, 4).clear(), STANDARD)
-    assert rollup.columns == ["lot", *figure_columns(STANDARD)]
+    rollup = roll_up(random_bales(1, 1, 4).clear(), STANDARD, DEFINITIONS)
+    assert rollup.columns == ["lot", *figure_columns(STANDARD, DEFINITIONS)]
     assert grade_lots(rollup, STANDARD).is_empty()
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from cotton.inspection.v1 import amendments_pb2, common_pb2
-from cotton_server.intake.lots import VERSIONS_MAX
+from cotton_server.intake.versions import VERSIONS_MAX
 
 from tests.support.bales import LOT, OTHER_LOT, bale, usda_bale
 from tests.support.deciding import Deciding

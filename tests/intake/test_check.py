@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import pytest
 from cotton.inspection.v1 import common_pb2, readings_pb2
@@ -12,6 +13,9 @@ from cotton_server.intake.decode import BatchLimits, decode
 from cotton_server.intake.rules import CURRENT, UnknownRuleSetError, rule_set
 
 from tests.support.bales import LOT, Bale, bale, batch, columns, usda_bale
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 RULES = rule_set(CURRENT)
 
@@ -46,6 +50,7 @@ CODES = {
     "colour_quadrant": (1, 4),
     "leaf_grade": (1, 8),
     "extraneous_matter": (0, 99),
+    "visual_grade": (1, 7),
 }
 """First and last code of the fields that are codes."""
 
@@ -134,6 +139,24 @@ def test_an_unknown_value_of_an_enum_is_rejected_in_rows() -> None:
     assert found.rejections == {0: above}
 
 
+@pytest.mark.parametrize("make", [bale, usda_bale])
+@pytest.mark.parametrize("shape", ["rows", "columns"])
+def test_a_rule_set_takes_no_value_of_a_field_that_is_younger_than_it(
+    make: Callable[..., Bale], shape: str
+) -> None:
+    """No entry that was stored under it has one; nothing else of a reading is doubted."""
+    other = usda_bale(3) if make is bale else bale(3)
+    for bales in ([make(1), make(2).but(visual_grade=None)], [make(1), other]):
+        table = decode(batch(bales, shape=shape), BatchLimits(1000))
+        found = check(table, rule_set("intake-2"))
+        rejected = {row for row, each in enumerate(bales) if "visual_grade" in each.values}
+        assert found.rejections == {
+            row: Finding(row, number("visual_grade"), readings_pb2.RULE_UNKNOWN_CODE, 3, None)
+            for row in rejected
+        }
+        assert not found.warned.any()
+
+
 def test_only_the_thirteen_chinese_colour_grades_are_codes_of_a_chinese_bale() -> None:
     codes = [*range(-1, 102), 2**31 - 1, -(2**31) + 1]
     found = checked([bale(row).but(colour_grade=value) for row, value in enumerate(codes)])
@@ -192,7 +215,7 @@ def test_an_imported_bale_may_come_without_a_lot() -> None:
 
 
 def test_of_several_faults_the_first_in_order_of_the_fields_is_reported() -> None:
-    """The contract numbers the fields; the lowest number wins."""
+    """The contract lists the fields; the first listed wins."""
     faults = {"colour_grade": 99, "length": 1, "rd": 1, "extraneous_matter": 100}
     strange = [
         Bale("12", "3", values=faults),

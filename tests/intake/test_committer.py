@@ -47,7 +47,7 @@ async def test_a_batch_is_in_the_ledger_byte_for_byte_when_it_is_acknowledged(
         assert (content.kind, content.producer, content.sequence) == ("readings", "p", 1)
         assert (content.batch_id, content.principal) == (None, "anonymous")
         assert content.message == "cotton.inspection.v1.AppendReadingsRequest"
-        assert (content.contract, content.rule_set) == ("cotton.inspection.v1", "intake-2")
+        assert (content.contract, content.rule_set) == ("cotton.inspection.v1", "intake-3")
         assert content.received_at_us == stored.received_at_us
         assert content.outcomes == stored.outcome.SerializeToString(deterministic=True)
 

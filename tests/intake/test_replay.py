@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from cotton.inspection.v1 import readings_pb2
+from cotton_server.domain.fields import ABSENT
 from cotton_server.errors import StartError
+from cotton_server.intake import committer as committer_module
 from cotton_server.intake import replay as replay_module
 from cotton_server.intake.replay import ReplayDiffersError, replay
 from cotton_server.ledger import Ledger, LedgerDamagedError
@@ -69,6 +71,7 @@ def contents(registry: Registry) -> tuple[object, ...]:
     columns += [*bales.values.values(), *bales.references.values()]
     return (
         registry.revision,
+        [registry.received_by_us(position) for position in range(registry.revision + 1)],
         registry.producers.next_sequence("p"),
         [column[:count].tolist() for column in columns],
         [vars_of(lot) for lot in registry.lots],
@@ -84,6 +87,34 @@ async def test_replay_gives_the_registry_that_was_there(tmp_path: Path) -> None:
         assert len(running.registry.bales.index) == BALES
         assert running.registry.bales.count == READINGS
         assert contents(running.registry) == contents(replayed(tmp_path))
+
+
+async def test_a_ledger_that_was_begun_under_the_rule_set_before_is_replayed_and_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its entries are decided by the rules that they name, its re-tests compared by them."""
+    review = readings_pb2.READING_KIND_REVIEW
+    monkeypatch.setattr(committer_module, "CURRENT", "intake-2")
+    async with committing(tmp_path) as running:
+        for number, bales in enumerate(BATCHES, 1):
+            await running.stored(number, [each.but(visual_grade=None) for each in bales])
+        apart = replace(bale(2, length=2900).but(visual_grade=None), kind=review)
+        stored = await running.stored(len(BATCHES) + 1, [apart])
+        assert isinstance(stored.outcome, readings_pb2.BatchOutcome)
+        assert stored.outcome.outcomes[0].comparison.rule_set == "intake-2"
+    monkeypatch.undo()
+    async with committing(tmp_path) as running:
+        await running.stored(len(BATCHES) + 2, [bale(6), bale(7, visual_grade=8)])
+        await running.stored(len(BATCHES) + 3, [bale(1)])
+        expected = contents(running.registry)
+    names = [entry.content.rule_set for entry in read(tmp_path)]
+    assert names == ["intake-2"] * 5 + ["intake-3"] * 2
+    registry = replayed(tmp_path)
+    assert contents(registry) == expected
+    # The repeat of bale 1 has a visual grade, which its first reading had not: a conflict.
+    assert registry.bales.values["visual_grade"][: registry.bales.count].tolist() == [
+        *([ABSENT] * (READINGS + 1)), 3, 3,
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("group_bytes_max", [1, 600, 1 << 30])
@@ -147,7 +178,7 @@ async def test_a_rule_set_or_message_of_another_version_is_a_clear_error(tmp_pat
     rewrite(tmp_path, lambda each: replace(each.content, rule_set="intake-99"))
     with pytest.raises(StartError, match=r"from entry 1 on.*'intake-99'.*Start the version"):
         replayed(tmp_path)
-    rewrite(tmp_path, lambda each: replace(each.content, rule_set="intake-2", message="x.Y"))
+    rewrite(tmp_path, lambda each: replace(each.content, rule_set="intake-3", message="x.Y"))
     with pytest.raises(StartError, match=r"'x.Y' is not part of this version"):
         replayed(tmp_path)
 

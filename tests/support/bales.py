@@ -37,6 +37,7 @@ GB_VALUES: Final[Mapping[str, tuple[int, int]]] = {
     "colour_quadrant": (1, 2),
     "leaf_grade": (3, 4),
     "extraneous_matter": (0, 11),
+    "visual_grade": (3, 4),
 }
 """Two likely values of every field of a bale with a 32-digit code."""
 

@@ -26,7 +26,7 @@ def entry(sequence: int | str, payload: bytes | None = None, producer: str = "p"
         batch_id=sequence if isinstance(sequence, str) else None,
         principal="anonymous",
         received_at_us=1_700_000_000_000_000,
-        rule_set="intake-2",
+        rule_set="intake-3",
         outcomes=f"outcome {sequence}".encode(),
         payload=f"payload {sequence}".encode() if payload is None else payload,
     )

@@ -65,7 +65,7 @@ class History:
             self.registry,
             DEADLINES,
             self.received_at_us,
-            now_s=lambda: self.received_at_s[-1] if now_s is None else now_s,
+            now_us=lambda: (self.received_at_s[-1] if now_s is None else now_s) * 1_000_000,
         )
 
     def number(self, lot_no: str = LOT) -> int:

@@ -15,10 +15,10 @@ CREATED: Final = readings_pb2.OUTCOME_CREATED
 EXISTS: Final = readings_pb2.OUTCOME_EXISTS
 REJECTED: Final = readings_pb2.OUTCOME_REJECTED
 
-# In the order in which the contract numbers EXISTS_WITH_DIFFERENT_*.
+# In the order in which the contract lists EXISTS_WITH_DIFFERENT_*.
 ORDER: Final = [
     name.removeprefix("OUTCOME_EXISTS_WITH_DIFFERENT_").lower()
-    for name, number in sorted(readings_pb2.Outcome.items(), key=lambda item: item[1])
+    for name in readings_pb2.Outcome.keys()  # noqa: SIM118 - an enum of the contract is no dict
     if name.startswith("OUTCOME_EXISTS_WITH_DIFFERENT_")
 ]
 

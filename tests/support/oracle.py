@@ -49,6 +49,7 @@ _WHOLE: Final = frozenset(
     {
         *("colour_grade", "preparation", "foreign_fibre", "trash_count", "spinning_consistency"),
         *("instrument_colour_grade", "colour_quadrant", "leaf_grade", "extraneous_matter"),
+        "visual_grade",
     }
 )
 """Fields that are no hundredths."""
@@ -64,7 +65,7 @@ Change = tuple[int, str, int, int, int]
 def rules() -> Mapping[str, Any]:
     """The rule set as its file has it."""
     folder = Path(cotton_server.__file__).parent / "intake" / "rules"
-    return tomllib.loads((folder / "intake-2.toml").read_text())
+    return tomllib.loads((folder / "intake-3.toml").read_text())
 
 
 def _hundredths(text: str) -> int:
@@ -209,7 +210,7 @@ def comparison(original: Read, retest: Read) -> readings_pb2.RetestComparison:
         original_revision=original.revision,
         retest_revision=retest.revision,
         within_tolerance=True,
-        rule_set="intake-2",
+        rule_set="intake-3",
         unverified=True,
     )
     tolerances = rules()["retest"]["usda" if original.bale.crop_year else "gb"]

@@ -35,6 +35,7 @@ const VALUES = {
   colour_quadrant: parseWhole,
   leaf_grade: parseWhole,
   extraneous_matter: parseWhole,
+  visual_grade: parseWhole,
   preparation: parsePreparation,
   foreign_fibre: parseForeignFibre,
 };

@@ -35,11 +35,11 @@ test("every column comes out as the contract has it", async () => {
   const columns =
     "bale_code,lot_no,length,uniformity,short_fibre,strength,elongation,micronaire,maturity,rd," +
     "plus_b,trash_area,trash_count,moisture,spinning_consistency,colour_grade," +
-    "instrument_colour_grade,colour_quadrant,leaf_grade,extraneous_matter,preparation," +
+    "instrument_colour_grade,colour_quadrant,leaf_grade,extraneous_matter,visual_grade,preparation," +
     "foreign_fibre,standard,laboratory,instrument,inspected_at,kind,supersedes_revision,reason," +
     "note,decided_by";
   const values =
-    `${CODE},${LOT},28.2,83,12.1,29.55,6.9,4.20,0.86,80.1,8.0,0.29,12,7.5,140,31,21,2,3,11,P2,1,` +
+    `${CODE},${LOT},28.2,83,12.1,29.55,6.9,4.20,0.86,80.1,8.0,0.29,12,7.5,140,31,21,2,3,11,4,P2,1,` +
     'GB1103.1-2023,LAB-1,"HVI ""A"", 7",2016-11-20T12:00:00,correction,9007199254740993,other,' +
     "样品混淆,张三";
   const [{ line, reading }] = await read(`${columns}\n${values}\n`);
@@ -65,6 +65,7 @@ test("every column comes out as the contract has it", async () => {
     colour_quadrant: 2,
     leaf_grade: 3,
     extraneous_matter: 11,
+    visual_grade: 4,
     preparation: "PREPARATION_P2",
     foreign_fibre: true,
     standard: "GB1103.1-2023",

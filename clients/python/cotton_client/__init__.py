@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from cotton_client.errors import CottonError
     from cotton_client.listing import Listing
     from cotton_client.lots import LotsReceipt
+    from cotton_client.queries import grades_query
     from cotton_client.retry import RetryPolicy
     from cotton_client.spool import Feed, Source, Spool
     from cotton_client.stream import ReadingStream
     from cotton_client.sync import SyncCottonClient
+    from cotton_client.tables import Table, to_units
     from cotton_client.upload import BaleIssue, UploadTotals
 
 __all__ = [
@@ -37,7 +39,10 @@ __all__ = [
     "Source",
     "Spool",
     "SyncCottonClient",
+    "Table",
     "UploadTotals",
+    "grades_query",
+    "to_units",
 ]
 
 _MODULES: Final[Mapping[str, str]] = {
@@ -53,7 +58,10 @@ _MODULES: Final[Mapping[str, str]] = {
     "Source": "spool",
     "Spool": "spool",
     "SyncCottonClient": "sync",
+    "Table": "tables",
     "UploadTotals": "upload",
+    "grades_query": "queries",
+    "to_units": "tables",
 }
 """The module that defines each name."""
 

@@ -17,13 +17,15 @@ from cotton.inspection.v1 import (
     lots_pb2,
     lots_pb2_grpc,
     readings_pb2,
+    reference_pb2,
+    reference_pb2_grpc,
     summary_pb2,
     summary_pb2_grpc,
     trace_pb2,
     trace_pb2_grpc,
 )
 
-from cotton_client import amendments, changes, errors
+from cotton_client import amendments, changes, errors, references, summaries, tabulate
 from cotton_client.channel import (
     TARGET_DEFAULT,
     check_size,
@@ -34,6 +36,7 @@ from cotton_client.channel import (
 from cotton_client.identity import check_producer_id, content_id
 from cotton_client.listing import Listing
 from cotton_client.lots import chunks, receipt_of
+from cotton_client.queries import grades_query, key_filters
 from cotton_client.retry import Patience, RetryPolicy
 from cotton_client.spool.delivery import SpoolDelivery
 from cotton_client.stream import ANSWER_TIMEOUT_S_DEFAULT, WINDOW_DEFAULT, ReadingStream
@@ -50,11 +53,12 @@ if TYPE_CHECKING:
     from cotton_client.amendments import AmendmentsReceipt
     from cotton_client.delivery import Delivery
     from cotton_client.lots import LotsReceipt
+    from cotton_client.queries import Filters
+    from cotton_client.references import ReferencesReceipt
     from cotton_client.spool.delivery import SentFile
     from cotton_client.spool.feed import Feed
     from cotton_client.spool.store import Spool
-
-    Filters = Mapping[summary_pb2.SummaryKey.ValueType, Sequence[str]]
+    from cotton_client.tables import Table
 
 _T = TypeVar("_T")
 
@@ -293,7 +297,7 @@ class CottonClient:
         stub = lifecycle_pb2_grpc.LifecycleServiceStub(self.channel)
         request = lifecycle_pb2.ListLotsRequest(
             revision=revision,
-            filters=_key_filters(filters),
+            filters=key_filters(filters),
             states=states,
             overdue=overdue,
             objected=objected,
@@ -328,7 +332,7 @@ class CottonClient:
         stub = lifecycle_pb2_grpc.LifecycleServiceStub(self.channel)
         request = lifecycle_pb2.WatchChangesRequest(
             from_revision=from_revision,
-            filters=_key_filters(filters),
+            filters=key_filters(filters),
             kinds=kinds,
             without_figures=without_figures,
             until_now=until_now,
@@ -393,13 +397,21 @@ class CottonClient:
         lot_no: str,
         *,
         revision: int = 0,
+        as_of_us: int = 0,
         share_decimals: int = 1,
         basis: summary_pb2.Basis.ValueType = summary_pb2.BASIS_UNSPECIFIED,
     ) -> summary_pb2.GetLotCertificateResponse:
-        """The certificate of a lot at a revision, 0 for the latest; NotFound without trace."""
+        """The certificate of a lot at a revision, 0 for the latest; NotFound without trace.
+
+        `as_of_us` (microseconds since 1970 UTC) names an instant instead of a revision.
+        """
         stub = summary_pb2_grpc.SummaryServiceStub(self.channel)
         request = summary_pb2.GetLotCertificateRequest(
-            lot_no=lot_no, revision=revision, share_decimals=share_decimals, basis=basis
+            lot_no=lot_no,
+            revision=revision,
+            as_of_us=as_of_us,
+            share_decimals=share_decimals,
+            basis=basis,
         )
         return await self._call(stub.GetLotCertificate, request)
 
@@ -409,19 +421,132 @@ class CottonClient:
         filters: Filters | None = None,
         *,
         revision: int = 0,
+        as_of_us: int = 0,
         share_decimals: int = 2,
         basis: summary_pb2.Basis.ValueType = summary_pb2.BASIS_UNSPECIFIED,
+        inspected_from: str = "",
+        inspected_through: str = "",
+        with_last_season: bool = False,
+        withhold_below: int = 0,
+        page_size: int = 0,
     ) -> summary_pb2.SummariseGradesResponse:
-        """Grades of all lots that pass every filter, added up by the keys."""
-        stub = summary_pb2_grpc.SummaryServiceStub(self.channel)
-        request = summary_pb2.SummariseGradesRequest(
-            keys=keys,
-            filters=_key_filters(filters),
+        """Grades of all that passes every filter, added up by the keys: rows of every page.
+
+        Arguments as of `queries.grades_query`.
+        """
+        query = grades_query(
+            keys,
+            filters,
             revision=revision,
+            as_of_us=as_of_us,
             share_decimals=share_decimals,
             basis=basis,
+            inspected_from=inspected_from,
+            inspected_through=inspected_through,
+            with_last_season=with_last_season,
+            withhold_below=withhold_below,
+            page_size=page_size,
         )
-        return await self._call(stub.SummariseGrades, request)
+        return await summaries.merged(self.summary_pages(query))
+
+    def summary_pages(
+        self, query: summary_pb2.SummariseGradesRequest
+    ) -> AsyncIterator[summary_pb2.SummariseGradesResponse]:
+        """The same page by page, for more rows than are to be held at once; `async for` them.
+
+        `queries.grades_query` makes the query. All pages are of the revision of the first.
+        """
+        stub = summary_pb2_grpc.SummaryServiceStub(self.channel)
+        return summaries.pages(lambda request: self._call(stub.SummariseGrades, request), query)
+
+    async def tabulate_grades(
+        self,
+        query: summary_pb2.SummariseGradesRequest,
+        columns: Sequence[str] = (),
+        *,
+        on_rows: Callable[[int, int], None] | None = None,
+    ) -> Table:
+        """The figures of a summary as a table, for frames and files.
+
+        `queries.grades_query` makes the query. `columns` are names, or the part of names
+        before a dot ("length"); all when empty. A connection that breaks is resumed after the
+        last page. `on_rows` hears of the rows that have come and of all there are.
+        """
+        stub = summary_pb2_grpc.SummaryServiceStub(self.channel)
+        request = summary_pb2.TabulateGradesRequest(query=query, columns=columns)
+        return await tabulate.gather(
+            stub.TabulateGrades,
+            tabulate.GradesWay(request),
+            patience=self._patience,
+            target=self.target,
+            on_rows=on_rows,
+        )
+
+    async def tabulate_certificates(
+        self,
+        filters: Filters | None = None,
+        columns: Sequence[str] = (),
+        *,
+        revision: int = 0,
+        as_of_us: int = 0,
+        share_decimals: int = 1,
+        basis: summary_pb2.Basis.ValueType = summary_pb2.BASIS_UNSPECIFIED,
+        after_lot_no: str = "",
+        on_rows: Callable[[int, int], None] | None = None,
+    ) -> Table:
+        """The certificates of all lots that pass every filter as a table, by lot number.
+
+        Only lots behind `after_lot_no`; otherwise as tabulate_grades and lot_certificate.
+        """
+        stub = summary_pb2_grpc.SummaryServiceStub(self.channel)
+        request = summary_pb2.TabulateCertificatesRequest(
+            filters=key_filters(filters),
+            columns=columns,
+            revision=revision,
+            as_of_us=as_of_us,
+            share_decimals=share_decimals,
+            basis=basis,
+            after_lot_no=after_lot_no,
+        )
+        return await tabulate.gather(
+            stub.TabulateCertificates,
+            tabulate.CertificatesWay(request),
+            patience=self._patience,
+            target=self.target,
+            on_rows=on_rows,
+        )
+
+    def list_bales(
+        self,
+        causes: Sequence[summary_pb2.BaleCause.ValueType],
+        filters: Filters | None = None,
+        *,
+        revision: int = 0,
+        as_of_us: int = 0,
+        basis: summary_pb2.Basis.ValueType = summary_pb2.BASIS_UNSPECIFIED,
+        limit: int = 0,
+    ) -> Listing[summary_pb2.ListedBale]:
+        """Bales with any of the causes, in order of arrival; `async for` them.
+
+        A connection that breaks is resumed after the last bale given.
+        """
+        stub = summary_pb2_grpc.SummaryServiceStub(self.channel)
+        request = summary_pb2.ListBalesRequest(
+            causes=causes,
+            filters=key_filters(filters),
+            revision=revision,
+            as_of_us=as_of_us,
+            basis=basis,
+            limit=limit,
+        )
+        return Listing(
+            stub.ListBales,
+            request,
+            lambda message: message.bales,
+            patience=self._patience,
+            target=self.target,
+            repeatable=True,
+        )
 
     async def bale(
         self, code: str, *, crop_year: int | None = None, revision: int = 0
@@ -435,6 +560,41 @@ class CottonClient:
             request.usda_bale.bale_id = code
             request.usda_bale.crop_year = crop_year
         return await self._call(stub.GetBale, request)
+
+    async def load_references(
+        self,
+        documents: Sequence[reference_pb2.Reference],
+        *,
+        producer_id: str,
+        request_id: str = "",
+    ) -> ReferencesReceipt:
+        """Stores reference documents: organisations and colour charts.
+
+        Each is in force from the revision of the answer on. What becomes of one depends on the
+        others that are in force, so without `request_id` each call has ids of its own, and one
+        that is stored already is answered EXISTS.
+        """
+        stub = reference_pb2_grpc.ReferenceServiceStub(self.channel)
+        requests = [
+            reference_pb2.LoadReferencesRequest(producer_id=producer_id, references=chunk)
+            for chunk in chunks(documents, references.DOCUMENTS_PER_REQUEST_MAX)
+        ]
+        responses = await self._send(stub.LoadReferences, requests, request_id, by_content=False)
+        return references.receipt_of(responses)
+
+    async def references(self, *, revision: int = 0) -> reference_pb2.ListReferencesResponse:
+        """The reference documents in force at a revision, by kind and id."""
+        stub = reference_pb2_grpc.ReferenceServiceStub(self.channel)
+        request = reference_pb2.ListReferencesRequest(revision=revision)
+        return await self._call(stub.ListReferences, request)
+
+    async def reference(
+        self, kind: reference_pb2.ReferenceKind.ValueType, id_: str, *, revision: int = 0
+    ) -> reference_pb2.GetReferenceResponse:
+        """One reference document in force at a revision, with all its versions until then."""
+        stub = reference_pb2_grpc.ReferenceServiceStub(self.channel)
+        request = reference_pb2.GetReferenceRequest(kind=kind, id=id_, revision=revision)
+        return await self._call(stub.GetReference, request)
 
     @asynccontextmanager
     async def open_stream(

@@ -194,6 +194,13 @@ class NotFound(Refused):
     remedy_default = "Check the number; if it is right, it has not arrived yet."
 
 
+class UnknownStandard(NotFound):
+    """The server has no standard of that id."""
+
+    reason_default = "UNKNOWN_STANDARD"
+    remedy_default = "Name a standard that the server has; `cotton standards` lists them."
+
+
 class ResourceExhausted(Refused):
     """A limit was reached: the size of a message or an answer, or the server's storage."""
 
@@ -284,6 +291,7 @@ _BY_REASON: Final[Mapping[str, type[CottonError]]] = {
     "DEADLINE_PASSED": DeadlinePassed,
     "SEQUENCE_GAP": OutOfSequence,
     "STREAM_REPLACED": StreamReplaced,
+    "UNKNOWN_STANDARD": UnknownStandard,
 }
 """Class of an error by the server's reason, where it says more than the status."""
 

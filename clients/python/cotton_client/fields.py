@@ -33,6 +33,7 @@ CODE_FIELDS: Final = (
     "colour_quadrant",
     "leaf_grade",
     "extraneous_matter",
+    "visual_grade",
     "preparation",
     "foreign_fibre",
 )
@@ -43,7 +44,7 @@ VALUE_FIELDS: Final = tuple(
     for field in readings_pb2.Reading.DESCRIPTOR.fields
     if field.name in {*HUNDREDTHS_FIELDS, *COUNT_FIELDS, *CODE_FIELDS}
 )
-"""The twenty integer fields of the message Reading, in its order."""
+"""Every integer field of the message Reading, in its order."""
 
 KIND_PREFIX: Final = "READING_KIND_"
 REASON_PREFIX: Final = "AMENDMENT_REASON_"

@@ -23,7 +23,9 @@ class Listing(Generic[_T]):
     there. `ask` makes the call for a request, `records` takes the records out of a message,
     and `advance` changes the request so that it asks for what comes after a record; it says
     whether anything may. Without it an answer that breaks after its first record raises
-    Unavailable: the records given so far are no answer, and it is to be asked for anew.
+    Unavailable: the records given so far are no answer, and it is to be asked for anew. With
+    `repeatable` the answer at one revision is always the same: it is then asked for once more
+    at that revision, and what was given is left out.
     """
 
     def __init__(
@@ -35,6 +37,7 @@ class Listing(Generic[_T]):
         patience: Callable[[], Patience],
         target: str,
         advance: Callable[[Any, _T], bool] | None = None,
+        repeatable: bool = False,
     ) -> None:
         self.revision = 0
         self._ask = ask
@@ -43,28 +46,33 @@ class Listing(Generic[_T]):
         self._patience = patience
         self._target = target
         self._advance = advance
+        self._repeatable = repeatable
 
     async def __aiter__(self) -> AsyncIterator[_T]:
         """Every record in the order of the answer; raises a CottonError."""
         patience = self._patience()
-        given, more = False, True
+        resumes = self._repeatable or self._advance is not None
+        given, more = 0, True
         while more:
             call = self._ask(self._request)
+            skipped = given if self._repeatable else 0
             try:
                 async for message in call:
                     patience.answered = True
                     patience.renew()
                     self.revision = message.revision
-                    for record in self._records(message):
-                        given = True
+                    if resumes:
+                        _pin(self._request, message.revision)
+                    records = list(self._records(message))
+                    fresh, skipped = records[skipped:], max(skipped - len(records), 0)
+                    for record in fresh:
+                        given += 1
                         yield record
                         if self._advance is not None:
-                            # The rest is asked for as of the revision that the answer began with.
-                            self._request.revision = message.revision
                             more = self._advance(self._request, record)
             except grpc.aio.AioRpcError as failure:
                 error = errors.from_rpc_error(failure, self._target)
-                if not error.transient or (given and self._advance is None):
+                if not error.transient or (given and not resumes):
                     raise error from None
             else:
                 return
@@ -72,3 +80,10 @@ class Listing(Generic[_T]):
                 call.cancel()
             if more:
                 await patience.pause(error)
+
+
+def _pin(request: Any, revision: int) -> None:
+    """Has the rest asked for as of the revision that the answer began with."""
+    request.revision = revision
+    if "as_of_us" in request.DESCRIPTOR.fields_by_name:
+        request.as_of_us = 0

@@ -64,14 +64,16 @@ class LotsReceipt:
         return not self.conflicting and not self.rejected
 
 
-def chunks(records: Sequence[_Record]) -> Iterator[list[_Record]]:
-    """The records in runs of at most LOTS_PER_REQUEST_MAX and LOTS_REQUEST_BYTES_MAX."""
+def chunks(
+    records: Sequence[_Record], records_max: int = LOTS_PER_REQUEST_MAX
+) -> Iterator[list[_Record]]:
+    """The records in runs of at most `records_max` and LOTS_REQUEST_BYTES_MAX."""
     chunk: list[_Record] = []
     size = 0
     for record in records:
         # Each record travels with a tag and its length, at most 6 bytes.
         record_size = record.ByteSize() + 6
-        full = len(chunk) == LOTS_PER_REQUEST_MAX or size + record_size > LOTS_REQUEST_BYTES_MAX
+        full = len(chunk) == records_max or size + record_size > LOTS_REQUEST_BYTES_MAX
         if chunk and full:
             yield chunk
             chunk, size = [], 0

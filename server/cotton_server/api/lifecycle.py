@@ -22,16 +22,16 @@ from cotton_server.summary.errors import SummaryRequestError
 from cotton_server.summary.selecting import LotKeys, StatusFilter
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
     from concurrent.futures import Executor
 
     from google.protobuf.descriptor import EnumDescriptor
 
-    from cotton_server.grading.standard import Standard
     from cotton_server.intake.arrival import Arrival
     from cotton_server.registry.lifecycle import LotChange
     from cotton_server.registry.registry import Registry
     from cotton_server.summary.changes import ChangeFeed, Page, Place
+    from cotton_server.summary.gradings import Gradings
     from cotton_server.summary.status import AsOf
     from cotton_server.summary.views import LotViews
 
@@ -62,15 +62,15 @@ class LifecycleHandlers:
         registry: Registry,
         views: LotViews,
         feed: ChangeFeed,
-        standards: Mapping[str, Standard],
+        gradings: Gradings,
         readers: Executor,
         arrival: Arrival,
     ) -> None:
-        """Takes what is read, the standards, the threads, and what tells of new revisions."""
+        """Takes what is read, what grades, the threads, and what tells of new revisions."""
         self._registry = registry
         self._views = views
         self._feed = feed
-        self._standards = standards
+        self._gradings = gradings
         self._readers = readers
         self._arrival = arrival
         self._draining = False
@@ -187,7 +187,7 @@ class LifecycleHandlers:
             made = certificates(
                 views,
                 self._registry,
-                self._standards,
+                self._gradings,
                 share_decimals=CERTIFICATE_SHARE_DECIMALS,
             )
             lots = [certificate_message(each) for each in made]

@@ -1,4 +1,4 @@
-"""Requests that hold records, of lots or of decisions: all are stored and answered alike."""
+"""Requests that hold records, decisions or documents: all are stored and answered alike."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
 import grpc
-from cotton.inspection.v1 import amendments_pb2, lots_pb2
+from cotton.inspection.v1 import amendments_pb2, lots_pb2, reference_pb2
 
 from cotton_server.api.deadline import deadline_of
 from cotton_server.api.requests import ANONYMOUS, require_producer
@@ -18,6 +18,7 @@ from cotton_server.intake.content import (
     CLOSURES,
     LOTS,
     OBJECTIONS,
+    REFERENCES,
     REQUESTS,
     RESOLUTIONS,
     WEIGHTS,
@@ -49,6 +50,7 @@ _AMENDMENTS: Final = {
     "Withdraw": (WITHDRAWALS, amendments_pb2.WithdrawResponse),
     "ResolveConflicts": (RESOLUTIONS, amendments_pb2.ResolveConflictsResponse),
 }
+_REFERENCES: Final = {"LoadReferences": (REFERENCES, reference_pb2.LoadReferencesResponse)}
 
 
 class RecordHandlers:
@@ -67,6 +69,10 @@ class RecordHandlers:
     def amendments(self) -> dict[str, Callable[[bytes, Context], Awaitable[Message]]]:
         """The handlers of AmendmentService that store decisions, by the name of their method."""
         return {name: self._handler(*each) for name, each in _AMENDMENTS.items()}
+
+    def references(self) -> dict[str, Callable[[bytes, Context], Awaitable[Message]]]:
+        """The handlers of ReferenceService that store documents, by the name of their method."""
+        return {name: self._handler(*each) for name, each in _REFERENCES.items()}
 
     def _handler(
         self, kind: str, response: Callable[..., Message]
@@ -91,7 +97,8 @@ class RecordHandlers:
         await self._admission.take_room(kind.kind, payload)
         with self._admission.decoding(kind.kind, payload):
             request = parse(kind.message, payload)
-            refuse_bad_request(len(kind.records_of(request)), self._records_max, kind.records)
+            limit = min(self._records_max, kind.records_max or self._records_max)
+            refuse_bad_request(len(kind.records_of(request)), limit, kind.records)
             _require_identity(request)
         submission = Submission(
             kind=kind.kind,

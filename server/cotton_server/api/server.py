@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 import grpc
 from cotton.inspection.v1 import (
     amendments_pb2,
+    grading_pb2,
     ingest_pb2,
     lifecycle_pb2,
     lots_pb2,
+    reference_pb2,
     summary_pb2,
     trace_pb2,
 )
@@ -28,9 +30,11 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterator
 
     from cotton_server.api.conflicts import ConflictHandlers
+    from cotton_server.api.grading import GradingHandlers
     from cotton_server.api.ingest import IngestHandlers
     from cotton_server.api.lifecycle import LifecycleHandlers
     from cotton_server.api.records import RecordHandlers
+    from cotton_server.api.references import ReferenceHandlers
     from cotton_server.api.summary import SummaryHandlers
     from cotton_server.api.trace import TraceHandlers
 
@@ -81,8 +85,10 @@ _AMENDMENTS: Final = amendments_pb2.DESCRIPTOR.services_by_name["AmendmentServic
 _LIFECYCLE: Final = lifecycle_pb2.DESCRIPTOR.services_by_name["LifecycleService"].full_name
 _SUMMARY: Final = summary_pb2.DESCRIPTOR.services_by_name["SummaryService"].full_name
 _TRACE: Final = trace_pb2.DESCRIPTOR.services_by_name["TraceService"].full_name
+_REFERENCE: Final = reference_pb2.DESCRIPTOR.services_by_name["ReferenceService"].full_name
+_GRADING: Final = grading_pb2.DESCRIPTOR.services_by_name["GradingService"].full_name
 
-SERVICES: Final = (_INGEST, _LOTS, _AMENDMENTS, _LIFECYCLE, _SUMMARY, _TRACE)
+SERVICES: Final = (_INGEST, _LOTS, _AMENDMENTS, _LIFECYCLE, _SUMMARY, _TRACE, _REFERENCE, _GRADING)
 
 
 class InspectionServer:
@@ -97,6 +103,8 @@ class InspectionServer:
         lifecycle: LifecycleHandlers,
         summary: SummaryHandlers,
         trace: TraceHandlers,
+        references: ReferenceHandlers,
+        grading: GradingHandlers,
         message_bytes_max: int,
         concurrent_calls_max: int,
         reflect: bool,
@@ -162,9 +170,30 @@ class InspectionServer:
                     {
                         "GetLotCertificate": unary(summary.get_lot_certificate),
                         "SummariseGrades": unary(summary.summarise_grades),
+                        "TabulateGrades": self._calls.unary_stream(summary.tabulate_grades),
+                        "TabulateCertificates": self._calls.unary_stream(
+                            summary.tabulate_certificates
+                        ),
+                        "ListBales": self._calls.unary_stream(summary.list_bales),
+                    },
+                ),
+                grpc.method_handlers_generic_handler(
+                    _REFERENCE,
+                    {
+                        **{name: unary(handler) for name, handler in records.references().items()},
+                        "ListReferences": unary(references.list_references),
+                        "GetReference": unary(references.get_reference),
                     },
                 ),
                 grpc.method_handlers_generic_handler(_TRACE, {"GetBale": unary(trace.get_bale)}),
+                grpc.method_handlers_generic_handler(
+                    _GRADING,
+                    {
+                        "GradeReadings": unary(grading.grade_readings),
+                        "ListStandards": unary(grading.list_standards),
+                        "GetStandard": unary(grading.get_standard),
+                    },
+                ),
             )
         )
         if reflect:

@@ -1,40 +1,83 @@
-"""SummaryService: certificates of lots and grade summaries."""
+"""SummaryService: certificates of lots, grade summaries, lists of bales."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Final
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import grpc
 from cotton.inspection.v1 import summary_pb2
 
 from cotton_server.api.figures import (
     certificate_message,
+    header_message,
     key_filters,
+    row_messages,
     summary_key_name,
-    summary_message,
 )
+from cotton_server.api.tabulation import certificate_messages, table_messages
 from cotton_server.domain.identifiers import crop_year_of_lot, is_lot_no
 from cotton_server.errors import Reason, ServiceError
 from cotton_server.grading.shares import SHARE_DECIMALS, ShareDecimalsError
 from cotton_server.intake.decode import parse
+from cotton_server.summary.adding import Names
+from cotton_server.summary.as_of import requested_revision
+from cotton_server.summary.bale_list import Cause, ListedBale, listed_bales
 from cotton_server.summary.basis import Basis
+from cotton_server.summary.certificate_table import CertificateTable
 from cotton_server.summary.certificates import CERTIFICATE_SHARE_DECIMALS, certificates
-from cotton_server.summary.errors import SummaryRequestError, TooManyRowsError
-from cotton_server.summary.summarise import summarise
+from cotton_server.summary.dates import china_date
+from cotton_server.summary.errors import SummaryRequestError, UnknownStandardError
+from cotton_server.summary.keys import PLACE_KEYS
+from cotton_server.summary.pages import Page, page_of, page_token, question_of
+from cotton_server.summary.query import checked_query
+from cotton_server.summary.summarise import WEIGHTING, Summary
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator
     from concurrent.futures import Executor
 
-    from cotton_server.grading.standard import Standard
+    from google.protobuf.message import Message
+
     from cotton_server.registry.registry import Registry
-    from cotton_server.summary.at_revision import LotsAtRevision
+    from cotton_server.summary.at_revision import LotsAt, LotsAtRevision
+    from cotton_server.summary.gradings import Gradings
+    from cotton_server.summary.query import Query
     from cotton_server.summary.views import LotViews
+
+_T = TypeVar("_T")
+_MessageT = TypeVar("_MessageT", bound="Message")
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
 SUMMARY_SHARE_DECIMALS: Final = 2
+
+TABLE_ROWS: Final = 2_000
+"""Rows in one message of a table: about 1 MiB when every figure differs."""
+
+LISTED_MAX: Final = 1_000
+"""Bales in one message of a list."""
+
+_PAGING: Final = ("page_size", "page_token", "revision", "as_of_us")
+"""Fields of a question that its pages do not share: the token has the revision."""
+
+
+class Question(NamedTuple):
+    """A summary that was asked for, and where in it to begin."""
+
+    summary: Summary
+    basis: Basis
+    first: int
+    rows: int
+    digest: bytes
+
+    def token(self, first: int) -> str:
+        """The token of the page that begins with a row; "" where there is none."""
+        if first >= self.summary.rows:
+            return ""
+        return page_token(Page(self.summary.lots.revision, first), self.digest)
 
 
 class SummaryHandlers:
@@ -45,34 +88,68 @@ class SummaryHandlers:
         registry: Registry,
         lots: LotsAtRevision,
         views: LotViews,
-        standards: Mapping[str, Standard],
+        gradings: Gradings,
         readers: Executor,
         *,
         rows_max: int,
     ) -> None:
-        """Takes what is read, the standards, the threads, and the most rows of an answer."""
+        """Takes what is read, the standards, the threads, and the most rows of a page."""
         self._registry = registry
         self._lots = lots
         self._views = views
-        self._standards = standards
+        self._gradings = gradings
         self._readers = readers
         self._rows_max = rows_max
+        self._names = Names(lots.words, registry.texts)
 
     async def get_lot_certificate(
         self, payload: bytes, _context: Context
     ) -> summary_pb2.GetLotCertificateResponse:
         """The certificate of one lot; raises ServiceError."""
         request = parse(summary_pb2.GetLotCertificateRequest, payload)
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._readers, self._certificate, request)
+        return await self._run(self._certificate, request)
 
     async def summarise_grades(
         self, payload: bytes, _context: Context
     ) -> summary_pb2.SummariseGradesResponse:
-        """Grades of all lots that pass the filter, by keys; raises ServiceError."""
+        """A page of a grade summary; raises ServiceError."""
         request = parse(summary_pb2.SummariseGradesRequest, payload)
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._readers, self._summary, request)
+        return await self._run(self._summary, request)
+
+    async def tabulate_grades(
+        self, payload: bytes, _context: Context
+    ) -> AsyncIterator[summary_pb2.TabulateGradesResponse]:
+        """A grade summary as columns, page by page; raises ServiceError."""
+        request = parse(summary_pb2.TabulateGradesRequest, payload)
+        messages = await self._run(self._table, request)
+        async for message in self._each(messages):
+            yield message
+
+    async def tabulate_certificates(
+        self, payload: bytes, _context: Context
+    ) -> AsyncIterator[summary_pb2.TabulateCertificatesResponse]:
+        """The certificates of lots as columns, page by page; raises ServiceError."""
+        request = parse(summary_pb2.TabulateCertificatesRequest, payload)
+        messages = await self._run(self._certificates, request)
+        async for message in self._each(messages):
+            yield message
+
+    async def list_bales(
+        self, payload: bytes, _context: Context
+    ) -> AsyncIterator[summary_pb2.ListBalesResponse]:
+        """Single bales that somebody has to look at; raises ServiceError."""
+        request = parse(summary_pb2.ListBalesRequest, payload)
+        messages = await self._run(self._listed, request)
+        async for message in self._each(messages):
+            yield message
+
+    async def _run(self, work: Callable[..., _T], *arguments: object) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._readers, work, *arguments)
+
+    async def _each(self, messages: Iterator[_MessageT]) -> AsyncIterator[_MessageT]:
+        """The messages, each made on a reader thread when the one before has been sent."""
+        while (message := await self._run(next, messages, None)) is not None:
+            yield message
 
     def _certificate(
         self, request: summary_pb2.GetLotCertificateRequest
@@ -85,7 +162,7 @@ class SummaryHandlers:
             )
         decimals = _share_decimals(request.share_decimals, CERTIFICATE_SHARE_DECIMALS)
         basis = _basis(request.basis)
-        as_of = self._views.as_of(request.revision)
+        as_of = self._views.as_of(request.revision, request.as_of_us)
         number = self._views.number_of(request.lot_no, crop_year_of_lot(request.lot_no))
         view = None if number is None else self._views.view(number, as_of)
         if view is None:
@@ -94,33 +171,213 @@ class SummaryHandlers:
                 f"Nothing is known of lot {request.lot_no} at revision {as_of.revision}.",
             )
         (certificate,) = certificates(
-            [view], self._registry, self._standards, share_decimals=decimals, basis=basis
+            [view], self._registry, self._gradings, share_decimals=decimals, basis=basis
         )
         return certificate_message(certificate)
 
     def _summary(
         self, request: summary_pb2.SummariseGradesRequest
     ) -> summary_pb2.SummariseGradesResponse:
+        asked = self._question(request)
+        summary = asked.summary
+        (total,) = row_messages(summary.total())
+        header = header_message(
+            summary, basis=asked.basis, received_at_us=self._received_at_us(summary.lots)
+        )
+        rows = row_messages(summary.part(asked.first, asked.rows))
+        return summary_pb2.SummariseGradesResponse(
+            revision=header.revision,
+            standards=header.standards,
+            weighting=WEIGHTING,
+            rows=rows if request.keys else [total],
+            total=total,
+            grading_version=header.grading_version,
+            unverified=header.unverified,
+            basis=header.basis,
+            header=header,
+            next_page_token=asked.token(asked.first + asked.rows),
+        )
+
+    def _table(
+        self, request: summary_pb2.TabulateGradesRequest
+    ) -> Iterator[summary_pb2.TabulateGradesResponse]:
+        asked = self._question(request.query)
+        header = header_message(
+            asked.summary,
+            basis=asked.basis,
+            received_at_us=self._received_at_us(asked.summary.lots),
+        )
+        # A page size asked for is that of each message; the stream goes on to the end.
+        rows = min(request.query.page_size or TABLE_ROWS, TABLE_ROWS)
+        with _typed():
+            return table_messages(
+                asked.summary,
+                header,
+                request.columns,
+                first=asked.first,
+                rows=rows,
+                token=asked.token,
+            )
+
+    def _certificates(
+        self, request: summary_pb2.TabulateCertificatesRequest
+    ) -> Iterator[summary_pb2.TabulateCertificatesResponse]:
+        decimals = _share_decimals(request.share_decimals, CERTIFICATE_SHARE_DECIMALS)
+        basis = _basis(request.basis)
+        if request.after_lot_no and not is_lot_no(request.after_lot_no):
+            raise ServiceError(
+                Reason.INVALID_FIELD,
+                "A lot number has 11 digits: gin 5, crop year 2, production line 1, serial 3.",
+                {"after_lot_no": "not 11 digits"},
+            )
+        query = self._query_of_lots(request.filters)
+        lots = self._all_lots(request.revision, request.as_of_us, basis)
+        table = CertificateTable(
+            lots,
+            query,
+            self._names,
+            self._registry,
+            after_lot_no=request.after_lot_no,
+            share_decimals=decimals,
+        )
+        with _typed():
+            return certificate_messages(
+                table,
+                request.columns,
+                rows=TABLE_ROWS,
+                basis=basis,
+                received_at_us=self._received_at_us(lots),
+            )
+
+    def _listed(
+        self, request: summary_pb2.ListBalesRequest
+    ) -> Iterator[summary_pb2.ListBalesResponse]:
+        causes = _causes(request.causes)
+        basis = _basis(request.basis)
+        query = self._query_of_lots(request.filters)
+        lots = self._all_lots(request.revision, request.as_of_us, basis)
+        found = listed_bales(lots, query, causes, self._names, self._registry, basis)
+        return _list_messages(found, lots.revision, request.limit)
+
+    def _question(self, request: summary_pb2.SummariseGradesRequest) -> Question:
+        """What is asked for, added up; raises ServiceError."""
         decimals = _share_decimals(request.share_decimals, SUMMARY_SHARE_DECIMALS)
         basis = _basis(request.basis)
-        try:
-            keys = [summary_key_name(key) for key in request.keys]
-            filters = key_filters(request.filters)
-            revision, standing = self._lots.all_lots(request.revision, basis)
-            summary = summarise(
-                standing.rollups,
-                standing.lots,
-                self._standards,
-                keys=keys,
-                filters=filters,
-                share_decimals=decimals,
-                rows_max=self._rows_max,
+        digest = question_of(request, without=_PAGING)
+        revision, first = 0, 0
+        with _typed():
+            if request.page_token:
+                page = _page(request, digest)
+                revision, first = page.revision, page.first
+            lots = self._all_lots(
+                revision or request.revision, 0 if revision else request.as_of_us, basis
             )
-        except TooManyRowsError as error:
-            raise ServiceError(Reason.TOO_MANY_ROWS, str(error)) from error
-        except SummaryRequestError as error:
-            raise _invalid("keys or filters", error) from error
-        return summary_message(summary, revision=revision, basis=basis)
+            query = checked_query(
+                [summary_key_name(key) for key in request.keys],
+                key_filters(request.filters),
+                standards=self._gradings.standards,
+                inspected_from=request.inspected_from,
+                inspected_through=self._through(request, lots),
+                with_last_season=request.with_last_season,
+                withhold_below=request.withhold_below,
+            )
+        summary = Summary(lots, query, self._names, share_decimals=decimals)
+        rows = min(request.page_size or self._rows_max, self._rows_max)
+        return Question(summary, basis, first, rows, digest)
+
+    def _through(self, request: summary_pb2.SummariseGradesRequest, lots: LotsAt) -> str:
+        """The last day asked for; beside the season before, else that of the revision."""
+        if request.inspected_through or not request.with_last_season:
+            return request.inspected_through
+        return china_date(self._received_at_us(lots) // 1_000_000)
+
+    def _query_of_lots(self, filters: Iterable[summary_pb2.KeyFilter]) -> Query:
+        with _typed():
+            wanted = key_filters(filters)
+            return checked_query([], wanted, standards=self._gradings.standards, without=PLACE_KEYS)
+
+    def _all_lots(self, revision: int, as_of_us: int, basis: Basis) -> LotsAt:
+        now_us = time.time_ns() // 1000
+        asked = requested_revision(revision, as_of_us, self._registry, now_us)
+        return self._lots.all_lots(asked, basis)
+
+    def _received_at_us(self, lots: LotsAt) -> int:
+        return self._registry.received_by_us(lots.revision) if lots.revision else 0
+
+
+def _page(request: summary_pb2.SummariseGradesRequest, digest: bytes) -> Page:
+    """The page that a token is for; its revision stands in the token."""
+    page = page_of(request.page_token, digest)
+    if request.as_of_us or request.revision not in (0, page.revision):
+        raise ServiceError(
+            Reason.INVALID_FIELD,
+            "A page is of the revision of the first page; leave revision and as_of_us as they"
+            " were, or out.",
+            {"page_token": f"of revision {page.revision}"},
+        )
+    return page
+
+
+def _causes(numbers: Iterable[int]) -> frozenset[Cause]:
+    asked = frozenset(numbers)
+    known = {cause.value for cause in Cause}
+    if not asked or asked - known:
+        raise ServiceError(
+            Reason.INVALID_FIELD,
+            "Name at least one cause for which bales are listed.",
+            {"causes": f"some of {', '.join(cause.name for cause in Cause)}"},
+        )
+    return frozenset(Cause(number) for number in asked)
+
+
+def _list_messages(
+    found: Iterator[list[ListedBale]], revision: int, limit: int
+) -> Iterator[summary_pb2.ListBalesResponse]:
+    given, left = 0, limit
+    for some in found:
+        for first in range(0, len(some), LISTED_MAX):
+            bales = some[first : first + LISTED_MAX]
+            if limit:
+                bales = bales[:left]
+                left -= len(bales)
+            if bales:
+                given += 1
+                yield summary_pb2.ListBalesResponse(
+                    revision=revision, bales=[_bale_message(bale) for bale in bales]
+                )
+            if limit and not left:
+                return
+    if not given:
+        # The revision is an answer also when there is nothing to list.
+        yield summary_pb2.ListBalesResponse(revision=revision)
+
+
+def _bale_message(bale: ListedBale) -> summary_pb2.ListedBale:
+    return summary_pb2.ListedBale(
+        bale=bale.bale,
+        lot_no=bale.lot_no,
+        causes=[cause.value for cause in bale.causes],
+        laboratory=bale.laboratory,
+        instrument=bale.instrument,
+        inspected_at_s=bale.inspected_at_s,
+        standard=bale.standard,
+        colour_grade=bale.colour_grade,
+        chart_colour_grade=bale.chart_colour_grade,
+        stored_at_revision=bale.stored_at_revision,
+    )
+
+
+@contextmanager
+def _typed() -> Iterator[None]:
+    """What is wrong with a request, as the error of the contract."""
+    try:
+        yield
+    except UnknownStandardError as error:
+        raise ServiceError(
+            Reason.UNKNOWN_STANDARD, str(error), {error.field: str(error)}
+        ) from error
+    except SummaryRequestError as error:
+        raise _invalid(error.field, error) from error
 
 
 def _share_decimals(requested: int, default: int) -> int:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import grpc
 from cotton.inspection.v1 import trace_pb2
 
-from cotton_server.api.figures import bale_grade_message
+from cotton_server.api.grades import bale_grade_message
 from cotton_server.domain.identifiers import BaleKey, bale_code_parts, bale_key, usda_bale_key
 from cotton_server.errors import Reason, ServiceError
+from cotton_server.grading.charts import packaged_charts
 from cotton_server.intake.decode import parse
 from cotton_server.trace.grade import grade_of
 from cotton_server.trace.history import bale_at
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from concurrent.futures import Executor
 
+    from cotton_server.grading.charts import ChartsAt
     from cotton_server.grading.standard import Standard
     from cotton_server.ledger import Ledger
     from cotton_server.registry.registry import Registry
@@ -35,12 +37,15 @@ class TraceHandlers:
         ledger: Ledger,
         standards: Mapping[str, Standard],
         readers: Executor,
+        *,
+        charts_at: ChartsAt = packaged_charts,
     ) -> None:
-        """Takes what is read, the standards, and the threads."""
+        """Takes what is read, the standards, the threads, and what gives the charts."""
         self._registry = registry
         self._ledger = ledger
         self._standards = standards
         self._readers = readers
+        self._charts_at = charts_at
 
     async def get_bale(self, payload: bytes, _context: Context) -> trace_pb2.GetBaleResponse:
         """One bale at a revision, with its history; raises ServiceError."""
@@ -64,7 +69,8 @@ class TraceHandlers:
             awaiting_original=bale.awaiting_original,
             history=bale.history,
         )
-        grade = grade_of(bale, self._registry.bales, self._standards)
+        charts = self._charts_at(bale.revision)
+        grade = grade_of(bale, self._registry.bales, self._standards, charts)
         if grade is not None:
             answer.grade.CopyFrom(bale_grade_message(grade.tiers, grade.standard))
         if not key.is_usda:

@@ -72,6 +72,7 @@ VALUE_FIELDS: Final[tuple[ValueField, ...]] = (
     ValueField("colour_quadrant", Kind.CODE, _INT8),
     ValueField("leaf_grade", Kind.CODE, _INT8),
     ValueField("extraneous_matter", Kind.CODE, _INT8),
+    ValueField("visual_grade", Kind.CODE, _INT8),
 )
 """Every integer field; what decides, after the lot, whether a repeat is identical."""
 

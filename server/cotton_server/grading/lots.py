@@ -19,16 +19,18 @@ def main_colour(standard: Standard) -> pl.Expr:
     """Main colour grade (主体颜色级), String: the grade of at least the standard's share of bales.
 
     All other bales must have a neighbouring grade. Bales without a colour grade count on
-    neither side; null without a main grade.
+    neither side; null without a main grade, and where the standard has no rule of one.
     """
-    graded = pl.col("colour.bales")
     main = pl.lit(None, dtype=pl.String)
+    if standard.colour is None or standard.colour.main is None:
+        return main
+    graded = pl.col("colour.bales")
     for grade in standard.colour.grades:
         bales = pl.col(f"colour.{grade.name}.bales")
         near = pl.sum_horizontal(
             bales, *(pl.col(f"colour.{code}.bales") for code in sorted(grade.neighbours))
         )
-        enough = (bales > 0) & (bales * _WHOLE >= graded * standard.colour.main_share)
+        enough = (bales > 0) & (bales * _WHOLE >= graded * standard.colour.main.share)
         main = pl.when(enough & (near == graded)).then(pl.lit(grade.name)).otherwise(main)
     return main
 
@@ -45,7 +47,10 @@ def tier_of_mean(measure: Measure) -> pl.Expr:
 
 
 def main_micronaire(standard: Standard) -> pl.Expr:
-    """Main micronaire grade, String: the grade with most bales; null without values or on a tie."""
+    """Main micronaire grade, String: the grade with most bales; null without values or on a tie.
+
+    Null too where the standard has no grades of micronaire, or they are not known.
+    """
     measure = standard.measures["micronaire"]
     bales = {
         grade: pl.sum_horizontal(

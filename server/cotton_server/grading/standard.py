@@ -240,6 +240,8 @@ class Standard:
     official_regain: Constant | None
     """R0 of the conditioned weight; None where it is not known."""
     rounding_provenance: Provenance
+    unknown_parts: tuple[str, ...]
+    """Parts other than tiers that it has or may have and that are not known: "colour.main"."""
     provenance: Provenance
 
     def covers(self, cotton_type: str, season: int) -> bool:
@@ -257,13 +259,35 @@ class Standard:
 
     @property
     def unknown(self) -> tuple[str, ...]:
-        """Parts that the standard has and that are not public, so that they stay empty."""
-        raise NotImplementedError
+        """Parts that it has, or may have, and that are not known: they stay empty, none is guessed.
+
+        What it does not have at all is not among them.
+        """
+        untiered = (
+            f"measures.{name}"
+            for name, measure in self.measures.items()
+            if measure.tiering is Tiering.UNKNOWN
+        )
+        return (*untiered, *self.unknown_parts)
 
     @property
     def parts(self) -> dict[str, Provenance]:
         """The provenance of every part that is there, by name such as "measures.length"."""
-        raise NotImplementedError
+        parts = {"standard": self.provenance, "seasons": self.seasons_provenance}
+        parts |= {f"measures.{name}": measure.provenance for name, measure in self.measures.items()}
+        if self.colour is not None:
+            parts["colour"] = self.colour.provenance
+            if self.colour.main is not None:
+                parts["colour.neighbours"] = self.colour.main.neighbours_provenance
+                parts["colour.main"] = self.colour.main.provenance
+        parts |= {name: item.provenance for name, item in self.items.items()}
+        constants = (
+            ("standard_trash", self.standard_trash),
+            ("official_regain", self.official_regain),
+        )
+        parts |= {f"weight.{name}": each.provenance for name, each in constants if each is not None}
+        parts["rounding"] = self.rounding_provenance
+        return parts
 
     @property
     def unverified(self) -> tuple[str, ...]:

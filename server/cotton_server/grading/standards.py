@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from datetime import date
 from functools import cache
 from importlib import resources
 from types import MappingProxyType
@@ -32,13 +33,13 @@ def load_standards() -> Mapping[str, Standard]:
 def collect_standards(parsed: Iterable[tuple[Standard, str]]) -> Mapping[str, Standard]:
     """The standards by id, oldest first, each given with the name of its file.
 
-    Raises StandardFileError for an id that occurs twice or is not the file's name, for one
-    that supersedes a standard that is not there, and where two standards claim the same
-    cotton type in the same season.
+    Raises StandardFileError for an id that occurs twice or, but for a slash, is not the file's
+    name, for one that supersedes a standard that is not there, and where two standards claim the
+    same cotton type in the same season.
     """
     by_id: dict[str, Standard] = {}
     for standard, file in parsed:
-        if f"{standard.id}.toml" != file:
+        if _file_name(standard) != file:
             raise StandardFileError(file, "id", f"{standard.id} is not the file's name.")
         if standard.id in by_id:
             raise StandardFileError(file, "id", f"{standard.id} occurs more than once.")
@@ -46,10 +47,10 @@ def collect_standards(parsed: Iterable[tuple[Standard, str]]) -> Mapping[str, St
     for standard in by_id.values():
         if standard.supersedes is not None and standard.supersedes not in by_id:
             raise StandardFileError(
-                f"{standard.id}.toml", "supersedes", f"{standard.supersedes} is not there."
+                _file_name(standard), "supersedes", f"{standard.supersedes} is not there."
             )
     _check_seasons(by_id.values())
-    oldest_first = sorted(by_id.values(), key=lambda each: (each.in_force_from, each.id))
+    oldest_first = sorted(by_id.values(), key=_age)
     return MappingProxyType({standard.id: standard for standard in oldest_first})
 
 
@@ -67,6 +68,16 @@ def choose_standard(
     return next((each for each in standards.values() if each.covers(cotton_type, season)), None)
 
 
+def _file_name(standard: Standard) -> str:
+    """The id without the slash that no file name can have: GB/T19635-2024 is GBT19635-2024.toml."""
+    return f"{standard.id.replace('/', '')}.toml"
+
+
+def _age(standard: Standard) -> tuple[date, str]:
+    """Those whose day is not known come last."""
+    return (standard.in_force_from or date.max, standard.id)
+
+
 def _check_seasons(standards: Iterable[Standard]) -> None:
     """No season of a cotton type belongs to two standards."""
     by_type: defaultdict[str, list[Standard]] = defaultdict(list)
@@ -75,7 +86,7 @@ def _check_seasons(standards: Iterable[Standard]) -> None:
             for other in by_type[cotton_type]:
                 if _seasons_overlap(standard, other):
                     raise StandardFileError(
-                        f"{standard.id}.toml",
+                        _file_name(standard),
                         "seasons",
                         f"{other.id} claims some of the same seasons for {cotton_type}.",
                     )

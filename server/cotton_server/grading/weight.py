@@ -27,6 +27,17 @@ class WeightError(ValueError):
     """A conditioned weight was asked for values that no lot can have."""
 
 
+class UnknownConstantError(WeightError):
+    """A conditioned weight was asked under a standard whose constants are not known."""
+
+    def __init__(self, standard: Standard) -> None:
+        self.standard = standard.id
+        super().__init__(
+            f"Standard trash or official regain of {standard.id} is not known: lots under it have "
+            "no conditioned weight until its file states both, with their source."
+        )
+
+
 def net_weight(gross: int, tare: int) -> int:
     """Net = gross - tare, exact, in hundredths of a kilogram."""
     return gross - tare
@@ -37,9 +48,13 @@ def conditioned_weight(
 ) -> int:
     """The conditioned weight in hundredths of a kilogram, a multiple of `resolution`.
 
-    Raises WeightError for a net weight outside 0 to NET_MAX, trash or regain outside
-    0 to below 100 %, or another resolution than RESOLUTIONS.
+    Raises UnknownConstantError where the standard's constants are not known, and WeightError for a
+    net weight outside 0 to NET_MAX, trash or regain outside 0 to below 100 %, or another resolution
+    than RESOLUTIONS.
     """
+    standard_trash, official_regain = standard.standard_trash, standard.official_regain
+    if standard_trash is None or official_regain is None:
+        raise UnknownConstantError(standard)
     if not 0 <= net <= NET_MAX:
         raise WeightError(
             f"Net weight {net} is outside 0 to {NET_MAX} hundredths of a kilogram; "
@@ -57,6 +72,6 @@ def conditioned_weight(
             "state the weight to 0.1 kg or 1 kg."
         )
     # One fraction and one rounding: rounded factors would be off by kilograms.
-    numerator = net * (_WHOLE - trash) * (_WHOLE + standard.official_regain.value)
-    denominator = (_WHOLE - standard.standard_trash.value) * (_WHOLE + regain) * resolution
+    numerator = net * (_WHOLE - trash) * (_WHOLE + official_regain.value)
+    denominator = (_WHOLE - standard_trash.value) * (_WHOLE + regain) * resolution
     return half_even(numerator, denominator) * resolution

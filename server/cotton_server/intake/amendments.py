@@ -16,7 +16,7 @@ from cotton_server.domain.identifiers import (
 )
 from cotton_server.intake.decode import TEXT_CHARACTERS_MAX
 from cotton_server.intake.lot_faults import amendment_fault
-from cotton_server.intake.lots import VERSIONS_MAX
+from cotton_server.intake.versions import VERSIONS_MAX
 from cotton_server.registry.conflicts import ConflictState, place_of
 from cotton_server.registry.courses import (
     EVENTS_MAX,

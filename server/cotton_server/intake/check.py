@@ -113,8 +113,8 @@ def _is_likely(field: ValueField, low: int, high: int, family: FamilyRules, rule
     if field.name in ("colour_grade", "instrument_colour_grade"):
         known = family.colour_grades
         return low == high and 0 <= low < len(known) and bool(known[low])
-    limits = family.ranges.get(field.name) or rules.codes[field.name]
-    return limits.warn_below <= low and high <= limits.warn_above
+    limits = family.ranges.get(field.name) or rules.codes.get(field.name)
+    return limits is not None and limits.warn_below <= low and high <= limits.warn_above
 
 
 def _check_field(
@@ -133,8 +133,26 @@ def _check_field(
         _check_colour(checked, field.number, column, known, mask)
         _warn_of_colour(checked, field.number, column, family.colour_grades, mask)
     else:
-        limits = family.ranges.get(field.name) or rules.codes[field.name]
-        _check_range(checked, field.number, column, limits, mask)
+        limits = family.ranges.get(field.name) or rules.codes.get(field.name)
+        if limits is None:
+            _refuse_unruled(checked, field.number, column, mask)
+        else:
+            _check_range(checked, field.number, column, limits, mask)
+
+
+def _refuse_unruled(
+    checked: Checked,
+    field: common_pb2.Field.ValueType,
+    column: Int32Array,
+    mask: BoolArray | None,
+) -> None:
+    """Rejects values of a field that is younger than the rule set, which therefore knows none."""
+    given = column != RAW_ABSENT
+    if mask is not None:
+        given &= mask
+    for row in np.flatnonzero(given).tolist():
+        received = int(column[row])
+        _reject(checked, Finding(row, field, readings_pb2.RULE_UNKNOWN_CODE, received, None))
 
 
 def _reject(checked: Checked, finding: Finding) -> None:

@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from cotton.inspection.v1 import amendments_pb2, ingest_pb2, lots_pb2, readings_pb2
+from cotton.inspection.v1 import (
+    amendments_pb2,
+    ingest_pb2,
+    lots_pb2,
+    readings_pb2,
+    reference_pb2,
+)
 
 from cotton_server.domain.readings import ReadingTable
 from cotton_server.intake.decode import BatchLimits, decode, parse
@@ -27,6 +33,10 @@ CERTIFICATES: Final = "certificates"
 OBJECTIONS: Final = "objections"
 WITHDRAWALS: Final = "withdrawals"
 RESOLUTIONS: Final = "resolutions"
+REFERENCES: Final = "references"
+
+REFERENCES_PER_REQUEST_MAX: Final = 64
+"""Documents in one request: each is read whole while everything else waits."""
 
 APPEND: Final = ingest_pb2.AppendReadingsRequest.DESCRIPTOR.full_name
 SUBMIT: Final = ingest_pb2.SubmitReadingsRequest.DESCRIPTOR.full_name
@@ -39,9 +49,12 @@ LotsRequest = (
     | lots_pb2.RecordObjectionsRequest
 )
 AmendmentsRequest = amendments_pb2.WithdrawRequest | amendments_pb2.ResolveConflictsRequest
-RecordsRequest = LotsRequest | AmendmentsRequest
+RecordsRequest = LotsRequest | AmendmentsRequest | reference_pb2.LoadReferencesRequest
 Content = ReadingTable | RecordsRequest
-AnyOutcome = readings_pb2.BatchOutcome | lots_pb2.LotsOutcome | amendments_pb2.AmendmentsOutcome
+RecordsOutcome = (
+    lots_pb2.LotsOutcome | amendments_pb2.AmendmentsOutcome | reference_pb2.ReferencesOutcome
+)
+AnyOutcome = readings_pb2.BatchOutcome | RecordsOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +64,9 @@ class RequestKind:
     kind: str
     message: type[RecordsRequest]
     records: str
-    outcome: type[lots_pb2.LotsOutcome | amendments_pb2.AmendmentsOutcome]
+    outcome: type[RecordsOutcome]
+    records_max: int | None = None
+    """Most records in one request where that is fewer than of any other kind."""
 
     @property
     def name(self) -> str:
@@ -90,6 +105,13 @@ REQUESTS: Final[dict[str, RequestKind]] = {
             amendments_pb2.ResolveConflictsRequest,
             "resolutions",
             amendments_pb2.AmendmentsOutcome,
+        ),
+        RequestKind(
+            REFERENCES,
+            reference_pb2.LoadReferencesRequest,
+            "references",
+            reference_pb2.ReferencesOutcome,
+            REFERENCES_PER_REQUEST_MAX,
         ),
     )
 }

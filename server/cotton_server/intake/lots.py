@@ -33,6 +33,7 @@ from cotton_server.intake.lot_faults import (
     weight_faults,
     weight_warnings,
 )
+from cotton_server.intake.versions import COUNTED_IN, CREATED, TAKEN, Met, compared, repeated
 from cotton_server.registry.lots import LotEntry
 from cotton_server.registry.records import Version
 
@@ -48,9 +49,6 @@ RecordT = TypeVar(
 )
 _AnyT = TypeVar("_AnyT", bound=AmendableRecord)
 
-
-VERSIONS_MAX: Final = 256
-"""Versions held of one record of a lot."""
 
 OBJECTIONS_MAX: Final = 100
 """Objections held to one lot."""
@@ -68,18 +66,6 @@ class LotsDecision:
     accepted: list[LotRecord]
 
 
-@dataclass(frozen=True, slots=True)
-class _Met:
-    """What becomes of a record that has no fault, and the stored one that it met."""
-
-    outcome: lots_pb2.LotOutcome.ValueType
-    stored: Version[Any] | None = None
-    field: str = ""
-    message: str = ""
-
-
-_CREATED: Final = _Met(lots_pb2.LOT_OUTCOME_CREATED)
-_TAKEN: Final = (lots_pb2.LOT_OUTCOME_CREATED, lots_pb2.LOT_OUTCOME_CORRECTED)
 _CERTIFICATE_NUMBERS: Final = ("quality_certificate_no", "weight_certificate_no")
 _SEVEREST_FIRST: Final = (
     lots_pb2.LOT_OUTCOME_REJECTED,
@@ -236,8 +222,8 @@ def _decide(
         chains = chains_of(_entry(registry, record.lot_no) or nothing, record)
         found = _found(record, chains, overlay)
         met = _severest(record, found)
-        if met.outcome in _TAKEN:
-            taken = [only for only, each in found.items() if each.outcome in _TAKEN]
+        if met.outcome in TAKEN:
+            taken = [only for only, each in found.items() if each.outcome in TAKEN]
             kept = _without(record, found.keys() - taken) if len(taken) < len(found) else record
             accepted.append(kept)
             for only in taken:
@@ -251,7 +237,7 @@ def _found(
     record: AmendableRecord,
     chains: Mapping[str, Versions[Any]],
     overlay: Mapping[tuple[str, str], Sequence[Version[Any]]],
-) -> dict[str, _Met]:
+) -> dict[str, Met]:
     """What a record met in each chain that it would be part of."""
     return {
         only: _met(record, [*chain.all, *overlay.get((record.lot_no, only), ())], only)
@@ -259,7 +245,7 @@ def _found(
     }
 
 
-def _severest(record: AmendableRecord, found: Mapping[str, _Met]) -> _Met:
+def _severest(record: AmendableRecord, found: Mapping[str, Met]) -> Met:
     """What becomes of a record, from what it met in each chain: the severest."""
     outcomes = {each.outcome for each in found.values()}
     if outcomes == {lots_pb2.LOT_OUTCOME_CREATED, lots_pb2.LOT_OUTCOME_SUPERSEDED}:
@@ -277,64 +263,28 @@ def _entry(registry: Registry, lot_no: str) -> LotEntry | None:
     return None if number is None else registry.lots[number]
 
 
-def _met(record: AmendableRecord, versions: Sequence[Version[Any]], only: str) -> _Met:
+def _met(record: AmendableRecord, versions: Sequence[Version[Any]], only: str) -> Met:
     """What becomes of a record beside the versions of what it is a record of."""
-    last = versions[-1] if versions else None
-    if record.HasField("amendment"):
-        return _amendment_met(record, versions)
-    if last is None:
-        return _CREATED
-    if _bare(last.record, only) == _bare(record, only):
-        return _Met(lots_pb2.LOT_OUTCOME_EXISTS, last)
-    for version in versions:
-        if _bare(version.record, only) == _bare(record, only):
-            return _Met(lots_pb2.LOT_OUTCOME_SUPERSEDED, last)
-    return _differs(record, last, only)
+    if not versions and not record.HasField("amendment"):
+        return CREATED
+    bare = _bare(record, only)
+    return compared(
+        record.amendment if record.HasField("amendment") else None,
+        versions,
+        repeats=lambda stored: bool(stored == record),
+        says_the_same=lambda stored: bool(_bare(stored, only) == bare),
+        differs=lambda last: _differs(record, last, only),
+    )
 
 
-def _differs(record: AmendableRecord, last: Version[Any], only: str) -> _Met:
-    return _Met(
+def _differs(record: AmendableRecord, last: Version[Any], only: str) -> Met:
+    return Met(
         lots_pb2.LOT_OUTCOME_EXISTS_WITH_DIFFERENT,
         last,
         _first_difference(_bare(last.record, only), _bare(record, only)) or "",
         "The lot is stored with another value; nothing was changed. If this one is right, send it"
         " with an amendment that names the stored revision.",
     )
-
-
-def _amendment_met(record: AmendableRecord, versions: Sequence[Version[Any]]) -> _Met:
-    last = versions[-1] if versions else None
-    for version in versions:
-        if version.record == record:
-            return _repeated(version, versions)
-    in_force = 0 if last is None else last.position
-    if in_force and record.amendment.supersedes_revision != in_force:
-        return _Met(
-            lots_pb2.LOT_OUTCOME_REJECTED,
-            last,
-            "supersedes_revision",
-            f"The record in force is of revision {in_force}. Look at it, and decide again.",
-        )
-    if not in_force:
-        return _Met(
-            lots_pb2.LOT_OUTCOME_REJECTED,
-            None,
-            "supersedes_revision",
-            "Nothing is stored that could be superseded. Leave the amendment out.",
-        )
-    if len(versions) >= VERSIONS_MAX:
-        return _Met(
-            lots_pb2.LOT_OUTCOME_REJECTED,
-            last,
-            message=f"{VERSIONS_MAX} versions of the record are stored, as many as are held.",
-        )
-    return _Met(lots_pb2.LOT_OUTCOME_CORRECTED, last)
-
-
-def _repeated(version: Version[Any], versions: Sequence[Version[Any]]) -> _Met:
-    if version is versions[-1]:
-        return _Met(lots_pb2.LOT_OUTCOME_EXISTS, version)
-    return _Met(lots_pb2.LOT_OUTCOME_SUPERSEDED, versions[-1])
 
 
 def _bare(record: AmendableRecord, only: str) -> AmendableRecord:
@@ -361,12 +311,12 @@ def _too_many_objections(objection: lots_pb2.LotObjection) -> Fault:
 
 def _objection_met(
     objection: lots_pb2.LotObjection, versions: Sequence[Version[lots_pb2.LotObjection]]
-) -> _Met:
+) -> Met:
     if not versions:
-        return _CREATED
+        return CREATED
     for version in versions:
         if version.record == objection:
-            return _repeated(version, versions)
+            return repeated(version, versions)
     last = versions[-1]
     if not last.record.decision and objection.decision:
         raised = lots_pb2.LotObjection()
@@ -374,8 +324,8 @@ def _objection_met(
         for name in ("decision", "decided_by", "decided_at_s", "note"):
             setattr(raised, name, getattr(objection, name))
         if raised == objection:
-            return _CREATED
-    return _Met(
+            return CREATED
+    return Met(
         lots_pb2.LOT_OUTCOME_EXISTS_WITH_DIFFERENT,
         last,
         _first_difference(last.record, objection) or "",
@@ -396,19 +346,9 @@ def _reject(outcome: lots_pb2.LotsOutcome, row: int, lot_no: str, fault: Fault) 
     )
 
 
-_COUNTED_IN: Final = {
-    lots_pb2.LOT_OUTCOME_CREATED: "created",
-    lots_pb2.LOT_OUTCOME_EXISTS: "existing",
-    lots_pb2.LOT_OUTCOME_EXISTS_WITH_DIFFERENT: "conflicting",
-    lots_pb2.LOT_OUTCOME_REJECTED: "rejected",
-    lots_pb2.LOT_OUTCOME_CORRECTED: "corrected",
-    lots_pb2.LOT_OUTCOME_SUPERSEDED: "superseded",
-}
-
-
-def _tell(outcome: lots_pb2.LotsOutcome, row: int, record: LotRecord, met: _Met) -> None:
+def _tell(outcome: lots_pb2.LotsOutcome, row: int, record: LotRecord, met: Met) -> None:
     """Counts what became of a record, and lists it unless it is plainly created."""
-    count = _COUNTED_IN[met.outcome]
+    count = COUNTED_IN[met.outcome]
     setattr(outcome, count, getattr(outcome, count) + 1)
     if met.outcome == lots_pb2.LOT_OUTCOME_CREATED:
         return

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from cotton_server.domain.identifiers import crop_year_of_lot, is_lot_no
 from cotton_server.domain.readings import ReadingTable
 from cotton_server.errors import Reason, ServiceError
-from cotton_server.intake.content import REQUESTS, RESOLUTIONS, WITHDRAWALS, kind_of
+from cotton_server.intake.content import REFERENCES, REQUESTS, RESOLUTIONS, WITHDRAWALS, kind_of
 
 if TYPE_CHECKING:
     from cotton_server.intake.content import Content
@@ -89,8 +89,8 @@ def _lot_nos(content: Content) -> list[str]:
     if isinstance(content, ReadingTable):
         return list(content.texts["lot_no"].dictionary)
     kind = REQUESTS[kind_of(content)]
-    # A decision about a lot that is not there makes none.
-    if kind.kind in (WITHDRAWALS, RESOLUTIONS):
+    # A decision about a lot that is not there makes none, and a document is of no lot.
+    if kind.kind in (WITHDRAWALS, RESOLUTIONS, REFERENCES):
         return []
     return [record.lot_no for record in kind.records_of(content)]
 

@@ -20,6 +20,7 @@ from cotton_server.intake.content import (
     CLOSURES,
     LOTS,
     OBJECTIONS,
+    REFERENCES,
     REQUESTS,
     RESOLUTIONS,
     WEIGHTS,
@@ -36,6 +37,7 @@ from cotton_server.intake.lots import (
     decide_weights,
 )
 from cotton_server.intake.outcomes import batch_outcomes
+from cotton_server.intake.references import ReferencesDecision, decide_references
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -46,12 +48,15 @@ if TYPE_CHECKING:
     from cotton_server.registry.registry import Registry
 
 
+RecordsDecision = LotsDecision | AmendmentsDecision | ReferencesDecision
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What becomes of the contents of a group, decided and not yet applied."""
 
     outcomes: Sequence[AnyOutcome]
-    decision: Decision | LotsDecision | AmendmentsDecision
+    decision: Decision | RecordsDecision
 
     def fits(self, free: int) -> bool:
         """Whether the bale store, with as many free rows, can hold what is kept of it."""
@@ -60,9 +65,7 @@ class Verdict:
         return len(self.decision.kept().rows) <= free
 
 
-_DECIDE: Final[
-    dict[str, Callable[[Any, Registry, RuleSet, int], LotsDecision | AmendmentsDecision]]
-] = {
+_DECIDE: Final[dict[str, Callable[[Any, Registry, RuleSet, int], RecordsDecision]]] = {
     LOTS: decide_lots,
     WEIGHTS: decide_weights,
     CLOSURES: decide_closures,
@@ -72,6 +75,9 @@ _DECIDE: Final[
         records, registry, position
     ),
     RESOLUTIONS: lambda records, registry, _rules, position: decide_resolutions(
+        records, registry, position
+    ),
+    REFERENCES: lambda records, registry, _rules, position: decide_references(
         records, registry, position
     ),
 }
@@ -112,6 +118,9 @@ def apply(verdict: Verdict, moments: Sequence[Moment], registry: Registry) -> No
             if isinstance(decision, LotsDecision):
                 for record in decision.accepted:
                     _put(record, moment, registry)
+            elif isinstance(decision, ReferencesDecision):
+                for document in decision.accepted:
+                    registry.references.add(document, moment)
             else:
                 for change in decision.changes:
                     if isinstance(change, LotWithdrawal):
@@ -119,7 +128,7 @@ def apply(verdict: Verdict, moments: Sequence[Moment], registry: Registry) -> No
                     else:
                         registry.happened(change, moment)
             registry.settle(moment)
-        registry.revision = moments[-1].position
+        registry.advance(moments)
 
 
 def _put(record: Any, moment: Moment, registry: Registry) -> None:

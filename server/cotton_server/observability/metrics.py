@@ -90,8 +90,8 @@ class Metrics:
         )
         records = Counter(
             "cotton_lot_records",
-            "Records of lots, withdrawals and resolutions received, by outcome; decisions that"
-            " were applied count as created.",
+            "Records of lots, withdrawals, resolutions and reference documents received, by"
+            " outcome; decisions that were applied count as created.",
             ["kind", "outcome"],
             registry=registry,
         )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from cotton_server.registry.lifecycle import LotCourse, Standing, standing_of
+from cotton_server.registry.lifecycle import LotCourse, LotState, Standing, standing_of
 from cotton_server.registry.records import Versions
 from cotton_server.registry.runs import bales_in, without
 
@@ -92,6 +92,10 @@ class LotEntry:
             revised=bool(self.course.revisions),
         )
 
+    def exists_at(self, revision: int) -> bool:
+        """Whether anything of the lot had arrived."""
+        return self.course.first is not None and self.course.first.position <= revision
+
     def at(self, revision: int, count: int) -> LotAt:
         """The lot as it was at a revision at which the store had `count` bales."""
         runs = np.array(self.runs, np.int32).reshape(-1, 2)
@@ -99,6 +103,8 @@ class LotEntry:
         in_force = without(runs, self.out_of_force, revision)
         first = without(runs, self.out_of_first, revision)
         withdrawn = _record(self.withdrawals.at(revision)) is not None
+        step = self.course.step_at(revision)
+        first_registered = self.registrations.first_at(revision)
         return LotAt(
             number=self.number,
             lot_no=self.lot_no,
@@ -110,7 +116,26 @@ class LotEntry:
             withdrawn=withdrawn,
             bales_withdrawn=self.course.withdrawn_bales_at(revision)
             + (bales_in(in_force) if withdrawn else 0),
-            exists=self.course.first is not None and self.course.first.position <= revision,
+            exists=self.exists_at(revision),
+            state=LotState.UNREGISTERED if step is None else step[1].state,
+            registered_at_us=0 if first_registered is None else first_registered.received_at_us,
+        )
+
+    def same_bales_since(self, revision: int, count: int) -> bool:
+        """Whether the bales that count, and what grades them, are those of a revision still.
+
+        `count` are the bales that the store had then.
+        """
+        if self.runs and self.runs[-1] > count:
+            return False
+        for chain in (self.registrations, self.withdrawals):
+            last = chain.last
+            if last is not None and last.position > revision:
+                return False
+        return all(
+            not positions or positions[-1] <= revision
+            for toggles in (self.out_of_force, self.out_of_first)
+            for positions in toggles.values()
         )
 
 
@@ -120,7 +145,8 @@ class LotAt:
 
     `runs` has a row [start, stop) for each range of its bales in force, `first_runs` of those in
     the statistics of first inspections; both are empty while the lot is withdrawn. `exists`:
-    whether anything of the lot had arrived.
+    whether anything of the lot had arrived. `registered_at_us` is when it first was registered, in
+    microseconds since 1970 UTC, 0 while it is not.
     """
 
     number: int
@@ -133,6 +159,8 @@ class LotAt:
     withdrawn: bool
     bales_withdrawn: int
     exists: bool
+    state: LotState
+    registered_at_us: int
 
     @property
     def bales(self) -> int:

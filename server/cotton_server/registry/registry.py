@@ -25,7 +25,9 @@ from cotton_server.registry.courses import (
 from cotton_server.registry.lifecycle import ChangeKind, LotChange, LotState, Moment
 from cotton_server.registry.lots import LotBook, LotEntry
 from cotton_server.registry.producers import ProducerBook
+from cotton_server.registry.received import ReceivedTimes
 from cotton_server.registry.records import Version, Versions
+from cotton_server.registry.references import ReferenceBook
 from cotton_server.registry.texts import TextBook
 
 if TYPE_CHECKING:
@@ -98,6 +100,8 @@ class Registry:
         self.courses = CourseBook()
         self.conflicts = ConflictBook()
         self.producers = ProducerBook()
+        self.references = ReferenceBook()
+        self.received = ReceivedTimes()
         self.changes: list[LotChange] = []
         self.lots_registered = 0
         self._changed: set[int] = set()
@@ -185,6 +189,33 @@ class Registry:
         """Withdraws a lot; without amendment the withdrawal is taken back."""
         entry = self.lots[number]
         self._record(entry, entry.withdrawals, amendment, moment)
+
+    def advance(self, moments: Sequence[Moment]) -> None:
+        """Ends a group that was applied: its positions are there, the last is the revision."""
+        if moments[0].position != len(self.received) + 1:
+            raise AssertionError("positions follow one another without a gap")
+        self.received.extend(moment.received_at_us for moment in moments)
+        # Only now: whoever sees a revision finds when it had been received.
+        self.revision = moments[-1].position
+
+    def revision_at_instant(self, at_us: int) -> int:
+        """The last revision that had been received by an instant, 0 when nothing had.
+
+        It is the largest p such that every entry 1 to p was received at or before the instant,
+        in microseconds since 1970 UTC. A later instant never gives an earlier revision, whatever
+        the clock did. What was received by then and is applied only afterwards comes in later,
+        as does what a clock that was set back has stamped: a revision is fixed, an instant is
+        only a way to find one.
+        """
+        return self.received.position_at(at_us, self.revision)
+
+    def received_by_us(self, revision: int) -> int:
+        """The first instant that `revision_at_instant` answers with this revision or a later one.
+
+        The latest of the times at which entries 1 to `revision` were received; 0 for revision 0.
+        Raises IndexError for a revision that is not there.
+        """
+        return self.received.received_by_us(revision)
 
     def take_changed(self) -> list[int]:
         """Numbers of the lots touched since the last call, ascending; holds `lock`."""

@@ -1,179 +1,371 @@
-"""Adds roll-ups and facts of lots up by keys: one wide row of integers a group."""
+"""Adds cells and facts of lots up by keys: integers, a row a group."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
 from cotton_server.grading.rollup import additions, combine
-from cotton_server.summary.keys import STANDARD_KEY, key_column, lot_key
+from cotton_server.summary.cube import APART, in_lots, lookup
+from cotton_server.summary.facts import ADDITIVE, PLACE
+from cotton_server.summary.keys import (
+    DAY_KEYS,
+    LOT_KEYS,
+    PLACE_KEYS,
+    STANDARD_KEY,
+    day_code,
+    day_label,
+    key_column,
+    place_code,
+)
+from cotton_server.summary.standing import CELL, NO_STANDARD, Standing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from cotton_server.registry.texts import TextBook
+    from cotton_server.summary.query import Query
+    from cotton_server.summary.words import Words
+
 _GROUP: Final = "group"
-_STANDARD: Final = key_column(STANDARD_KEY)
-_HAS_NUMBER: Final = pl.col("lot_no") != ""
-"""Imported bales that came without a lot are kept in an entry without number: it is no lot."""
-_COUNTED: Final = _HAS_NUMBER & ~pl.col("withdrawn")
+_GINS: Final = "gins"
+
+_FILTERED_SHARE: Final = 2
+"""Cells are filtered before they are added up when fewer than one in this many are wanted."""
 
 
-def bales_under(standard: str) -> str:
-    """Name of the column with the bales that a standard graded."""
-    return f"bales_under.{standard}"
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What the codes of keys are called."""
+
+    words: Words
+    texts: Mapping[str, TextBook]
+    """The books of laboratories and instruments."""
 
 
-def lots_weighed_by(standard: str) -> str:
-    """Name of the column with the lots whose conditioned weight is by a standard."""
-    return f"lots_weighed_by.{standard}"
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """The sums of every group, in the order of their key values.
+
+    `groups` has the values of the keys (String, `key_column`), a row a group. Every other frame
+    has as many rows, Int64: `facts` the columns ADDITIVE with `gins`, `bales_graded`,
+    `bales_unregistered`, `bales_without_lot` and `bales_without_standard`; `figures`, by standard
+    that graded anything at all, the figures of its cells. Of a group without bales of a standard they are 0, or null where
+    they are least and greatest values.
+    """
+
+    groups: pl.DataFrame
+    facts: pl.DataFrame
+    figures: Mapping[str, pl.DataFrame]
+    gins: int
+    """Distinct gins over all groups."""
+    conditioning: frozenset[str]
+    """Ids of the standards by which weights in the sums were conditioned."""
+
+    @property
+    def rows(self) -> int:
+        """Groups."""
+        return self.facts.height
+
+    def total(self) -> Sums:
+        """One row over all groups."""
+        facts = combine(self.facts, []).with_columns(pl.lit(self.gins, pl.Int64).alias(_GINS))
+        figures = {name: combine(frame, []) for name, frame in self.figures.items()}
+        return Sums(pl.DataFrame(), facts, figures, self.gins, self.conditioning)
+
+    def slice(self, first: int, rows: int) -> Sums:
+        """Some of the groups, in their order."""
+        return Sums(
+            self.groups.slice(first, rows),
+            self.facts.slice(first, rows),
+            {name: frame.slice(first, rows) for name, frame in self.figures.items()},
+            self.gins,
+            self.conditioning,
+        )
 
 
-def add_up(
-    rollups: Mapping[str, pl.DataFrame],
-    lots: pl.DataFrame,
-    *,
-    keys: Sequence[str],
-    filters: Mapping[str, Sequence[str]],
-) -> pl.DataFrame:
+def add_up(stands: Standing, query: Query, names: Names) -> Sums:
     """A row per combination of key values, sorted by them; without keys one row, the total.
 
-    Takes what `summarise` takes. The answer has a String column per key (`key_column`) and,
-    Int64 or UInt32, the figures of the roll-ups (`bales` are those graded), `bales_under` of
-    each standard, `bales_unregistered`, `bales_without_lot`, `bales_without_standard`, and the
-    facts of the lots: `lots`, `lots_unregistered` (those with a lot number), `lots_weighed`,
-    `lots_withdrawn` (in none of those three), `bales_withdrawn` (under the lot's standard),
-    `lots_with_conditioned_weight`, `lots_weighed_by` each standard, `declared_bales`,
-    `bales_read`, `gross`, `tare`, `net`, `conditioned`.
+    A lot counts once, with what it declared and weighs: under its own standard, and where and
+    when most of its bales were read. Its bales count where each was graded and read.
     """
-    chosen, groups = _choose_lots(lots, keys, filters)
-    wanted = filters.get(STANDARD_KEY)
-    by = [_GROUP, _STANDARD] if STANDARD_KEY in keys else [_GROUP]
-
-    parts = [_facts(chosen, list(rollups), wanted, by)]
-    if wanted is None or "" in wanted:
-        parts.append(_without_standard(chosen, by))
-    parts += (
-        _graded(rollup, standard, chosen, by)
-        for standard, rollup in rollups.items()
-        if wanted is None or standard in wanted
+    codes = _KeyCodes(query, names)
+    lots = codes.passing(stands.lots)
+    lots, of_lot = codes.groups_of_lots(lots)
+    by = [_GROUP, *codes.of_bales]
+    passing = codes.facts_passing(lots)
+    facts = _facts(passing, by)
+    graded = {
+        name: _figures(stands, lots, name, codes, by)
+        for name in stands.parts[0]
+        if codes.wants_standard(name) and any(not part[name].is_empty() for part in stands.parts)
+    }
+    keyed = _all_groups([facts, *graded.values()], by) if query.keys else _no_group(by)
+    sums = codes.named(keyed, of_lot, facts, graded, by)
+    weighed = passing.filter(pl.col("lots_with_conditioned_weight") > 0)
+    conditioning = weighed[key_column(STANDARD_KEY)].unique().to_list()
+    return replace(
+        sums,
+        gins=passing.filter(pl.col("lots") > 0)[key_column("gin")].n_unique(),
+        conditioning=frozenset(names.words[code] for code in conditioning),
     )
-    # A group without rows in one of the parts adds nothing there: null counts as 0 in a sum.
-    merged = pl.concat(parts, how="diagonal")
-    if not keys:
-        return combine(merged.drop(_GROUP), [])
-    names = [key_column(key) for key in keys]
-    return combine(merged, by).join(groups, on=_GROUP, how="left").drop(_GROUP).sort(names)
 
 
-def _choose_lots(
-    lots: pl.DataFrame, keys: Sequence[str], filters: Mapping[str, Sequence[str]]
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The lots that pass the filters, each with its group; and the key values of the groups.
-
-    A group is a small integer, so that the wide frames are grouped by it and not by texts.
-    """
-    names = [key_column(key) for key in keys if key != STANDARD_KEY]
-    passing = [
-        lot_key(key).is_in(list(values)) for key, values in filters.items() if key != STANDARD_KEY
-    ]
-    chosen = lots.lazy().filter(pl.lit(value=True), *passing).collect(engine="in-memory")
-    if not names:
-        groups = pl.DataFrame({_GROUP: [0]}, schema={_GROUP: pl.UInt32})
-        return chosen.with_columns(pl.lit(0, dtype=pl.UInt32).alias(_GROUP)), groups
-    keyed = chosen.select(lot_key(key) for key in keys if key != STANDARD_KEY)
-    groups = keyed.unique().sort(names).with_row_index(_GROUP)
-    placed = keyed.join(groups, on=names, how="left", maintain_order="left")
-    return chosen.with_columns(placed[_GROUP].cast(pl.UInt32)), groups
+def passing_lots(lots: pl.DataFrame, query: Query, names: Names) -> pl.DataFrame:
+    """The lots that pass the filters of a query, a lot once, where it is counted."""
+    codes = _KeyCodes(query, names)
+    return codes.facts_passing(codes.passing(lots))
 
 
-def _facts(
-    chosen: pl.DataFrame,
-    standards: Sequence[str],
-    wanted: Sequence[str] | None,
-    by: Sequence[str],
-) -> pl.DataFrame:
-    """What lots are and weigh; each lot in one place only, also where standards are apart."""
-    lots = chosen.lazy().with_columns(pl.col("standard").alias(_STANDARD))
-    if wanted is not None:
-        lots = lots.filter(pl.col(_STANDARD).is_in(list(wanted)))
-    return (
-        lots.group_by(by)
-        .agg(
-            _COUNTED.sum().cast(pl.Int64).alias("lots"),
-            (_COUNTED & ~pl.col("registered")).sum().cast(pl.Int64).alias("lots_unregistered"),
-            (_HAS_NUMBER & pl.col("withdrawn")).sum().cast(pl.Int64).alias("lots_withdrawn"),
-            pl.col("bales_withdrawn").sum(),
-            pl.col("gross").count().cast(pl.Int64).alias("lots_weighed"),
-            pl.col("conditioned").count().cast(pl.Int64).alias("lots_with_conditioned_weight"),
+def no_figures(stands: Standing, standard: str, rows: int) -> pl.DataFrame:
+    """The figures of rows without bales of a standard."""
+    columns = [name for name in stands.parts[0][standard].columns if name not in CELL]
+    extremes = (".min", ".max")
+    return pl.DataFrame(
+        {name: [None if name.endswith(extremes) else 0] * rows for name in columns},
+        schema=dict.fromkeys(columns, pl.Int64),
+    )
+
+
+def needs_lots(query: Query) -> bool:
+    """Whether lots have to be told apart for a query: else their combinations are enough."""
+    asked = {*query.keys, *query.filters}
+    return query.asks_of_bales or not asked.isdisjoint(APART)
+
+
+class _KeyCodes:
+    """The keys and filters of a query as columns and codes."""
+
+    def __init__(self, query: Query, names: Names) -> None:
+        self._query = query
+        self._names = names
+        self._lot_keys = [key for key in query.keys if key in LOT_KEYS]
+        bale_keys = [key for key in query.keys if key not in LOT_KEYS]
+        self.of_bales = [key_column(key) for key in bale_keys]
+        """The columns of the keys of bales."""
+        self._places = [key for key in bale_keys if key != STANDARD_KEY]
+
+    def wants_standard(self, standard: str) -> bool:
+        """Whether bales under a standard pass the filter on it."""
+        wanted = self._query.filters.get(STANDARD_KEY)
+        return wanted is None or standard in wanted
+
+    def passing(self, lots: pl.DataFrame) -> pl.DataFrame:
+        """The lots that pass the filters on keys of lots."""
+        passing = [
+            pl.col(key_column(key)).is_in(self._codes(key, values))
+            for key, values in self._query.filters.items()
+            if key in LOT_KEYS
+        ]
+        return lots.filter(*passing) if passing else lots
+
+    def groups_of_lots(self, lots: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """The lots with their group by keys of lots (Int32), and the codes of each group."""
+        columns = [key_column(key) for key in self._lot_keys]
+        if not columns:
+            group = pl.lit(0, dtype=pl.Int32).alias(_GROUP)
+            return lots.with_columns(group), pl.DataFrame({_GROUP: [0]}, {_GROUP: pl.Int32})
+        groups = lots.select(columns).unique().with_row_index(_GROUP).cast({_GROUP: pl.Int32})
+        placed = lots.select(columns).join(groups, on=columns, how="left", maintain_order="left")
+        return lots.with_columns(placed[_GROUP]), groups
+
+    def facts_passing(self, lots: pl.DataFrame) -> pl.DataFrame:
+        """The lots whose standard and place pass, with the keys of bales as their own."""
+        wanted = self._query.filters.get(STANDARD_KEY)
+        if wanted is not None:
+            code = key_column(STANDARD_KEY)
+            lots = lots.filter(pl.col(code).is_in(self._codes(STANDARD_KEY, wanted)))
+        if not self._query.asks_of_bales:
+            return lots
+        own = {f"place.{name}": name for name in PLACE}
+        placed = lots.rename(own)
+        return placed.filter(*self._place_filters()).with_columns(self._place_columns())
+
+    def cells_passing(self, cells: pl.DataFrame, standard: str) -> pl.DataFrame:
+        """The cells of one standard that pass, with the keys of bales."""
+        if self._query.asks_of_bales:
+            cells = cells.filter(*self._place_filters()).with_columns(self._place_columns())
+        if STANDARD_KEY not in self._query.keys:
+            return cells
+        code = pl.lit(self._names.words.number_of(standard), dtype=pl.Int32)
+        return cells.with_columns(code.alias(key_column(STANDARD_KEY)))
+
+    def named(
+        self,
+        keyed: pl.DataFrame,
+        of_lot: pl.DataFrame,
+        facts: pl.DataFrame,
+        graded: Mapping[str, pl.DataFrame],
+        by: Sequence[str],
+    ) -> Sums:
+        """The groups with the texts of their keys, sorted by these, and all sums in that order."""
+        codes = keyed.join(of_lot, on=_GROUP, how="left", maintain_order="left")
+        texts = [
+            self._texts(key, codes[key_column(key)]).alias(key_column(key))
+            for key in self._query.keys
+        ]
+        groups = keyed.select(by).with_columns(pl.Series(f"_{t.name}", t) for t in texts)
+        if texts:
+            groups = groups.sort([f"_{each.name}" for each in texts])
+        order = groups.select(by)
+        without = _aligned(graded.get(NO_STANDARD), order, by)
+        figures = {
+            name: _aligned(frame, order, by)
+            for name, frame in graded.items()
+            if name != NO_STANDARD
+        }
+        counts = [without, *figures.values()]
+        added = _aligned(facts, order, by).with_columns(
+            pl.sum_horizontal(
+                pl.lit(0, dtype=pl.Int64), *(frame["bales"] for frame in figures.values())
+            ).alias("bales_graded"),
+            _of(without, "bales").alias("bales_without_standard"),
             *(
-                (pl.col("conditioned").is_not_null() & (pl.col(_STANDARD) == standard))
-                .sum()
-                .cast(pl.Int64)
-                .alias(lots_weighed_by(standard))
-                for standard in standards
+                pl.sum_horizontal(pl.lit(0, dtype=pl.Int64), *(_of(f, name) for f in counts)).alias(
+                    name
+                )
+                for name in ("bales_unregistered", "bales_without_lot")
             ),
-            pl.col("declared_bales").sum(),
-            pl.col("bales").sum().alias("bales_read"),
-            pl.col("gross", "tare", "net", "conditioned").sum(),
         )
-        .sort(by)
-        .collect(engine="in-memory")
-    )
+        return Sums(
+            groups.select(pl.col(f"_{each.name}").alias(each.name) for each in texts),
+            added,
+            {
+                name: frame.drop("bales_unregistered", "bales_without_lot")
+                for name, frame in figures.items()
+            },
+            gins=0,
+            conditioning=frozenset(),
+        )
+
+    def _place_filters(self) -> list[pl.Expr]:
+        days = self._query.days
+        filters = [
+            place_code(key).is_in(self._codes(key, values))
+            for key, values in self._query.filters.items()
+            if key in PLACE_KEYS and key not in DAY_KEYS
+        ]
+        filters += [
+            place_code(key).is_in(self._day_codes(key, values))
+            for key, values in self._query.filters.items()
+            if key in DAY_KEYS
+        ]
+        if days:
+            filters.append(pl.col("day") > 0)
+        if days.first is not None:
+            filters.append(pl.col("day") >= days.first)
+        if days.last is not None:
+            filters.append(pl.col("day") <= days.last)
+        return filters or [pl.lit(value=True)]
+
+    def _place_columns(self) -> list[pl.Expr]:
+        return [place_code(key).alias(key_column(key)) for key in self._places]
+
+    def _codes(self, key: str, values: Sequence[str]) -> list[int]:
+        if key == "season":
+            return [int(value) if value.isdigit() else 0 if value == "" else -1 for value in values]
+        book = self._names.texts.get(key)
+        if book is None:
+            return [self._names.words.number_of(value) for value in values]
+        numbers = [book.number_of(value) for value in values]
+        return [number for number in numbers if number is not None]
+
+    def _day_codes(self, key: str, values: Sequence[str]) -> list[int]:
+        """The days, weeks or months that these texts name; a text that names none has no bales."""
+        return [code for value in values if (code := day_code(key, value)) is not None]
+
+    def _texts(self, key: str, codes: pl.Series) -> pl.Series:
+        if key == "season":
+            return (
+                codes.to_frame()
+                .select(
+                    pl.when(pl.first() > 0).then(pl.first().cast(pl.String)).otherwise(pl.lit(""))
+                )
+                .to_series()
+            )
+        if codes.is_empty():
+            return pl.Series(codes.name, [], pl.String)
+        distinct = codes.unique().to_list()
+        if key in DAY_KEYS:
+            texts = [day_label(key, code) for code in distinct]
+        else:
+            book = self._names.texts.get(key, self._names.words)
+            texts = [book[code] for code in distinct]
+        return codes.replace_strict(distinct, texts, return_dtype=pl.String)
 
 
-def _without_standard(chosen: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
-    """Bales that no standard grades."""
-    bales = pl.col("bales_without_standard")
+def _facts(lots: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
+    """What lots are and weigh, by group."""
+    gin = key_column("gin")
     return (
-        chosen.lazy()
-        .filter(bales > 0)
-        .with_columns(pl.lit("").alias(_STANDARD))
+        lots.lazy()
         .group_by(by)
         .agg(
-            bales.sum(),
-            bales.filter(~pl.col("registered")).sum().alias("bales_unregistered"),
-            bales.filter(~_HAS_NUMBER).sum().alias("bales_without_lot"),
+            pl.col(*ADDITIVE).sum(),
+            pl.col(gin).filter(pl.col("lots") > 0).n_unique().cast(pl.Int64).alias(_GINS),
         )
-        .sort(by)
         .collect(engine="in-memory")
     )
 
 
-def _graded(
-    rollup: pl.DataFrame, standard: str, chosen: pl.DataFrame, by: Sequence[str]
+def _figures(
+    stands: Standing, lots: pl.DataFrame, standard: str, codes: _KeyCodes, by: Sequence[str]
 ) -> pl.DataFrame:
-    """Figures of the bales that one standard graded."""
-    # Only the narrow columns go through the join; the wide roll-up is added up where it lies,
-    # lots that were not chosen under a null group.
-    placed = rollup.select("lot").join(
-        chosen.select("lot", _GROUP, "registered", _HAS_NUMBER.alias("has_number")),
-        on="lot",
-        how="left",
-        maintain_order="left",
-        validate="m:1",
-    )
-    figures = [column for column in rollup.columns if column != "lot"]
+    """The figures of the bales of one standard, by group; those of every part together."""
+    added = []
+    for number, part in enumerate(stands.parts):
+        cells = part[standard]
+        if cells.is_empty():
+            continue
+        groups = lookup(lots, number, lots[_GROUP])
+        mine = codes.cells_passing(in_lots(cells, groups), standard)
+        added.append(_with_flags(mine, lots, number))
+    columns = [name for name in stands.parts[0][standard].columns if name not in CELL]
+    sums = [*columns, "bales_unregistered", "bales_without_lot"]
+    if not added:
+        keys = dict.fromkeys(by, pl.Int32())
+        return pl.DataFrame(schema={**keys, **dict.fromkeys(sums, pl.Int64())})
     return (
-        rollup.lazy()
-        .with_columns(
-            placed[_GROUP],
-            pl.when(~placed["registered"])
-            .then(pl.col("bales"))
-            .otherwise(0)
-            .alias("bales_unregistered"),
-            pl.when(~placed["has_number"])
-            .then(pl.col("bales"))
-            .otherwise(0)
-            .alias("bales_without_lot"),
-        )
-        .group_by(_GROUP)
-        .agg(*additions(figures), pl.col("bales_unregistered", "bales_without_lot").sum())
-        .filter(pl.col(_GROUP).is_not_null())
-        .with_columns(
-            pl.col("bales").alias(bales_under(standard)),
-            *([pl.lit(standard, dtype=pl.String).alias(_STANDARD)] if _STANDARD in by else []),
-        )
-        .sort(_GROUP)
+        pl.concat([frame.select(*by, *sums) for frame in added])
+        .lazy()
+        .group_by(by)
+        .agg(additions(sums))
         .collect(engine="in-memory")
     )
+
+
+def _with_flags(cells: pl.DataFrame, lots: pl.DataFrame, part: int) -> pl.DataFrame:
+    """The cells with their bales counted apart where the lot is not registered, or is no lot."""
+    registered = lookup(lots, part, lots["registered"].cast(pl.Int32))
+    has_number = lookup(lots, part, lots["has_number"].cast(pl.Int32))
+    of_lot = cells["lot"].to_numpy()
+    return cells.with_columns(
+        (pl.col("bales") * pl.Series(1 - registered[of_lot])).alias("bales_unregistered"),
+        (pl.col("bales") * pl.Series(1 - has_number[of_lot])).alias("bales_without_lot"),
+    )
+
+
+def _all_groups(frames: Sequence[pl.DataFrame], by: Sequence[str]) -> pl.DataFrame:
+    return pl.concat([frame.select(by) for frame in frames]).unique()
+
+
+def _no_group(by: Sequence[str]) -> pl.DataFrame:
+    return pl.DataFrame({name: [0] for name in by}, schema=dict.fromkeys(by, pl.Int32))
+
+
+def _aligned(sums: pl.DataFrame | None, order: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
+    """Sums in the order of the groups, 0 where a group has none."""
+    if sums is None:
+        return pl.DataFrame({"bales": [0] * order.height}, schema={"bales": pl.Int64})
+    joined = order.join(sums, on=by, how="left", maintain_order="left").drop(by)
+    # Least and greatest values stay null where there are none.
+    return joined.with_columns(pl.exclude("^.*\\.(min|max)$").fill_null(0))
+
+
+def _of(frame: pl.DataFrame, name: str) -> pl.Series:
+    if name in frame.columns:
+        return frame[name]
+    return pl.zeros(frame.height, dtype=pl.Int64, eager=True)

@@ -3,20 +3,42 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
 from cotton_server.summary.basis import Basis, on_basis
-from cotton_server.summary.standing import LOT_SCHEMA, Standing, no_rollup, standing
+from cotton_server.summary.cube import Cube
+from cotton_server.summary.standing import Standing, standing
 from cotton_server.summary.views import refuse_future
+from cotton_server.summary.words import Words
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from cotton_server.grading.standard import Standard
-    from cotton_server.registry.lots import LotAt
+    from cotton_server.registry.lots import LotAt, LotEntry
     from cotton_server.registry.registry import Registry
+    from cotton_server.summary.gradings import Grading, Gradings
+
+PARTS_MAX: Final = 12
+"""Parts of a standing, beyond which they are made one."""
+
+_STALE_SHARE: Final = 4
+"""Parts are made one when a quarter of their rows are out of date."""
+
+
+@dataclass(frozen=True, slots=True)
+class LotsAt:
+    """All lots at a revision, and what graded and placed them.
+
+    `cube` has them added up by everything but lot and traceability unit, where that is kept.
+    """
+
+    revision: int
+    standing: Standing
+    grading: Grading
+    cube: Cube | None = None
 
 
 class LotsAtRevision:
@@ -25,73 +47,129 @@ class LotsAtRevision:
     Every answer covers every batch that was acknowledged before it was asked for.
     """
 
-    def __init__(self, registry: Registry, standards: Mapping[str, Standard]) -> None:
+    def __init__(self, registry: Registry, gradings: Gradings) -> None:
         """Takes what it reads; computes nothing yet."""
         self._registry = registry
-        self._standards = standards
+        self._gradings = gradings
         self._lock = threading.Lock()
-        self._revision = 0
         self._amended: set[int] = set()
-        self._latest = Standing(
-            {name: no_rollup(standard) for name, standard in standards.items()},
-            pl.DataFrame(schema=LOT_SCHEMA),
-        )
+        self.words = Words()
+        """What the keys of all standings are called."""
+        grading = gradings.at(0)
+        nothing = self._compute([], grading)
+        self._latest = LotsAt(0, nothing, grading, Cube.of(nothing))
 
-    def all_lots(self, revision: int, basis: Basis = Basis.IN_FORCE) -> tuple[int, Standing]:
-        """All lots at a revision (0: the latest), with the revision answered at.
+    def all_lots(self, revision: int, basis: Basis = Basis.IN_FORCE) -> LotsAt:
+        """All lots at a revision; 0: the latest.
 
         By first inspections only lots with re-tests differ from what is in force: those are
         computed beside. Raises ServiceError for a revision that is not there yet.
         """
         with self._lock:
             self._refresh()
-            latest, newest = self._latest, self._revision
-            refuse_future(revision, newest)
-            revision = revision or newest
-            by_first = self._amended if basis is Basis.FIRST_INSPECTION else ()
-            if revision == newest and not by_first:
-                return newest, latest
-            with self._registry.lock:
-                count = self._registry.bales.count_at(revision, self._registry.bales.count)
-                other = [
-                    lot.at(revision, count)
-                    for lot in self._registry.lots
-                    if lot.changed_at > revision or lot.number in by_first
-                ]
-        computed = self._compute([on_basis(lot, basis) for lot in other if lot.exists])
-        return revision, _replaced(latest, [lot.number for lot in other], computed)
+            latest = self._latest
+            refuse_future(revision, latest.revision)
+            revision = revision or latest.revision
+            amended = frozenset(self._amended) if basis is Basis.FIRST_INSPECTION else frozenset()
+        if revision == latest.revision and not amended:
+            return latest
+        then = replace(latest, revision=revision, grading=self._gradings.at(revision), cube=None)
+        # By other charts or another organisation any lot may be graded or placed otherwise.
+        alike = then.grading.same_as(latest.grading)
+        with self._registry.lock:
+            entries = [
+                lot
+                for lot in self._registry.lots
+                if not alike or lot.changed_at > revision or lot.number in amended
+            ]
+        return self._beside(then, entries, basis)
+
+    def _beside(self, then: LotsAt, entries: Sequence[LotEntry], basis: Basis) -> LotsAt:
+        """The same, with the lots of these entries computed anew as they were at its revision."""
+        with self._registry.lock:
+            count = self._registry.bales.count_at(then.revision, self._registry.bales.count)
+            lots = [lot.at(then.revision, count) for lot in entries if lot.exists_at(then.revision)]
+        computed = self._compute([on_basis(lot, basis) for lot in lots], then.grading)
+        numbers = [entry.number for entry in entries]
+        return replace(then, standing=_replaced(then.standing, numbers, computed))
 
     def _refresh(self) -> None:
         with self._registry.lock:
             revision = self._registry.revision
             count = self._registry.bales.count
-            entries = [self._registry.lots[number] for number in self._registry.take_changed()]
+            numbers = self._registry.take_changed()
+        try:
+            self._bring_to(revision, count, numbers)
+        except BaseException:
+            with self._registry.lock:
+                self._registry.give_back_changed(numbers)
+            raise
+
+    def _bring_to(self, revision: int, count: int, numbers: Sequence[int]) -> None:
+        latest, grading = self._latest, self._gradings.at(revision)
+        alike = grading.same_as(latest.grading)
+        with self._registry.lock:
+            entries = [
+                lot
+                for lot in (
+                    map(self._registry.lots.__getitem__, numbers) if alike else self._registry.lots
+                )
+                if lot.exists_at(revision)
+            ]
             changed = [lot.at(revision, count) for lot in entries]
         # What was once amended stays so; every amendment comes by here.
         self._amended.update(lot.number for lot in entries if lot.out_of_force or lot.out_of_first)
+        stands, cube = latest.standing, latest.cube
         if changed:
-            numbers = [lot.number for lot in changed]
-            try:
-                self._latest = _replaced(self._latest, numbers, self._compute(changed))
-            except BaseException:
-                with self._registry.lock:
-                    self._registry.give_back_changed(numbers)
-                raise
-        self._revision = revision
+            touched = [lot.number for lot in changed]
+            stands = _compacted(
+                _replaced(latest.standing, touched, self._compute(changed, grading))
+            )
+            cube = (
+                cube.renewed(latest.standing, stands, touched)
+                if alike and cube is not None
+                else Cube.of(stands)
+            )
+        self._latest = LotsAt(revision, stands, grading, cube)
 
-    def _compute(self, lots: Sequence[LotAt]) -> Standing:
+    def _compute(self, lots: Sequence[LotAt], grading: Grading) -> Standing:
         return standing(
-            lots, self._registry.bales, self._registry.texts["standard"], self._standards
+            lots,
+            self._registry.bales,
+            self._registry.texts["standard"],
+            grading.basis,
+            self.words,
         )
 
 
 def _replaced(old: Standing, numbers: Sequence[int], new: Standing) -> Standing:
-    """The old standing with the lots of these numbers replaced by what the new one has."""
-    gone = pl.col("lot").is_in(numbers)
-    return Standing(
-        rollups={
-            name: pl.concat([rollup.filter(~gone), new.rollups[name]])
-            for name, rollup in old.rollups.items()
-        },
-        lots=pl.concat([old.lots.filter(~gone), new.lots]),
-    )
+    """The old standing with the lots of these numbers replaced by what the new one has.
+
+    Nothing of the old cells is copied: that they are out of date is seen from the lots.
+    """
+    (cells,) = new.parts
+    place = pl.lit(len(old.parts), dtype=pl.Int32)
+    kept = old.lots.filter(~pl.col("lot").is_in(numbers)) if numbers else old.lots
+    return Standing((*old.parts, cells), pl.concat([kept, new.lots.with_columns(part=place)]))
+
+
+def _compacted(stands: Standing) -> Standing:
+    """The same in one part, once there are many parts or many rows out of date."""
+    rows = sum(frame.height for cells in stands.parts for frame in cells.values())
+    newest = sum(frame.height for cells in stands.parts[1:] for frame in cells.values())
+    if len(stands.parts) <= PARTS_MAX and newest * _STALE_SHARE <= rows:
+        return stands
+    current = [
+        stands.lots.filter(pl.col("part") == place).select("lot")
+        for place in range(len(stands.parts))
+    ]
+    cells = {
+        name: pl.concat(
+            [
+                part[name].join(lots, on="lot", how="semi", maintain_order="left")
+                for part, lots in zip(stands.parts, current, strict=True)
+            ]
+        )
+        for name in stands.parts[0]
+    }
+    return Standing((cells,), stands.lots.with_columns(part=pl.lit(0, dtype=pl.Int32)))

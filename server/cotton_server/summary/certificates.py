@@ -8,22 +8,40 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
+from cotton_server.grading.rollup import additions, applying
+from cotton_server.grading.shares import ShareRule
 from cotton_server.summary.basis import Basis, on_basis
-from cotton_server.summary.certificate import LotGrade, grade_each, grade_nothing
 from cotton_server.summary.dates import china_date
-from cotton_server.summary.standing import WeightFigures, standing
+from cotton_server.summary.facts import WeightFigures, weigh
+from cotton_server.summary.keys import STANDARD_KEY, key_column
+from cotton_server.summary.printing import Printed, print_figures
+from cotton_server.summary.standing import CELL, NO_STANDARD, standing
+from cotton_server.summary.words import Words
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
+    from cotton_server.grading.definitions import Definition
     from cotton_server.grading.standard import Standard
     from cotton_server.registry.lots import LotAt
     from cotton_server.registry.registry import Registry
+    from cotton_server.summary.gradings import Grading, Gradings
+    from cotton_server.summary.standing import GradingBasis, Standing
     from cotton_server.summary.views import LotView
 
 
 CERTIFICATE_SHARE_DECIMALS: Final = 1
 """Decimals of the shares on a printed certificate."""
+
+
+@dataclass(frozen=True, slots=True)
+class LotGrade:
+    """The figures of a lot under its own standard: one row of what was printed for many."""
+
+    standard: Standard
+    definitions: tuple[Definition, ...]
+    printed: Printed
+    row: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +78,7 @@ _NOT_INSPECTED = _Inspection(0, 0, ())
 def certificates(
     views: Sequence[LotView],
     registry: Registry,
-    standards: Mapping[str, Standard],
+    gradings: Gradings,
     *,
     share_decimals: int,
     basis: Basis = Basis.IN_FORCE,
@@ -70,31 +88,62 @@ def certificates(
     Takes no lock: a view does not change, nor do the rows that it names. Raises
     ShareDecimalsError for other than 1 or 2 decimals.
     """
+    made: list[Certificate | None] = [None] * len(views)
+    for grading, places in _by_grading(views, gradings):
+        some = [views[place] for place in places]
+        certified = _certified(some, registry, grading.basis, share_decimals, basis)
+        for place, certificate in zip(places, certified, strict=True):
+            made[place] = certificate
+    return [each for each in made if each is not None]
+
+
+def _by_grading(views: Sequence[LotView], gradings: Gradings) -> list[tuple[Grading, list[int]]]:
+    """The places of views that were graded and placed alike, together."""
+    groups: list[tuple[Grading, list[int]]] = []
+    for place, view in enumerate(views):
+        grading = gradings.at(view.revision)
+        mine = next((places for other, places in groups if other.same_as(grading)), None)
+        if mine is None:
+            groups.append((grading, [place]))
+        else:
+            mine.append(place)
+    return groups
+
+
+def _certified(
+    views: Sequence[LotView],
+    registry: Registry,
+    grading: GradingBasis,
+    share_decimals: int,
+    basis: Basis,
+) -> list[Certificate]:
     # Each view is a lot by itself here, under its place for a number.
     lots = [replace(on_basis(view.lot, basis), number=place) for place, view in enumerate(views)]
-    stands = standing(lots, registry.bales, registry.texts["standard"], standards)
-    own = stands.lots["standard"].to_list()
-    grades = {
-        name: _grades(stands.rollups[name], standard, own, share_decimals)
-        for name, standard in standards.items()
-        if name in own
-    }
+    words = Words()
+    stands = standing(lots, registry.bales, registry.texts["standard"], grading, words)
+    own = words.texts(stands.lots[key_column(STANDARD_KEY)]).to_list()
+    grades: dict[int, LotGrade] = {}
+    for name, standard in grading.standards.items():
+        places = [place for place, each in enumerate(own) if each == name]
+        if places:
+            grades |= lot_grades(stands, standard, grading, places, share_decimals)
+    without = _without_standard(stands)
     inspections = _inspections(lots, registry)
     made = []
-    for place, facts in enumerate(stands.lots.iter_rows(named=True)):
-        name = facts["standard"]
-        inspection = inspections.get(place, _NOT_INSPECTED)
+    for place, view in enumerate(views):
+        grade = grades.get(place)
+        lot, inspection = lots[place], inspections.get(place, _NOT_INSPECTED)
+        mine = None if grade is None else grade.standard
+        weighed = lot.weight is not None and not lot.withdrawn
         made.append(
             Certificate(
-                view=views[place],
+                view=view,
                 basis=basis,
-                standard=standards.get(name),
-                grade=grades[name][place] if name else None,
-                bales=facts["bales"],
-                bales_without_standard=facts["bales_without_standard"],
-                weight=None
-                if facts["net"] is None
-                else WeightFigures(facts["net"], facts["conditioned"]),
+                standard=mine,
+                grade=grade,
+                bales=lot.bales,
+                bales_without_standard=without.get(place, 0),
+                weight=weigh(lot.weight, mine) if weighed and lot.weight is not None else None,
                 first_inspected_on=china_date(inspection.first_s),
                 last_inspected_on=china_date(inspection.last_s),
                 laboratories=inspection.laboratories,
@@ -103,17 +152,59 @@ def certificates(
     return made
 
 
-def _grades(
-    rollup: pl.DataFrame, standard: Standard, own: Sequence[str], share_decimals: int
+def lot_grades(
+    stands: Standing,
+    standard: Standard,
+    grading: GradingBasis,
+    lots: Sequence[int],
+    share_decimals: int,
 ) -> dict[int, LotGrade]:
-    """The grades, by place, of the lots whose own standard this is, with bales or without."""
-    places = [place for place, name in enumerate(own) if name == standard.id]
-    nothing = grade_nothing(standard, share_decimals=share_decimals)
-    found = dict.fromkeys(places, nothing)
-    mine = rollup.filter(pl.col("lot").is_in(places))
-    graded = grade_each(mine, standard, share_decimals=share_decimals)
-    found.update(zip(mine["lot"].to_list(), graded, strict=True))
-    return found
+    """The figures of lots under their own standard, with bales or without, by number.
+
+    Shares are printed by the rule of certificates.
+    """
+    rows = lot_figures(stands, standard.id, pl.Series("lot", lots, pl.Int32))
+    definitions = tuple(applying(grading.definitions, standard))
+    printed = print_figures(
+        rows,
+        standard,
+        definitions,
+        rule=ShareRule.CERTIFICATE,
+        share_decimals=share_decimals,
+    )
+    return {lot: LotGrade(standard, definitions, printed, row) for row, lot in enumerate(lots)}
+
+
+def lot_figures(stands: Standing, standard: str, lots: pl.Series) -> pl.DataFrame:
+    """The cells of lots under one standard added up by lot, in the order of `lots`.
+
+    A lot without bales of the standard has 0, and null for least and greatest values.
+    """
+    current = stands.lots.select("lot", "part")
+    cells = pl.concat(
+        [
+            part[standard].join(
+                current.filter(pl.col("part") == number).select("lot"), on="lot", how="semi"
+            )
+            for number, part in enumerate(stands.parts)
+        ]
+    )
+    figures = [column for column in cells.columns if column not in CELL]
+    added = cells.lazy().group_by("lot").agg(additions(figures)).collect(engine="in-memory")
+    return (
+        lots.to_frame("lot")
+        .join(added, on="lot", how="left", maintain_order="left")
+        .drop("lot")
+        .with_columns(
+            pl.col(name).fill_null(0) for name in figures if not name.endswith((".min", ".max"))
+        )
+    )
+
+
+def _without_standard(stands: Standing) -> dict[int, int]:
+    (cells,) = stands.parts
+    counts = cells[NO_STANDARD].group_by("lot").agg(pl.col("bales").sum())
+    return dict(counts.iter_rows())
 
 
 def _inspections(lots: Sequence[LotAt], registry: Registry) -> dict[int, _Inspection]:

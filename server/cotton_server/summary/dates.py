@@ -18,6 +18,11 @@ def china_day(seconds: int) -> int:
     return (seconds + CHINA_OFFSET_S) // _DAY_S
 
 
+def day_number(day: date) -> int:
+    """A calendar day counted from 1970-01-01."""
+    return day.toordinal() - _EPOCH
+
+
 def day_text(day: int) -> str:
     """The day of that count, "YYYY-MM-DD"; what lies after the year 9999 is its last day."""
     return date.fromordinal(max(1, min(_EPOCH + day, _LAST))).isoformat()

@@ -1,7 +1,12 @@
-"""The keys by which grades are summed up, and what makes a request for them well-formed."""
+"""The keys by which grades are summed up, and what makes a request for them well-formed.
+
+A key of lots is the same for all bales of a lot. A key of bales may differ within one: the
+standard that graded it, the laboratory and the instrument that read it, and the day.
+"""
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -12,26 +17,33 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 STANDARD_KEY: Final = "standard"
-"""The one key that belongs to a bale rather than to its lot."""
+DAY_KEYS: Final = ("day", "week", "month")
+PLACE_KEYS: Final = ("laboratory", "instrument", *DAY_KEYS)
+"""The keys of bales that say where and when they were read."""
 
-_COLUMN_OF_KEY: Final = {
-    "season": "season",
-    "region": "region",
-    "division": "division",
-    "regiment": "regiment",
-    "county": "county",
-    "gin": "gin",
-    "warehouse": "warehouse",
-    "cotton_type": "cotton_type",
-    "lot": "lot_no",
-    "picking_mode": "picking_mode",
-    "channel": "channel",
-    "traceability_unit": "traceability_unit",
-    "agency": "agency",
-}
+LOT_WORDS: Final = (
+    "region",
+    "division",
+    "regiment",
+    "county",
+    "gin",
+    "production_line",
+    "warehouse",
+    "cotton_type",
+    "picking_mode",
+    "channel",
+    "traceability_unit",
+    "agency",
+)
+"""The keys of lots that a registration gives, as texts."""
 
-SUMMARY_KEYS: Final = (*_COLUMN_OF_KEY, STANDARD_KEY)
+LOT_KEYS: Final = ("season", *LOT_WORDS, "state", "lot")
+"""Every key of lots."""
+
+SUMMARY_KEYS: Final = (*LOT_KEYS, STANDARD_KEY, *PLACE_KEYS)
 """Every key by which a summary can group and filter."""
+
+_EPOCH: Final = date(1970, 1, 1)
 
 
 def check_request(
@@ -58,9 +70,43 @@ def key_column(key: str) -> str:
     return f"key.{key}"
 
 
-def lot_key(key: str) -> pl.Expr:
-    """The value of a lot's key as text, named by `key_column`; "" where the lot lacks it."""
-    value = pl.col(_COLUMN_OF_KEY[key])
-    if key == "season":
-        value = pl.when(value > 0).then(value).cast(pl.String)
-    return value.fill_null("").alias(key_column(key))
+def place_code(key: str) -> pl.Expr:
+    """The integer of a key of where and when, from the columns of a cell; 0 where not known.
+
+    Laboratories and instruments are numbers of their books. A day counts from 1970-01-01, China
+    time; a week is its Monday and a month its first day, counted so too.
+    """
+    if key in ("laboratory", "instrument"):
+        return pl.col(key)
+    day = pl.col("day")
+    if key == "day":
+        return day
+    truncated = day.cast(pl.Date).dt.truncate("1w" if key == "week" else "1mo")
+    return pl.when(day > 0).then(truncated.cast(pl.Int32)).otherwise(0)
+
+
+def day_label(key: str, code: int) -> str:
+    """The text of a day, an ISO week or a month by its code; "" for 0."""
+    if code == 0:
+        return ""
+    on = _EPOCH + timedelta(days=code)
+    if key == "week":
+        year, week, _ = on.isocalendar()
+        return f"{year:04d}-W{week:02d}"
+    return on.isoformat() if key == "day" else f"{on.year:04d}-{on.month:02d}"
+
+
+def day_code(key: str, label: str) -> int | None:
+    """The code of a day, an ISO week or a month by its text, None where it names none."""
+    if label == "":
+        return 0
+    try:
+        if key == "week":
+            year, week = label.split("-W")
+            on = date.fromisocalendar(int(year), int(week), 1)
+        else:
+            on = date.fromisoformat(label if key == "day" else f"{label}-01")
+    except ValueError:
+        return None
+    code = (on - _EPOCH).days
+    return code if code > 0 and day_label(key, code) == label else None

@@ -1,4 +1,4 @@
-"""The standard to which a lot as a whole belongs, where its bales were graded by several."""
+"""Where a lot belongs as a whole, when its bales were graded or read in several places."""
 
 from __future__ import annotations
 
@@ -6,27 +6,31 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from cotton_server.summary.facts import PLACE
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 _NO_LOT = pl.Schema({"lot": pl.Int32, "standard": pl.String})
 
 
-def leading_standards(rollups: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+def leading_standards(cells: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     """Per lot the standard that graded most of its bales; on a tie the one given last.
 
-    `rollups` has a roll-up by `lot` per standard id, older standards first. The answer has
-    the columns `lot` (Int32) and `standard` (String), a row for every lot with graded bales,
-    sorted by lot.
+    `cells` has a roll-up by `lot`, and perhaps more, per standard id, older standards first. The
+    answer has the columns `lot` (Int32) and `standard` (String), a row for every lot with graded
+    bales, sorted by lot.
     """
     parts = [
-        rollup.lazy().select(
-            "lot",
-            "bales",
+        frame.lazy()
+        .group_by("lot")
+        .agg(pl.col("bales").sum())
+        .with_columns(
             pl.lit(place, dtype=pl.Int32).alias("place"),
             pl.lit(standard, dtype=pl.String).alias("standard"),
         )
-        for place, (standard, rollup) in enumerate(rollups.items())
+        for place, (standard, frame) in enumerate(cells.items())
+        if not frame.is_empty()
     ]
     if not parts:
         return pl.DataFrame(schema=_NO_LOT)
@@ -39,3 +43,28 @@ def leading_standards(rollups: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
         .select("lot", "standard")
         .collect(engine="in-memory")
     )
+
+
+def leading_places(cells: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    """Per lot where and when most of its bales were read.
+
+    The laboratory with most of them, of that the instrument with most, of that the day; on a tie
+    the one with the highest number, which is the one first heard of last. Columns `lot` and
+    `place.<column>` of PLACE (Int32), a row for every lot with bales.
+    """
+    rows = pl.concat([frame.select("lot", *PLACE, "bales") for frame in cells])
+    # Nearly every lot was read in one place.
+    several = rows["lot"].is_duplicated()
+    alone = rows.filter(~several).select("lot", *PLACE)
+    rest = rows.filter(several).group_by("lot", *PLACE).agg(pl.col("bales").sum())
+    for depth in range(1, len(PLACE) + 1):
+        upto = ["lot", *PLACE[:depth]]
+        most = (
+            rest.group_by(upto)
+            .agg(pl.col("bales").sum())
+            .sort(["lot", "bales", PLACE[depth - 1]], descending=[False, True, True])
+            .unique("lot", keep="first", maintain_order=True)
+        )
+        rest = rest.join(most.select(upto), on=upto, how="semi")
+    chosen = pl.concat([alone, rest.select("lot", *PLACE)])
+    return chosen.rename({name: f"place.{name}" for name in PLACE}).sort("lot")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from cotton_server.summary.keys import STANDARD_KEY, check_request
-from cotton_server.summary.standing import LOT_WORDS, lot_words
+from cotton_server.summary.facts import lot_words
+from cotton_server.summary.keys import LOT_WORDS, PLACE_KEYS, STANDARD_KEY, check_request
+
+NOT_OF_LOTS: Final = (STANDARD_KEY, *PLACE_KEYS)
+"""The keys by which the bales of one lot may part."""
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,10 +25,10 @@ class LotKeys:
     def __init__(self, filters: Mapping[str, Sequence[str]]) -> None:
         """Takes the values wanted by key.
 
-        Raises UnknownKeyError and EmptyFilterError as `check_request`; the standard is a key of
-        bales and not one of these.
+        Raises UnknownKeyError and EmptyFilterError as `check_request`; keys of bales and the state
+        are none of these.
         """
-        check_request([], filters, without=(STANDARD_KEY,))
+        check_request([], filters, without=(*NOT_OF_LOTS, "state"))
         self._wanted = {key: frozenset(values) for key, values in filters.items()}
 
     def pass_at(self, lot: LotEntry, revision: int) -> bool:

@@ -2,157 +2,81 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import polars as pl
-from cotton.inspection.v1 import common_pb2
 
-from cotton_server.grading.rollup import figure_columns, roll_up
-from cotton_server.grading.standards import choose_standard
-from cotton_server.grading.weight import conditioned_weight, net_weight
-from cotton_server.summary.leading import leading_standards
+from cotton_server.domain.fields import ABSENT
+from cotton_server.grading.rollup import CHART_COLOUR, figure_columns, roll_up
+from cotton_server.summary.facts import PLACE, default_standard, lot_facts
+from cotton_server.summary.keys import STANDARD_KEY, key_column
+from cotton_server.summary.leading import leading_places, leading_standards
+from cotton_server.summary.weighted import with_terms
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from cotton.inspection.v1 import lots_pb2
-
+    from cotton_server.grading.chart import Chart
+    from cotton_server.grading.definitions import Definition
     from cotton_server.grading.standard import Standard
+    from cotton_server.reference.placing import Placing
     from cotton_server.registry.bales import BaleStore
     from cotton_server.registry.lots import LotAt
     from cotton_server.registry.texts import TextBook
+    from cotton_server.summary.words import Words
 
 BALES_AT_ONCE_MAX: Final = 2_000_000
 """Bales in one roll-up query: bounds the memory of the first summary after a start."""
 
-LOT_SCHEMA: Final = {
-    "lot": pl.Int32(),
-    "lot_no": pl.String(),
-    "registered": pl.Boolean(),
-    "withdrawn": pl.Boolean(),
-    "season": pl.Int32(),
-    "region": pl.String(),
-    "division": pl.String(),
-    "regiment": pl.String(),
-    "county": pl.String(),
-    "gin": pl.String(),
-    "warehouse": pl.String(),
-    "cotton_type": pl.String(),
-    "picking_mode": pl.String(),
-    "channel": pl.String(),
-    "traceability_unit": pl.String(),
-    "agency": pl.String(),
-    "declared_bales": pl.Int64(),
-    "bales": pl.Int64(),
-    "bales_without_standard": pl.Int64(),
-    "bales_withdrawn": pl.Int64(),
-    "standard": pl.String(),
-    "gross": pl.Int64(),
-    "tare": pl.Int64(),
-    "net": pl.Int64(),
-    "conditioned": pl.Int64(),
-}
-"""Columns of the facts of lots: what a summary groups, filters and adds up beside grades.
+CELL: Final = ("lot", *PLACE)
+"""What bales are added up by: lot, laboratory, instrument (Int32 numbers of their books) and day
+(Int32, from 1970-01-01 China time, 0 where not known)."""
 
-`standard` is the id of the lot's standard (`lot_standards`), "" when there is none. A withdrawn
-lot keeps its keys and its standard, so that it is counted as withdrawn where it belongs; it has
-no bales, declared nothing and weighs nothing. `bales_withdrawn` are its bales then, and in any
-lot those withdrawn one by one.
-"""
+NO_STANDARD: Final = ""
+"""Stands for the standard of bales that none grades."""
 
-LOT_WORDS: Final = (
-    "region",
-    "division",
-    "regiment",
-    "county",
-    "gin",
-    "warehouse",
-    "cotton_type",
-    "picking_mode",
-    "channel",
-    "traceability_unit",
-    "agency",
-)
-"""The columns of LOT_SCHEMA that are texts to group and filter by."""
+_DAY_S: Final = 24 * 3600
+_CHINA_OFFSET_S: Final = 8 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class GradingBasis:
+    """What bales are graded and lots are placed by: all of it data with a version."""
+
+    standards: Mapping[str, Standard]
+    """By id, oldest first."""
+    definitions: Sequence[Definition]
+    charts: Mapping[str, Chart] = field(default_factory=dict)
+    """By id of their standard."""
+    placing: Placing | None = None
+
+
+Cells = dict[str, pl.DataFrame]
+"""Roll-ups by CELL with the terms of weight-weighted means (WEIGHTED), per standard id; under
+NO_STANDARD with the one figure `bales`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Roll-ups by lot per standard id, and the facts of the lots (LOT_SCHEMA), by lot number."""
+    """Lots at a revision.
 
-    rollups: Mapping[str, pl.DataFrame]
+    `lots` has the facts of every lot that was there (`facts.lot_facts`), a row each, its place
+    (`place.<column>` of PLACE), and `part`: which of `parts` holds its cells. What other parts
+    hold of a lot is out of date.
+    """
+
+    parts: tuple[Cells, ...]
     lots: pl.DataFrame
-
-
-@dataclass(frozen=True, slots=True)
-class WeightFigures:
-    """Net and conditioned weight of a lot in hundredths of a kilogram."""
-
-    net: int
-    conditioned: int | None
-
-
-def default_standard(lot: LotAt, standards: Mapping[str, Standard]) -> Standard | None:
-    """The standard of a lot's readings that name none.
-
-    None for cotton that no loaded standard covers, and for a lot that is not registered: what
-    cotton it holds is not known, and nothing is graded on a guess.
-    """
-    if lot.registration is None:
-        return None
-    return choose_standard(
-        standards,
-        named=lot.registration.standard,
-        cotton_type=enum_word(common_pb2.CottonType.Name(lot.registration.cotton_type)),
-        season=lot.season,
-    )
-
-
-def lot_standards(
-    lots: Sequence[LotAt],
-    rollups: Mapping[str, pl.DataFrame],
-    standards: Mapping[str, Standard],
-) -> dict[int, Standard | None]:
-    """The standard of each lot as a whole, by number: of its certificate and of its weight.
-
-    The one that graded most of its bales (`leading_standards`); where none graded any, the
-    lot's own by registration (`default_standard`); else None. `rollups` are by id of
-    `standards`, in the same order, and hold the lots' bales.
-    """
-    leading = dict(leading_standards(rollups).iter_rows())
-    return {
-        lot.number: standards[leading[lot.number]]
-        if lot.number in leading
-        else default_standard(lot, standards)
-        for lot in lots
-    }
-
-
-def weigh(weight: lots_pb2.LotWeight, standard: Standard | None) -> WeightFigures:
-    """The weights that a record comes to under a standard.
-
-    The conditioned weight is None while regain, trash or the standard is not known.
-    """
-    net = net_weight(weight.gross, weight.tare)
-    if standard is None or not (weight.HasField("regain") and weight.HasField("trash")):
-        return WeightFigures(net, None)
-    conditioned = conditioned_weight(
-        net,
-        trash=weight.trash,
-        regain=weight.regain,
-        resolution=weight.resolution,
-        standard=standard,
-    )
-    return WeightFigures(net, conditioned)
 
 
 def standing(
     lots: Sequence[LotAt],
     bales: BaleStore,
     standard_names: TextBook,
-    standards: Mapping[str, Standard],
+    basis: GradingBasis,
+    words: Words,
 ) -> Standing:
     """The standing of lots, in the order given; the numbers of lots are what they are told by.
 
@@ -161,146 +85,167 @@ def standing(
     A bale counts as without standard where its standard is not loaded, or grades readings of
     other units: inches are never graded as millimetres.
     """
-    defaults = {lot.number: default_standard(lot, standards) for lot in lots}
+    defaults = [default_standard(lot, basis.standards) for lot in lots]
     parts: dict[str, list[pl.DataFrame]] = {}
-    without: dict[int, int] = {}
-    for some in _portions(lots):
-        frame = _with_standard(some, bales, standard_names, standards, defaults)
-        for name, standard in standards.items():
-            graded = frame.filter(pl.col("graded_by") == name)
-            if not graded.is_empty():
-                parts.setdefault(name, []).append(roll_up(graded, standard))
-        ungraded = frame.filter(pl.col("graded_by") == "")
-        counts = ungraded.group_by("lot").len().sort("lot")
-        without |= dict(zip(counts["lot"].to_list(), counts["len"].to_list(), strict=True))
-    rollups = {
-        name: pl.concat(parts[name]) if name in parts else no_rollup(standard)
-        for name, standard in standards.items()
+    for some in _portions(lots, defaults):
+        frame = _with_standard(some, bales, standard_names, basis.standards)
+        for name, mine in _by_standard(frame, basis):
+            rolled = roll_up(mine, basis.standards[name], basis.definitions, CELL)
+            parts.setdefault(name, []).append(rolled)
+        ungraded = frame.filter(pl.col("graded_by") == NO_STANDARD)
+        if not ungraded.is_empty():
+            counts = ungraded.group_by(CELL).len("bales").sort(CELL)
+            parts.setdefault(NO_STANDARD, []).append(counts.cast({"bales": pl.Int64}))
+    cells = {
+        name: pl.concat(parts[name]) if name in parts else empty
+        for name, empty in _no_rollups(basis).items()
     }
-    own = lot_standards(lots, rollups, standards)
-    return Standing(
-        rollups=rollups,
-        lots=pl.DataFrame(
-            [_facts(lot, own[lot.number], without.get(lot.number, 0)) for lot in lots],
-            schema=LOT_SCHEMA,
-            orient="row",
-        ),
+    facts = _lots(lots, defaults, cells, basis, words)
+    return Standing((_weighted(cells, facts, words),), facts)
+
+
+def graded_bales(
+    lots: Sequence[LotAt],
+    bales: BaleStore,
+    standard_names: TextBook,
+    basis: GradingBasis,
+) -> Iterator[pl.DataFrame]:
+    """The bales of lots in portions, a row each, with what grades them.
+
+    Columns: those of `BaleStore.frame`, `lot` and `day` (Int32), `graded_by` (String: a standard
+    id, or NO_STANDARD) and CHART_COLOUR (Int8, null where no chart says anything).
+    """
+    defaults = [default_standard(lot, basis.standards) for lot in lots]
+    absent = pl.lit(None, dtype=pl.Int8).alias(CHART_COLOUR)
+    for some in _portions(lots, defaults):
+        frame = _with_standard(some, bales, standard_names, basis.standards)
+        parts = [frame.filter(pl.col("graded_by") == NO_STANDARD)]
+        parts += [mine for _, mine in _by_standard(frame, basis)]
+        whole = pl.concat(
+            [part if CHART_COLOUR in part.columns else part.with_columns(absent) for part in parts]
+        )
+        yield whole.cast({"graded_by": pl.String}).sort("row")
+
+
+def _by_standard(frame: pl.DataFrame, basis: GradingBasis) -> Iterator[tuple[str, pl.DataFrame]]:
+    """The bales that each standard grades, with what its chart says of them."""
+    for name in basis.standards:
+        mine = frame.filter(pl.col("graded_by") == name)
+        if not mine.is_empty():
+            yield name, _with_chart(mine, basis.charts.get(name))
+
+
+def _no_rollups(basis: GradingBasis) -> Cells:
+    """The roll-ups of no lots."""
+    keys = dict.fromkeys(CELL, pl.Int32())
+    figures = {
+        name: figure_columns(standard, basis.definitions)
+        for name, standard in basis.standards.items()
+    }
+    figures[NO_STANDARD] = ("bales",)
+    return {
+        name: pl.DataFrame(schema={**keys, **dict.fromkeys(columns, pl.Int64())})
+        for name, columns in figures.items()
+    }
+
+
+def _lots(
+    lots: Sequence[LotAt],
+    defaults: Sequence[Standard | None],
+    cells: Cells,
+    basis: GradingBasis,
+    words: Words,
+) -> pl.DataFrame:
+    """The facts of lots, with everything that follows from their cells."""
+    graded = {name: frame for name, frame in cells.items() if name != NO_STANDARD}
+    leading = dict(leading_standards(graded).iter_rows())
+    own = [
+        basis.standards[leading[lot.number]] if lot.number in leading else default
+        for lot, default in zip(lots, defaults, strict=True)
+    ]
+    facts = lot_facts(lots, own, words, basis.placing)
+    places = leading_places(cells.values())
+    return facts.join(places, on="lot", how="left", maintain_order="left").with_columns(
+        *(pl.col(f"place.{name}").fill_null(0) for name in PLACE),
+        part=pl.lit(0, dtype=pl.Int32),
     )
 
 
-def no_rollup(standard: Standard) -> pl.DataFrame:
-    """The roll-up of no lots under a standard."""
-    columns = dict.fromkeys(figure_columns(standard), pl.Int64())
-    return pl.DataFrame(schema={"lot": pl.Int32(), **columns})
+def _weighted(cells: Cells, facts: pl.DataFrame, words: Words) -> Cells:
+    """The cells with the terms of weight-weighted means, each under its lot's own standard."""
+    weights = facts.filter(pl.col("conditioned") > 0)
+    own = pl.col(key_column(STANDARD_KEY))
+    return {
+        name: frame
+        if name == NO_STANDARD
+        else with_terms(
+            frame,
+            weights.filter(own == words.number_of(name)).select("lot", "conditioned"),
+        )
+        for name, frame in cells.items()
+    }
 
 
-def enum_word(name: str) -> str:
-    """SAW_GINNED_UPLAND for COTTON_TYPE_SAW_GINNED_UPLAND; "" for what is unspecified."""
-    for prefix in ("COTTON_TYPE_", "PICKING_MODE_", "CHANNEL_"):
-        name = name.removeprefix(prefix)
-    return "" if name == "UNSPECIFIED" else name
-
-
-def _portions(lots: Sequence[LotAt]) -> Iterator[list[LotAt]]:
-    some: list[LotAt] = []
+def _portions(
+    lots: Sequence[LotAt], defaults: Sequence[Standard | None]
+) -> Iterator[list[tuple[LotAt, str]]]:
+    """The lots that have bales, each with the id of its default standard, in bounded portions."""
+    some: list[tuple[LotAt, str]] = []
     size = 0
-    for lot in lots:
+    for lot, default in zip(lots, defaults, strict=True):
         if some and size + lot.bales > BALES_AT_ONCE_MAX:
             yield some
             some, size = [], 0
         if lot.bales:
-            some.append(lot)
+            some.append((lot, NO_STANDARD if default is None else default.id))
             size += lot.bales
     if some:
         yield some
 
 
 def _with_standard(
-    lots: Sequence[LotAt],
+    lots: Sequence[tuple[LotAt, str]],
     bales: BaleStore,
     standard_names: TextBook,
     standards: Mapping[str, Standard],
-    defaults: Mapping[int, Standard | None],
 ) -> pl.DataFrame:
-    """The bales of lots with `graded_by`: the id of the standard that grades each, or ""."""
-    numbers = np.asarray([lot.number for lot in lots], np.int32)
-    frame = bales.frame(np.concatenate([lot.runs for lot in lots])).with_columns(
-        lot=np.repeat(numbers, [lot.bales for lot in lots])
+    """The bales of lots with their day, and `graded_by`: the id of a standard, or NO_STANDARD."""
+    names = [*standards, NO_STANDARD]
+    place = {name: number for number, name in enumerate(names)}
+    sizes = [lot.bales for lot, _ in lots]
+    frame = bales.frame(np.concatenate([lot.runs for lot, _ in lots]))
+    default = np.repeat(
+        np.asarray([place.get(name, place[NO_STANDARD]) for _, name in lots], np.int32), sizes
     )
-    by_lot = pl.DataFrame(
-        {
-            "lot": numbers,
-            "default": [_id(defaults[lot.number]) for lot in lots],
-        },
-        schema={"lot": pl.Int32(), "default": pl.String()},
+    numbers = np.repeat(np.asarray([lot.number for lot, _ in lots], np.int32), sizes)
+    # By number of the book: what a reading names, of the standards that there are.
+    named = np.asarray(
+        [
+            place.get(standard_names[number], place[NO_STANDARD])
+            for number in range(len(standard_names))
+        ],
+        np.int32,
     )
-    joined = frame.join(by_lot, on="lot", how="left", maintain_order="left")
-    named = {
-        number: standard_names[number] if standard_names[number] in standards else ""
-        for number in joined["standard"].unique().to_list()
-        if number
-    }
-    meant = (
-        pl.when(pl.col("standard") == 0)
-        .then(pl.col("default"))
-        .otherwise(pl.col("standard").replace_strict(named, default="", return_dtype=pl.String))
-    )
-    grades_usda = meant.replace_strict(
-        {name: standard.grades_usda_bales for name, standard in standards.items()},
-        default=None,
-        return_dtype=pl.Boolean,
-    )
-    return joined.with_columns(
-        pl.when(grades_usda == pl.col("is_usda"))
-        .then(meant)
-        .otherwise(pl.lit(""))
-        .alias("graded_by")
+    said = frame["standard"].to_numpy()
+    meant = np.where(said == 0, default, named[said])
+    usda = np.asarray([each.grades_usda_bales for each in standards.values()] + [False])
+    fits = usda[meant] == frame["is_usda"].to_numpy()
+    graded_by = np.where(fits, meant, place[NO_STANDARD])
+    at = pl.col("inspected_at_s").cast(pl.Int64)
+    day = pl.when(at > 0).then((at + _CHINA_OFFSET_S) // _DAY_S).otherwise(0)
+    return frame.with_columns(
+        pl.Series("lot", numbers),
+        day.cast(pl.Int32).alias("day"),
+        pl.Series("graded_by", graded_by).replace_strict(
+            list(place.values()), names, return_dtype=pl.Enum(names)
+        ),
     )
 
 
-def _id(standard: Standard | None) -> str:
-    return "" if standard is None else standard.id
-
-
-def lot_words(lot_no: str, registration: lots_pb2.Lot | None) -> tuple[str, ...]:
-    """The keys of a lot that are texts, as in LOT_SCHEMA, in the order of LOT_WORDS."""
-    if registration is None:
-        # A lot that is not registered lacks all but what its number says.
-        return tuple(lot_no[:5] if name == "gin" else "" for name in LOT_WORDS)
-    return (
-        registration.region,
-        registration.division,
-        registration.regiment,
-        registration.county,
-        registration.gin_code,
-        registration.warehouse,
-        enum_word(common_pb2.CottonType.Name(registration.cotton_type)),
-        enum_word(common_pb2.PickingMode.Name(registration.picking_mode)),
-        enum_word(common_pb2.Channel.Name(registration.channel)),
-        registration.traceability_unit,
-        registration.agency,
-    )
-
-
-def _facts(lot: LotAt, standard: Standard | None, without_standard: int) -> tuple[Any, ...]:
-    registration = lot.registration
-    weight = None if lot.withdrawn else lot.weight
-    figures = None if weight is None else weigh(weight, standard)
-    declared = 0 if registration is None or lot.withdrawn else registration.declared_bales
-    return (
-        lot.number,
-        lot.lot_no,
-        registration is not None,
-        lot.withdrawn,
-        lot.season,
-        *lot_words(lot.lot_no, registration),
-        declared,
-        lot.bales,
-        without_standard,
-        lot.bales_withdrawn,
-        _id(standard),
-        None if weight is None else weight.gross,
-        None if weight is None else weight.tare,
-        None if figures is None else figures.net,
-        None if figures is None else figures.conditioned,
-    )
+def _with_chart(frame: pl.DataFrame, chart: Chart | None) -> pl.DataFrame:
+    """The bales with what a chart makes of their Rd and +b, where there is one."""
+    if chart is None:
+        return frame
+    rd, plus_b = (frame[name].fill_null(ABSENT).to_numpy() for name in ("rd", "plus_b"))
+    code = pl.Series(CHART_COLOUR, chart.grades_of(rd, plus_b))
+    return frame.with_columns(pl.when(code != ABSENT).then(code).alias(CHART_COLOUR))

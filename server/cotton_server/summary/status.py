@@ -139,22 +139,32 @@ def lot_status(
     return status
 
 
-def _set_certificates(status: summary_pb2.LotStatus, entry: LotEntry, revision: int) -> None:
-    """The numbers of both certificates, whichever records brought them, and their dates."""
+def certificate_numbers(entry: LotEntry, revision: int) -> tuple[str, str]:
+    """The numbers of the quality and the weight certificate at a revision; "" without."""
     quality = entry.quality_certificates.at(revision)
     weight = entry.weight_certificates.at(revision)
     registration, weighing = entry.registrations.at(revision), entry.weights.at(revision)
     quality_no = weight_no = ""
     if quality is not None:
         quality_no = quality.record.quality_certificate_no
-        status.certified_at_s = quality.record.issued_at_s or quality.received_at_us // _SECOND_US
-    elif registration is not None and registration.record.quality_certificate_no:
+    elif registration is not None:
         quality_no = registration.record.quality_certificate_no
-        status.certified_at_s = _first_with(quality_no, entry, revision) // _SECOND_US
     if weight is not None:
         weight_no = weight.record.weight_certificate_no
     elif weighing is not None:
         weight_no = weighing.record.weight_certificate_no
+    return quality_no, weight_no
+
+
+def _set_certificates(status: summary_pb2.LotStatus, entry: LotEntry, revision: int) -> None:
+    """The numbers of both certificates, whichever records brought them, and their dates."""
+    quality = entry.quality_certificates.at(revision)
+    weight = entry.weight_certificates.at(revision)
+    quality_no, weight_no = certificate_numbers(entry, revision)
+    if quality is not None:
+        status.certified_at_s = quality.record.issued_at_s or quality.received_at_us // _SECOND_US
+    elif quality_no:
+        status.certified_at_s = _first_with(quality_no, entry, revision) // _SECOND_US
     if quality_no or weight_no:
         issued = quality or weight
         status.certificates.CopyFrom(

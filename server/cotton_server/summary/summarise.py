@@ -1,191 +1,296 @@
-"""Grade summaries of any set of lots, by any combination of keys."""
+"""Grade summaries of any set of bales, by any combination of keys."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from cotton_server.grading.rollup import combine
-from cotton_server.grading.shares import SHARE_DECIMALS, ShareDecimalsError, ShareRule
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from cotton_server.grading.families import Family, families
+from cotton_server.grading.rollup import additions, applying
+from cotton_server.grading.shares import ShareRule
 from cotton_server.grading.standard import unverified_parts
-from cotton_server.summary.adding import add_up, bales_under, lots_weighed_by
-from cotton_server.summary.errors import FiguresDisagreeError, TooManyRowsError
-from cotton_server.summary.figures import FigureReader, GradeFigures
-from cotton_server.summary.keys import STANDARD_KEY, check_request, key_column
+from cotton_server.summary.adding import Sums, add_up, needs_lots, no_figures
+from cotton_server.summary.errors import FiguresDisagreeError
+from cotton_server.summary.keys import STANDARD_KEY, key_column
+from cotton_server.summary.printing import Printed, print_figures, print_row
+from cotton_server.summary.withholding import BoolArray, withheld_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
-    import polars as pl
+    from cotton_server.grading.definitions import Definition
+    from cotton_server.summary.adding import Names
+    from cotton_server.summary.at_revision import LotsAt
+    from cotton_server.summary.printing import TermsOf
+    from cotton_server.summary.query import Query
 
-    from cotton_server.grading.standard import Standard
+Int64Array = npt.NDArray[np.int64]
 
-WEIGHTING: Final = "bales"
-"""How every mean of a summary is weighted."""
-
-
-@dataclass(frozen=True, slots=True)
-class SummaryRow:
-    """What a set of lots adds up to; weights in hundredths of a kilogram."""
-
-    keys: tuple[tuple[str, str], ...]
-    """Key and value, in the order asked for; "" for lots that lack the key."""
-    lots: int
-    """Lots with a lot number."""
-    lots_unregistered: int
-    lots_weighed: int
-    declared_bales: int
-    bales: int
-    """All bales read, graded or not."""
-    bales_unregistered: int
-    """Those of lots that are not registered, with those that came without a lot."""
-    bales_without_lot: int
-    bales_without_standard: int
-    gross: int
-    tare: int
-    net: int
-    conditioned: int
-    lots_with_conditioned_weight: int
-    lots_withdrawn: int
-    """Whole lots that were withdrawn: in no other figure, and not among `lots`."""
-    bales_withdrawn: int
-    """Their bales, and those withdrawn one by one; in no other figure."""
-    figures: GradeFigures
+WEIGHTING = "bales"
+"""How every mean of a summary is weighted that does not say otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
-class GradeSummary:
-    """Rows sorted by their key values, and the total over all of them."""
+class Block:
+    """The figures of the bales that one family of standards graded, of every row."""
 
-    standards: tuple[str, ...]
-    """Ids of the standards that graded the bales, oldest first."""
-    unverified: tuple[str, ...]
-    """Unverified parts of the standards that graded bales or conditioned weights."""
-    weighting: str
-    rows: tuple[SummaryRow, ...]
-    total: SummaryRow
+    family: Family
+    definitions: tuple[Definition, ...]
+    printed: Printed
 
 
-def summarise(
-    rollups: Mapping[str, pl.DataFrame],
-    lots: pl.DataFrame,
-    standards: Mapping[str, Standard],
-    *,
-    keys: Sequence[str],
-    filters: Mapping[str, Sequence[str]],
-    share_decimals: int,
-    rows_max: int | None = None,
-) -> GradeSummary:
-    """Adds roll-ups and facts of lots up by `keys`, over the lots that pass all `filters`.
+@dataclass(frozen=True, slots=True)
+class Side:
+    """The figures of rows in one season: those of no standard, and a block a family."""
 
-    `rollups` has a roll-up by `lot` per id of `standards`. `lots` has one row per lot ever
-    seen: `lot` (Int32, joins the roll-ups), `lot_no` (String), `registered` and `withdrawn`
-    (Boolean), `season` (Int32), the other keys (String, "" where lacking), `declared_bales`,
-    `bales` (all bales of the lot that count), `bales_without_standard` and `bales_withdrawn`
-    (Int64), `standard` (String: the id of the lot's standard, "" without), `gross`, `tare`,
-    `net` and `conditioned` (Int64, hundredths of a kilogram, null where not known). The entry
-    that keeps bales without a lot has the lot_no ""; it is not counted as a lot.
+    row: Printed
+    blocks: tuple[Block, ...]
+    withheld: BoolArray
+    there: BoolArray
+    """Rows of which anything was there."""
 
-    A withdrawn lot counts in `lots_withdrawn` and its bales in `bales_withdrawn`, where its keys
-    put it, and in nothing else: it comes without bales, declared bales and weights.
 
-    A lot whose bales were graded by several standards counts once, with what it declared and
-    weighs: where `standard` is a key or a filter, under the lot's standard. Its bales count
-    under the standard that graded them, and bales without a standard under "".
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Some rows of a summary, and the total over all of them."""
 
-    Without keys there is one row, the total. Values sort by code point. Shares are printed
-    by largest remainder with 1 or 2 decimals.
+    query: Query
+    groups: pl.DataFrame
+    """The values of the keys (String, `key_column`), a row a group."""
+    side: Side
+    last: Side | None
+    """The season before, row by row beside this one, where it was asked for."""
 
-    Raises UnknownKeyError, RepeatedKeyError and EmptyFilterError for a request without
-    answer, TooManyRowsError before more than `rows_max` rows are made, ShareDecimalsError for
-    other decimals, and FiguresDisagreeError where the roll-ups and the lots count different
-    bales.
+    @property
+    def rows(self) -> int:
+        """Rows in this part of the answer."""
+        return self.side.row.rows
+
+
+class Summary:
+    """A summary, added up and ready to be printed part by part.
+
+    The same question at the same revision gives the same rows in the same order.
     """
-    check_request(keys, filters)
-    if share_decimals not in SHARE_DECIMALS:
-        raise ShareDecimalsError(share_decimals)
-    if unknown := sorted(rollups.keys() - standards.keys()):
-        raise FiguresDisagreeError(
-            f"There are roll-ups under {', '.join(unknown)}, which is not loaded: "
-            "load the standard, or rebuild the roll-ups."
+
+    def __init__(self, lots: LotsAt, query: Query, names: Names, *, share_decimals: int) -> None:
+        """Adds up; raises FiguresDisagreeError where cells and lots count different bales."""
+        self.lots = lots
+        self.query = query
+        self._names = names
+        self._share_decimals = share_decimals
+        self._detailed: dict[tuple[str, ...], Sums] = {}
+        self._sums = self._added(query)
+        self._last = self._added(query.of_season_before()) if query.with_last_season else None
+        if self._last is not None:
+            self._sums, self._last = _side_by_side(self._sums, self._last, query)
+        self._total = self._sums.total()
+        self._total_last = None if self._last is None else self._last.total()
+        self._hidden = withheld_rows(_bales(self._sums), query.withhold_below)
+        self._hidden_last = (
+            None if self._last is None else withheld_rows(_bales(self._last), query.withhold_below)
         )
-    oldest_first = {name: rollups[name] for name in standards if name in rollups}
-    sums = add_up(oldest_first, lots, keys=keys, filters=filters)
-    if rows_max is not None and sums.height > rows_max:
-        raise TooManyRowsError(sums.height, rows_max)
-    total = combine(sums.drop(key_column(key) for key in keys), []).row(0, named=True)
-    if STANDARD_KEY not in filters:
-        _check_bales(total)
-    reader = _RowReader({name: standards[name] for name in oldest_first}, share_decimals)
-    total_row = reader.read(total, ())
-    rows = tuple(reader.read(row, keys) for row in _rows(sums)) if keys else (total_row,)
-    return GradeSummary(
-        standards=reader.standards_of(total),
-        unverified=unverified_parts(
-            standards[name]
-            for name in oldest_first
-            if total.get(bales_under(name)) or total.get(lots_weighed_by(name))
-        ),
-        weighting=WEIGHTING,
-        rows=rows,
-        total=total_row,
+        both = [self._sums] if self._last is None else [self._sums, self._last]
+        graded = {
+            name for sums in both for name, frame in sums.figures.items() if frame["bales"].sum()
+        }
+        self.standards = tuple(name for name in lots.grading.basis.standards if name in graded)
+        """Ids of the standards that graded bales, oldest first."""
+        self._conditioning = frozenset().union(*(sums.conditioning for sums in both))
+        self._families = [
+            family
+            for family in families(lots.grading.basis.standards.values())
+            if any(each.id in graded for each in family.standards)
+        ]
+
+    @property
+    def rows(self) -> int:
+        """Rows of the whole answer."""
+        return self._sums.rows
+
+    @property
+    def rows_withheld(self) -> int:
+        """Rows of this season that are withheld."""
+        return int(self._hidden[0].sum())
+
+    @property
+    def unverified(self) -> tuple[str, ...]:
+        """Unverified parts of the standards that graded bales or conditioned weights."""
+        return unverified_parts(
+            standard
+            for name, standard in self.lots.grading.basis.standards.items()
+            if name in self.standards or name in self._conditioning
+        )
+
+    @property
+    def blocks(self) -> tuple[tuple[Family, tuple[Definition, ...]], ...]:
+        """The families of standards that graded bales, with the definitions that apply."""
+        return tuple((family, self._applying(family)) for family in self._families)
+
+    def part(self, first: int, rows: int) -> Answer:
+        """Some rows, from the one with the number `first` on."""
+        chosen = slice(first, first + rows)
+        side = self._side(
+            self._sums.slice(first, rows), self._total, self._hidden[0][chosen], self.query, first
+        )
+        last = None
+        if (
+            self._last is not None
+            and self._total_last is not None
+            and self._hidden_last is not None
+        ):
+            last = self._side(
+                self._last.slice(first, rows),
+                self._total_last,
+                self._hidden_last[0][chosen],
+                self.query.of_season_before(),
+                first,
+            )
+        return Answer(self.query, self._sums.groups.slice(first, rows), side, last)
+
+    def total(self) -> Answer:
+        """One row over all rows."""
+        hidden = np.asarray([self._hidden[1]])
+        side = self._side(self._total, self._total, hidden, self.query, None)
+        last = None
+        if self._total_last is not None and self._hidden_last is not None:
+            last = self._side(
+                self._total_last,
+                self._total_last,
+                np.asarray([self._hidden_last[1]]),
+                self.query.of_season_before(),
+                None,
+            )
+        return Answer(self.query, pl.DataFrame(), side, last)
+
+    def _added(self, query: Query) -> Sums:
+        cube = self.lots.cube
+        few = cube is not None and not needs_lots(query)
+        stands = cube.standing if cube is not None and few else self.lots.standing
+        sums = add_up(stands, query, self._names)
+        if STANDARD_KEY not in query.filters and not query.asks_of_bales:
+            _check_bales(sums)
+        return sums
+
+    def _side(
+        self, sums: Sums, total: Sums, withheld: BoolArray, query: Query, first: int | None
+    ) -> Side:
+        blocks = tuple(
+            Block(
+                family,
+                definitions,
+                print_figures(
+                    self._of_family(sums, family),
+                    family.standards[-1],
+                    definitions,
+                    rule=ShareRule.LARGEST_REMAINDER,
+                    share_decimals=self._share_decimals,
+                    terms_of=self._terms_of(family, query, sums, first),
+                ),
+            )
+            for family, definitions in self.blocks
+        )
+        row = print_row(sums, total)
+        there = row.figures["bales"].values + row.figures["lots"].values
+        there = there + row.figures["lots_withdrawn"].values
+        return Side(row, blocks, withheld, there > 0)
+
+    def _applying(self, family: Family) -> tuple[Definition, ...]:
+        return tuple(applying(self.lots.grading.basis.definitions, family.standards[-1]))
+
+    def _of_family(self, sums: Sums, family: Family) -> pl.DataFrame:
+        """The figures of the bales that any standard of a family graded."""
+        frames = [sums.figures[each.id] for each in family.standards if each.id in sums.figures]
+        if not frames:
+            return no_figures(self.lots.standing, family.id, sums.rows)
+        (first, *others) = frames
+        if not others:
+            return first
+        numbered = [frame.with_row_index("row") for frame in frames]
+        added = pl.concat(numbered).group_by("row").agg(additions(first.columns))
+        return added.sort("row").drop("row")
+
+    def _terms_of(
+        self, family: Family, query: Query, sums: Sums, first: int | None
+    ) -> TermsOf | None:
+        """Where the lots of a row are found again, for means by weight that need them."""
+        if query.asks_of_bales:
+            return None
+
+        def terms(row: int, measure: str) -> Iterator[tuple[int, int, int]]:
+            detailed = self._by_lot(query)
+            same = np.ones(detailed.rows, np.bool_)
+            if first is not None:
+                for name, value in sums.groups.row(row, named=True).items():
+                    same &= (detailed.groups[name] == value).to_numpy()
+            for standard in family.standards:
+                frame = detailed.figures.get(standard.id)
+                if frame is None:
+                    continue
+                counted = frame.filter(pl.Series(same) & (frame[f"{measure}.weight"] > 0))
+                yield from counted.select(
+                    f"{measure}.weight", f"{measure}.sum", f"{measure}.bales"
+                ).iter_rows()
+
+        return terms
+
+    def _by_lot(self, query: Query) -> Sums:
+        """The sums of every lot that passes, with the keys of the query and its own."""
+        keys = (*(key for key in query.keys if key != "lot"), "lot")
+        by_lot = replace(query, keys=keys, with_last_season=False, withhold_below=0)
+        season = query.filters.get("season", ())
+        if season not in self._detailed:
+            self._detailed[season] = add_up(self.lots.standing, by_lot, self._names)
+        return self._detailed[season]
+
+
+def _side_by_side(this: Sums, last: Sums, query: Query) -> tuple[Sums, Sums]:
+    """Both seasons with the groups of either, in order, so that rows stand beside each other."""
+    names = [key_column(key) for key in query.keys]
+    if not names:
+        return this, last
+    groups = pl.concat([this.groups, last.groups]).unique().sort(names)
+    return _in_groups(this, groups, names), _in_groups(last, groups, names)
+
+
+def _in_groups(sums: Sums, groups: pl.DataFrame, names: Sequence[str]) -> Sums:
+    def laid(frame: pl.DataFrame) -> pl.DataFrame:
+        joined = groups.join(
+            pl.concat([sums.groups, frame], how="horizontal"),
+            on=names,
+            how="left",
+            maintain_order="left",
+        ).drop(names)
+        return joined.with_columns(
+            pl.col(name).fill_null(0)
+            for name in joined.columns
+            if not name.endswith((".min", ".max"))
+        )
+
+    return replace(
+        sums,
+        groups=groups,
+        facts=laid(sums.facts),
+        figures={name: laid(frame) for name, frame in sums.figures.items()},
     )
 
 
-def _rows(frame: pl.DataFrame) -> Iterable[dict[str, Any]]:
-    return frame.iter_rows(named=True)
+def _bales(sums: Sums) -> Int64Array:
+    facts = sums.facts
+    bales: Int64Array = (facts["bales_graded"] + facts["bales_without_standard"]).to_numpy()
+    return bales
 
 
-def _check_bales(total: Mapping[str, Any]) -> None:
-    """Every bale that a lot has read is in a roll-up or counted as without standard."""
-    counted = total.get("bales", 0) + total["bales_without_standard"]
-    if total["bales_read"] != counted:
+def _check_bales(sums: Sums) -> None:
+    """Every bale that a lot has read is in a cell, graded or not."""
+    read = int(sums.facts["bales_read"].sum())
+    counted = int(_bales(sums).sum())
+    if read != counted:
         raise FiguresDisagreeError(
-            f"The lots have read {total['bales_read']} bales and their roll-ups count {counted}: "
-            "rebuild the roll-ups from the ledger."
+            f"The lots have read {read} bales and their cells count {counted}:"
+            " rebuild the cells from the ledger."
         )
-
-
-class _RowReader:
-    """Makes rows of a summary out of summed-up integers."""
-
-    def __init__(self, standards: Mapping[str, Standard], share_decimals: int) -> None:
-        self._standards = standards
-        self._share_decimals = share_decimals
-        self._figures: dict[tuple[str, ...], FigureReader] = {}
-
-    def standards_of(self, row: Mapping[str, Any]) -> tuple[str, ...]:
-        """The standards that graded the bales of a row."""
-        return tuple(name for name in self._standards if row.get(bales_under(name)))
-
-    def read(self, row: Mapping[str, Any], keys: Sequence[str]) -> SummaryRow:
-        """One row, with the classes of the standards that graded its bales."""
-        without_standard = row.get("bales_without_standard") or 0
-        return SummaryRow(
-            keys=tuple((key, row[key_column(key)]) for key in keys),
-            lots=row["lots"],
-            lots_unregistered=row["lots_unregistered"],
-            lots_weighed=row["lots_weighed"],
-            declared_bales=row["declared_bales"],
-            bales=(row.get("bales") or 0) + without_standard,
-            bales_unregistered=row.get("bales_unregistered") or 0,
-            bales_without_lot=row.get("bales_without_lot") or 0,
-            bales_without_standard=without_standard,
-            gross=row["gross"],
-            tare=row["tare"],
-            net=row["net"],
-            conditioned=row["conditioned"],
-            lots_with_conditioned_weight=row["lots_with_conditioned_weight"],
-            lots_withdrawn=row["lots_withdrawn"],
-            bales_withdrawn=row["bales_withdrawn"],
-            figures=self._figure_reader(self.standards_of(row)).read(row),
-        )
-
-    def _figure_reader(self, names: tuple[str, ...]) -> FigureReader:
-        if names not in self._figures:
-            self._figures[names] = FigureReader(
-                [self._standards[name] for name in names],
-                rule=ShareRule.LARGEST_REMAINDER,
-                share_decimals=self._share_decimals,
-            )
-        return self._figures[names]

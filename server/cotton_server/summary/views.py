@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cotton_server.errors import Reason, ServiceError
+from cotton_server.summary.as_of import refuse_future, requested_revision
 from cotton_server.summary.status import AsOf, lot_past, lot_status
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from cotton_server.registry.lots import LotAt, LotEntry
     from cotton_server.registry.registry import Registry
     from cotton_server.summary.status import Deadlines
+
+__all__ = ["LotView", "LotViews", "refuse_future"]
 
 _SECOND_US = 1_000_000
 
@@ -43,22 +45,26 @@ class LotViews:
         deadlines: Deadlines,
         received_at_us: Callable[[int], int],
         *,
-        now_s: Callable[[], int] = lambda: int(time.time()),
+        now_us: Callable[[], int] = lambda: time.time_ns() // 1000,
     ) -> None:
         """Takes what is read; `received_at_us` tells when the entry at a position came."""
         self._registry = registry
         self._deadlines = deadlines
         self._received_at_us = received_at_us
-        self._now_s = now_s
+        self._now_us = now_us
 
-    def as_of(self, revision: int) -> AsOf:
-        """The revision to answer at and its instant; for 0 the latest, and now.
+    def as_of(self, revision: int, as_of_us: int = 0) -> AsOf:
+        """The revision to answer at, and the instant that ages and deadlines are told at.
 
-        Raises ServiceError for a revision that is not there yet.
+        With `as_of_us` (microseconds since 1970 UTC) the last revision that had been received by
+        then, and that instant; for a revision the instant at which its entry was received; for
+        neither (0) the latest, and now. Raises ServiceError as `requested_revision` does.
         """
-        latest = self._registry.revision
-        refuse_future(revision, latest)
-        return self.at_entry(revision) if revision else AsOf(latest, self._now_s())
+        now_us = self._now_us()
+        found = requested_revision(revision, as_of_us, self._registry, now_us)
+        if revision:
+            return self.at_entry(found)
+        return AsOf(found, (as_of_us or now_us) // _SECOND_US)
 
     def at_entry(self, revision: int) -> AsOf:
         """A revision that is there, at the instant at which its entry was received."""
@@ -111,13 +117,3 @@ class LotViews:
             return 0 if entry.withdrawn else entry.bales
         bales = self._registry.bales
         return entry.at(revision, bales.count_at(revision, bales.count)).bales
-
-
-def refuse_future(revision: int, latest: int) -> None:
-    """Raises ServiceError for a revision that is not there yet."""
-    if revision > latest:
-        raise ServiceError(
-            Reason.FUTURE_REVISION,
-            f"Revision {revision} was asked for; the latest is {latest}.",
-            {"revision": f"at most {latest}"},
-        )

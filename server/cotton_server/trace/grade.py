@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cotton_server.grading.bales import grade_bales
-from cotton_server.summary.standing import default_standard
+from cotton_server.summary.facts import default_standard
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from cotton_server.grading.chart import Chart
     from cotton_server.grading.standard import Standard
     from cotton_server.registry.bales import BaleStore
     from cotton_server.trace.history import BaleAt
@@ -26,8 +27,13 @@ class Grade:
     tiers: Mapping[str, Any]
 
 
-def grade_of(bale: BaleAt, bales: BaleStore, standards: Mapping[str, Standard]) -> Grade | None:
-    """The grade of the bale's reading.
+def grade_of(
+    bale: BaleAt,
+    bales: BaleStore,
+    standards: Mapping[str, Standard],
+    charts: Mapping[str, Chart],
+) -> Grade | None:
+    """The grade of the bale's reading; `charts` are those of the bale's revision, by standard.
 
     None where no loaded standard covers the cotton or grades readings of its units.
     """
@@ -36,4 +42,5 @@ def grade_of(bale: BaleAt, bales: BaleStore, standards: Mapping[str, Standard]) 
     if standard is None or standard.grades_usda_bales != bale.key.is_usda:
         return None
     frame = bales.frame(np.asarray([[bale.row, bale.row + 1]], np.int32))
-    return Grade(standard.id, grade_bales(frame, standard).row(0, named=True))
+    graded = grade_bales(frame, standard, charts.get(standard.id))
+    return Grade(standard.id, graded.row(0, named=True))

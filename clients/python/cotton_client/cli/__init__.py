@@ -13,6 +13,8 @@ _COMMANDS = {
     "lots": ("lots", "Record what becomes of lots, and list where they stand."),
     "lot": ("lot", "Show the certificate of a lot, and where it stands."),
     "summary": ("summary", "Add grades up by any keys."),
+    "certificates": ("certificates", "List the certificates of lots, or write them to files."),
+    "bales": ("bales", "List bales that somebody has to look at."),
     "bale": ("bale", "Show one bale, its reading, its grade and its history."),
     "correct": ("correct", "Correct the reading in force of a bale."),
     "conflicts": ("conflicts", "List readings that differ from the one in force, and decide them."),

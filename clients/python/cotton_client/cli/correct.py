@@ -74,8 +74,8 @@ def command(
     Fields: lot_no, length, uniformity, short_fibre, strength, elongation, micronaire,
     maturity, rd, plus_b, trash_area, trash_count, moisture, spinning_consistency,
     colour_grade, instrument_colour_grade, colour_quadrant, leaf_grade, extraneous_matter,
-    preparation, foreign_fibre, standard, laboratory, instrument, inspected_at. Values are
-    as in a CSV file of readings: in real units, such as length=28.2.
+    visual_grade, preparation, foreign_fibre, standard, laboratory, instrument, inspected_at.
+    Values are as in a CSV file of readings: in real units, such as length=28.2.
     """
     check_producer_id(producer)
     if not yes and (as_json or not _at_terminal()):

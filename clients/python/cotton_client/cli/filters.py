@@ -18,6 +18,21 @@ KEYS: Final = {
 }
 """Keys by the word that names them."""
 
+BALE_KEYS: Final = frozenset(
+    {
+        summary_pb2.SUMMARY_KEY_STANDARD,
+        summary_pb2.SUMMARY_KEY_LABORATORY,
+        summary_pb2.SUMMARY_KEY_INSTRUMENT,
+        summary_pb2.SUMMARY_KEY_DAY,
+        summary_pb2.SUMMARY_KEY_WEEK,
+        summary_pb2.SUMMARY_KEY_MONTH,
+    }
+)
+"""Keys of single bales, which are no keys of lots."""
+
+_CAPITALS: Final = names.WORD_KEYS | {summary_pb2.SUMMARY_KEY_WEEK}
+"""Keys whose values are in capitals on the wire: FINAL, 2024-W40."""
+
 where_option: Final = click.option(
     "--where",
     multiple=True,
@@ -32,7 +47,7 @@ def parse_filters(
     """Filters of texts such as "season=2016,division=1,2".
 
     A part without "=" is one more value of the key before it; "key=" selects lots that
-    lack the key.
+    lack the key. Words may be in any case, with dashes for underscores.
     """
     filters: dict[summary_pb2.SummaryKey.ValueType, list[str]] = {}
     for text in texts:
@@ -48,7 +63,7 @@ def parse_filters(
             value = value.strip()
             if key == summary_pb2.SUMMARY_KEY_SEASON:
                 value = _season(value)
-            filters.setdefault(key, []).append(value.upper() if key in names.WORD_KEYS else value)
+            filters.setdefault(key, []).append(_on_the_wire(key, value))
     return filters
 
 
@@ -57,6 +72,13 @@ def parse_key(word: str, option: str) -> summary_pb2.SummaryKey.ValueType:
     if word.replace("-", "_") not in KEYS:
         raise click.UsageError(f"{option}: {word!r} is not a key. Keys: {', '.join(KEYS)}.")
     return KEYS[word.replace("-", "_")]
+
+
+def _on_the_wire(key: summary_pb2.SummaryKey.ValueType, value: str) -> str:
+    """A value as the contract writes it."""
+    if key in names.WORD_KEYS:
+        value = value.replace("-", "_")
+    return value.upper() if key in _CAPITALS else value
 
 
 def _season(text: str) -> str:

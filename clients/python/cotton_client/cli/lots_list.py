@@ -58,7 +58,8 @@ def command(
     """List lots with their state, times, age and deadlines.
 
     States: unregistered, registered, weighed, read, read_and_weighed, tested, final,
-    revised, withdrawn, held. Keys of --where are those of `cotton summary` but standard.
+    revised, withdrawn, held. Keys of --where are those of `cotton summary`, without those of
+    single bales: standard, laboratory, instrument, day, week, month.
     """
     filters = parse_filters(where)
 

@@ -11,6 +11,7 @@ import click
 from cotton.inspection.v1 import summary_pb2
 
 from cotton_client.cli.failures import Interrupted
+from cotton_client.cli.instants import Instant
 from cotton_client.cli.parameters import Word
 from cotton_client.client import CottonClient
 from cotton_client.retry import RetryPolicy
@@ -86,13 +87,33 @@ def talks_to_server(function: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
+def _one_of_both(context: click.Context, option: click.Parameter, value: int) -> int:
+    """Refuses --revision beside --as-of, whichever of them is read last."""
+    other = "revision" if option.name == "as_of_us" else "as_of_us"
+    if value and context.params.get(other):
+        raise click.UsageError("--revision and --as-of say both what to answer as of; give one.")
+    return value
+
+
 revision_option: Final = click.option(
     "--revision",
     type=click.IntRange(min=0),
     default=0,
     metavar="N",
+    callback=_one_of_both,
     help="Answer as of this revision; 0 or left out is the latest.",
 )
+
+as_of_option: Final = click.option(
+    "--as-of",
+    "as_of_us",
+    type=Instant(),
+    default=0,
+    metavar="TIME",
+    callback=_one_of_both,
+    help="Answer as of what had arrived by then, or by the end of a day. China time.",
+)
+"""Beside `revision_option`, which it excludes; passed in microseconds since 1970 UTC, 0 if not."""
 
 
 basis_option: Final = click.option(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -10,7 +11,7 @@ import click
 from cotton_client.render import names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 _DURATION: Final = re.compile(r"([0-9]{1,6})([dh])", re.ASCII)
 _SECONDS: Final = {"d": 24 * 3600, "h": 3600}
@@ -63,6 +64,40 @@ class Moment(click.ParamType[int]):
             return parse_seconds(value)
         except ValueTextError as error:
             self.fail(f"{value!r} {error}.", param, ctx)
+
+
+class Day(click.ParamType[str]):
+    """A day in China such as "2024-10-05"."""
+
+    name = "day"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The day as the contract writes it; what is not in the calendar is refused."""
+        try:
+            return date.fromisoformat(value).isoformat()
+        except ValueError:
+            self.fail(f"{value!r} is not a day such as 2024-10-05.", param, ctx)
+
+
+class Words(click.ParamType[tuple[str, ...]]):
+    """Some of the words that are known, parted by commas; `none` is none of them."""
+
+    name = "words"
+
+    def __init__(self, known: Sequence[str]) -> None:
+        self._known = known
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The words in the order that is known; one that is not is refused with all that are."""
+        if not isinstance(value, str):
+            return value
+        given = [text.strip().lower().replace("-", "_") for text in value.split(",")]
+        if given == ["none"]:
+            return ()
+        for word in given:
+            if word not in self._known:
+                self.fail(f"{word!r} is none of {', '.join(self._known)}.", param, ctx)
+        return tuple(word for word in self._known if word in given)
 
 
 class Duration(click.ParamType[int]):

@@ -8,7 +8,8 @@ Columns, in any order, each at most once:
   cN/tex, `elongation` %, `micronaire`, `maturity`, `rd` %, `plus_b`, `trash_area` %, `moisture`
   % (USDA bales: length in inches, strength in g/tex);
 - whole numbers: `trash_count`, `spinning_consistency`, `colour_grade`,
-  `instrument_colour_grade`, `colour_quadrant`, `leaf_grade`, `extraneous_matter`;
+  `instrument_colour_grade`, `colour_quadrant`, `leaf_grade`, `extraneous_matter`,
+  `visual_grade`;
 - `preparation` P1, P2 or P3; `foreign_fibre` 0 or 1;
 - `standard`, `laboratory`, `instrument`;
 - `inspected_at`, ISO 8601; China time where it states no offset;

@@ -112,6 +112,7 @@ def _reading(answer: trace_pb2.GetBaleResponse) -> Table:
         ("Colour quadrant", "colour_quadrant"),
         ("Leaf grade", "leaf_grade"),
         ("Extraneous matter", "extraneous_matter"),
+        ("Visual grade 品级", "visual_grade"),
     ]
     for label, name in numbers:
         if name in present:

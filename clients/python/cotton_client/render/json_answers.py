@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from cotton_client.render import names
 from cotton_client.render.events import entries
+from cotton_client.render.json_figures import figures
 from cotton_client.render.json_parts import (
     Json,
     amendment_of,
@@ -25,7 +26,7 @@ from cotton_client.render.values import shortest
 from cotton_client.render.warned import warned_values
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from cotton.inspection.v1 import lots_pb2, readings_pb2, summary_pb2, trace_pb2
 
@@ -123,93 +124,6 @@ def certificate_weight(weight: summary_pb2.CertificateWeight) -> Json:
         "weighed_at": instant(record.weighed_at_s),
         "weight_certificate_no": record.weight_certificate_no or None,
         "amendment": amendment_of(record),
-    }
-
-
-def figures(figures: summary_pb2.GradeFigures) -> Json:
-    """Grades of a set of bales."""
-    return {
-        "bales": figures.bales,
-        "bales_ungraded_in_colour": figures.bales_ungraded_in_colour,
-        "colours": classes(figures.colours),
-        "length": measure(figures.length),
-        "micronaire": measure(figures.micronaire),
-        "micronaire_grades": classes(figures.micronaire_grades),
-        "strength": measure(figures.strength),
-        "uniformity": measure(figures.uniformity),
-        "rd": measure(figures.rd),
-        "plus_b": measure(figures.plus_b),
-        "short_fibre": measure(figures.short_fibre),
-        "preparations": classes(figures.preparations),
-        "bales_examined_for_foreign_fibre": figures.bales_examined_for_foreign_fibre,
-        "bales_with_foreign_fibre": figures.bales_with_foreign_fibre,
-    }
-
-
-def measure(summary: summary_pb2.MeasureSummary) -> Json:
-    """One measure over bales."""
-    return {
-        "bales": summary.bales,
-        "sum": shortest(summary.sum),
-        "mean": present(summary, "mean_to_hundredths"),
-        "mean_to_tenths": present(summary, "mean_to_tenths"),
-        "min": present(summary, "min"),
-        "max": present(summary, "max"),
-        "tier": summary.tier or None,
-        "classes": classes(summary.classes),
-    }
-
-
-def classes(shares: Iterable[summary_pb2.ClassShare]) -> list[Json]:
-    """The classes of an item that have bales."""
-    return [
-        {
-            "class": each.name,
-            "bales": each.bales,
-            "share_percent": shortest(each.share),
-            "mean": present(each, "mean"),
-        }
-        for each in shares
-    ]
-
-
-def summary(answer: summary_pb2.SummariseGradesResponse) -> Json:
-    """A grade summary."""
-    return {
-        "revision": answer.revision,
-        "standards": list(answer.standards),
-        "unverified": list(answer.unverified),
-        "weighting": answer.weighting,
-        "grading_version": answer.grading_version or None,
-        "basis": names.basis(answer.basis),
-        "rows": [summary_row(row) for row in answer.rows],
-        "total": summary_row(answer.total),
-    }
-
-
-def summary_row(row: summary_pb2.SummaryRow) -> Json:
-    """One group of a summary."""
-    return {
-        "keys": {
-            str(names.summary_key(each.key)): names.key_value(each.key, each.value)
-            for each in row.keys
-        },
-        "lots": row.lots,
-        "lots_unregistered": row.lots_unregistered,
-        "lots_weighed": row.lots_weighed,
-        "lots_with_conditioned_weight": row.lots_with_conditioned_weight,
-        "declared_bales": row.declared_bales,
-        "bales": row.bales,
-        "bales_unregistered": row.bales_unregistered,
-        "bales_without_lot": row.bales_without_lot,
-        "bales_without_standard": row.bales_without_standard,
-        "lots_withdrawn": row.lots_withdrawn,
-        "bales_withdrawn": row.bales_withdrawn,
-        "gross_kg": shortest(row.gross),
-        "tare_kg": shortest(row.tare),
-        "net_kg": shortest(row.net),
-        "conditioned_kg": shortest(row.conditioned),
-        "figures": figures(row.figures),
     }
 
 

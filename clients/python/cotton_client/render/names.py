@@ -121,6 +121,20 @@ SUMMARY_KEYS: Final[Mapping[int, str]] = {
     summary_pb2.SUMMARY_KEY_TRACEABILITY_UNIT: "Traceability unit 追溯单元",
     summary_pb2.SUMMARY_KEY_AGENCY: "Agency 在库机构",
     summary_pb2.SUMMARY_KEY_STANDARD: "Standard 标准",
+    summary_pb2.SUMMARY_KEY_PRODUCTION_LINE: "Production line 生产线",
+    summary_pb2.SUMMARY_KEY_LABORATORY: "Laboratory 实验室",
+    summary_pb2.SUMMARY_KEY_INSTRUMENT: "Instrument 仪器",
+    summary_pb2.SUMMARY_KEY_DAY: "Day 检验日",
+    summary_pb2.SUMMARY_KEY_WEEK: "Week 周",
+    summary_pb2.SUMMARY_KEY_MONTH: "Month 月",
+    summary_pb2.SUMMARY_KEY_STATE: "State 状态",
+}
+
+BALE_CAUSES: Final[Mapping[int, str]] = {
+    summary_pb2.BALE_CAUSE_UNREGISTERED: "lot not registered 批次未登记",
+    summary_pb2.BALE_CAUSE_WITHOUT_STANDARD: "no standard grades it 无适用标准",
+    summary_pb2.BALE_CAUSE_UNGRADED_IN_COLOUR: "no colour grade 颜色未定级",
+    summary_pb2.BALE_CAUSE_CHART_DIFFERS: "chart has another colour grade 与颜色图不符",
 }
 
 _PARTS: Final[Mapping[str, str]] = {
@@ -148,6 +162,7 @@ WORD_KEYS: Final = frozenset(
         summary_pb2.SUMMARY_KEY_COTTON_TYPE,
         summary_pb2.SUMMARY_KEY_PICKING_MODE,
         summary_pb2.SUMMARY_KEY_CHANNEL,
+        summary_pb2.SUMMARY_KEY_STATE,
     }
 )
 """Keys whose values are words of the contract: capitals on the wire, lower case for users."""
@@ -277,6 +292,11 @@ def amendment_outcome(value: int) -> str | None:
 def summary_key(value: int) -> str | None:
     """Such as "division"."""
     return symbol(summary_pb2.SummaryKey, value, "SUMMARY_KEY_")
+
+
+def bale_cause(value: int) -> str | None:
+    """Such as "unregistered"."""
+    return symbol(summary_pb2.BaleCause, value, "BALE_CAUSE_")
 
 
 def is_metric(standard: str) -> bool:

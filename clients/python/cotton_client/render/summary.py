@@ -1,22 +1,30 @@
-"""A grade summary for the terminal: at any width every figure is there, none is cut."""
+"""A grade summary for the terminal: at any width every figure is there, none is cut.
+
+First a table with a line a group, then what the groups are made of: each where they are few,
+else the total.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from cotton.inspection.v1 import summary_pb2
 from rich.cells import cell_len
 from rich.text import Text
 
 from cotton_client.render import names
+from cotton_client.render.compared import change, difference
+from cotton_client.render.labels import Labels, in_language, parts
 from cotton_client.render.natural_order import natural_key
-from cotton_client.render.parts import UNKNOWN
-from cotton_client.render.values import count, counted, fixed, share, tonnes
+from cotton_client.render.parts import UNKNOWN, heading
+from cotton_client.render.summary_blocks import SECTIONS, Block
+from cotton_client.render.summary_notes import notes
+from cotton_client.render.values import count, fixed, share, tonnes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
+    from cotton.inspection.v1 import summary_pb2
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
 _TOTAL: Final = "Total 合计"
@@ -30,6 +38,12 @@ _FIGURES: Final = (
     ("Unif", "整齐度"),
 )
 _CLASSES: Final = (("Colour", "颜色级"), ("Mic. grade", "马克隆值级"))
+_WITHHELD: Final = "withheld 不公布"
+_LAST_SEASON: Final = "last season 上年度"
+_CHANGE: Final = "change 增减"
+
+GROUPS_SHOWN_MAX: Final = 4
+"""Of more groups nobody looks through the bars; the total's stand for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,31 +68,43 @@ _LAYOUTS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """A group or the total: the values of its keys, then its cells."""
+    """A group or the total: the values of its keys, then its cells.
+
+    `above` is what stands on a line of its own where keys have no room before their figures.
+    """
 
     keys: tuple[str, ...]
     cells: tuple[str, ...]
+    above: Text
+    style: str = ""
 
 
 class Summary:
-    """A line a group and the total; keys stand above their figures where it is narrow."""
+    """A line a group and the total, then blocks; keys stand above their figures where narrow."""
 
     def __init__(
-        self, answer: summary_pb2.SummariseGradesResponse, *, where: Sequence[str] = ()
+        self,
+        answer: summary_pb2.SummariseGradesResponse,
+        *,
+        where: Sequence[str] = (),
+        sections: Collection[str] = SECTIONS,
+        labels: Labels = "both",
     ) -> None:
-        """`where` are the filters as the user gave them."""
+        """`where` are the filters as the user gave them, `sections` the parts of each block."""
         self._answer = answer
         self._where = where
+        self._sections = sections
+        self._labels: Labels = labels
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """The table, then what it rests on; one line where no lot matches."""
+        """The table, the blocks, then what all rests on; one line where no lot matches."""
         total = self._answer.total
         if self._where and not (total.lots or total.bales):
             yield Text(f"No lot matches {' and '.join(self._where)}.", style="yellow")
             yield Text(f"Revision 版本 {self._answer.revision}", style="dim")
             return
         for layout in _LAYOUTS:
-            lines = list(_table(self._answer, layout))
+            lines = list(_table(self._answer, layout, self._labels))
             if max(line.cell_len for line in lines) <= options.max_width:
                 break
         yield from lines
@@ -87,53 +113,112 @@ class Summary:
                 "\nColour and micronaire grades: largest classes only; all with --json.",
                 style="dim",
             )
-        yield from _notes(self._answer)
+        yield from self._blocks(options.max_width)
+        yield from notes(self._answer)
+
+    def _blocks(self, width: int) -> Iterator[RenderableType]:
+        """What each group is made of, where they are few, and the total."""
+        if not self._sections:
+            return
+        groups = [row for row in _in_order(self._answer) if row.keys and not row.withheld]
+        if len(groups) > GROUPS_SHOWN_MAX:
+            yield Text(
+                f"\nBelow, the total of {count(len(self._answer.rows))} groups; each group's"
+                " classes: --where, --json or --excel FILE.",
+                style="dim",
+            )
+            groups = []
+        titles = [" · ".join(_key_texts(row)) for row in groups]
+        rows = [*groups, self._answer.total]
+        for title, row in zip([*titles, in_language(_TOTAL, self._labels)], rows, strict=True):
+            block = Block(row, width, sections=self._sections, labels=self._labels)
+            pieces = list(block.parts())
+            if pieces:
+                yield Text()
+                yield heading(title)
+                yield from pieces
 
 
-def _table(answer: summary_pb2.SummariseGradesResponse, layout: _Layout) -> Iterator[Text]:
-    """Headings, the groups in the natural order of their keys, and the total."""
-    named = [names.SUMMARY_KEYS[each.key] for each in answer.rows[0].keys] if answer.rows else []
-    rows = sorted(answer.rows, key=lambda row: [natural_key(each.value) for each in row.keys])
-    groups = [
-        _Line(
-            tuple(names.key_value(each.key, each.value) or "not given" for each in row.keys),
-            _cells(row, layout),
-        )
-        for row in (rows if named else ())
+def _in_order(answer: summary_pb2.SummariseGradesResponse) -> list[summary_pb2.SummaryRow]:
+    """Groups in the natural order of their keys."""
+    return sorted(answer.rows, key=lambda row: [natural_key(each.value) for each in row.keys])
+
+
+def _key_texts(row: summary_pb2.SummaryRow) -> tuple[str, ...]:
+    """The values of a group's keys."""
+    return tuple(names.key_value(each.key, each.value) or "not given" for each in row.keys)
+
+
+def _table(
+    answer: summary_pb2.SummariseGradesResponse, layout: _Layout, labels: Labels
+) -> Iterator[Text]:
+    """Headings, the groups, and the total."""
+    named = [
+        in_language(names.SUMMARY_KEYS[each.key], labels)
+        for each in (answer.rows[0].keys if answer.rows else ())
     ]
-    total = _Line((_TOTAL, *[""] * (len(named) - 1)), _cells(answer.total, layout))
-    headings = [_Line(tuple(words), tuple(cells)) for words, cells in _headings(named)]
+    headings = [
+        _Line(tuple(words), tuple(cells), Text(), "dim")
+        for words, cells in _headings(named, labels)
+    ]
+    lines = [*headings, *_lines(answer, layout, named, labels)]
     if layout.keys_above:
-        columns = [(*each.cells,) for each in (*headings, *groups, total)]
+        columns = [each.cells for each in lines]
     else:
-        columns = [(*each.keys, *each.cells) for each in (*headings, *groups, total)]
+        columns = [(*each.keys, *each.cells) for each in lines]
     widths = [max(map(cell_len, column)) for column in zip(*columns, strict=True)]
     left = len(widths) - len(_FIGURES) - len(_CLASSES)
-
-    def laid_out(cells: Sequence[str], style: str = "") -> Text:
+    for line, cells in zip(lines, columns, strict=True):
+        if layout.keys_above and line.above:
+            yield line.above
         padded = [
             _pad(cell, width, right=left <= place < left + len(_FIGURES))
             for place, (cell, width) in enumerate(zip(cells, widths, strict=True))
         ]
-        return Text((" " * layout.gap).join(padded).rstrip(), style=style)
-
-    lines = iter(columns)
-    for _ in headings:
-        yield laid_out(next(lines), "dim")
-    for group in groups:
-        if layout.keys_above:
-            pairs = zip(named, group.keys, strict=True)
-            yield Text(" · ".join(f"{name} {value}" for name, value in pairs), style="bold")
-        yield laid_out(next(lines))
-    if layout.keys_above:
-        yield Text(_TOTAL, style="bold")
-    yield laid_out(next(lines), "bold")
+        yield Text((" " * layout.gap).join(padded).rstrip(), style=line.style)
 
 
-def _headings(named: Sequence[str]) -> Iterator[tuple[list[str], list[str]]]:
-    """The two lines above the columns: English, then Chinese; no keys leave room for the total."""
-    keys = [name.rpartition(" ")[::2] for name in named] or [("", "")]
-    for language in (0, 1):
+def _lines(
+    answer: summary_pb2.SummariseGradesResponse,
+    layout: _Layout,
+    named: Sequence[str],
+    labels: Labels,
+) -> Iterator[_Line]:
+    """A line a group and the total; each with the season before it and the change, if asked."""
+    total = in_language(_TOTAL, labels)
+    rest = [""] * (len(named) - 1)
+    for row in _in_order(answer) if named else ():
+        keys = _key_texts(row)
+        pairs = zip(named, keys, strict=True)
+        above = Text(" · ".join(f"{name} {value}" for name, value in pairs), style="bold")
+        if row.withheld:
+            nothing = [""] * (len(_FIGURES) + len(_CLASSES) - 1)
+            yield _Line(keys, (in_language(_WITHHELD, labels), *nothing), above, "dim")
+            continue
+        yield _Line(keys, _cells(row, layout), above)
+        yield from _compared(row, layout, rest, labels)
+    yield _Line((total, *rest), _cells(answer.total, layout), Text(total, style="bold"), "bold")
+    yield from _compared(answer.total, layout, rest, labels)
+
+
+def _compared(
+    row: summary_pb2.SummaryRow, layout: _Layout, rest: Sequence[str], labels: Labels
+) -> Iterator[_Line]:
+    """The season before a group, and what changed from it, below the group."""
+    if not row.HasField("last_season"):
+        return
+    before = in_language(_LAST_SEASON, labels)
+    cells = _cells(row.last_season, layout)
+    yield _Line((f"  {before}", *rest), cells, Text(f"  {before}", style="dim"), "dim")
+    what = in_language(_CHANGE, labels)
+    yield _Line((f"  {what}", *rest), _changes(row), Text(f"  {what}", style="dim"), "dim")
+
+
+def _headings(named: Sequence[str], labels: Labels) -> Iterator[tuple[list[str], list[str]]]:
+    """The lines above the columns: English, then Chinese; no keys leave room for the total."""
+    keys = [parts(name) for name in named] or [("", "")]
+    languages = {"both": (0, 1), "en": (0,), "zh": (1,)}[labels]
+    for language in languages:
         yield (
             [words[language] for words in keys],
             [words[language] for words in (*_FIGURES, *_CLASSES)],
@@ -158,6 +243,27 @@ def _cells(row: summary_pb2.SummaryRow, layout: _Layout) -> tuple[str, ...]:
     )
 
 
+def _changes(row: summary_pb2.SummaryRow) -> tuple[str, ...]:
+    """What changed from the season before: counts and weight in percent, means by how much."""
+    last = row.last_season
+    means = (
+        difference(now.mean_to_hundredths, before.mean_to_hundredths)
+        if now.bales and before.bales
+        else UNKNOWN
+        for now, before in (
+            (getattr(row.figures, name), getattr(last.figures, name))
+            for name in ("length", "micronaire", "strength", "uniformity")
+        )
+    )
+    return (
+        change(row.lots, last.lots),
+        change(row.bales, last.bales),
+        change(row.conditioned, last.conditioned),
+        *means,
+        *("" for _ in _CLASSES),
+    )
+
+
 def _more_classes(row: summary_pb2.SummaryRow, layout: _Layout) -> bool:
     """Whether a group has classes for which the layout has no room."""
     figures = row.figures
@@ -174,40 +280,3 @@ def _pad(text: str, width: int, *, right: bool) -> str:
     """The text as wide as its column; Chinese characters take two cells."""
     room = " " * (width - cell_len(text))
     return room + text if right else text + room
-
-
-def _notes(answer: summary_pb2.SummariseGradesResponse) -> Iterator[RenderableType]:
-    """What a reader must know of the figures."""
-    total = answer.total
-    notes = []
-    if total.lots_with_conditioned_weight < total.lots:
-        missing = count(total.lots - total.lots_with_conditioned_weight)
-        notes.append(f"{missing} of {count(total.lots)} lots have no conditioned weight yet.")
-    if total.lots_unregistered:
-        bales = counted(total.bales_unregistered - total.bales_without_lot, "bale")
-        notes.append(f"{bales} of {counted(total.lots_unregistered, 'lot')} not registered so far.")
-    if total.bales_without_lot:
-        notes.append(
-            f"{counted(total.bales_without_lot, 'bale')} of imported cotton without a lot."
-        )
-    if total.bales_without_standard:
-        notes.append(
-            f"{counted(total.bales_without_standard, 'bale')} that no standard grades:"
-            " counted, not graded."
-        )
-    if total.lots_withdrawn or total.bales_withdrawn:
-        bales = counted(total.bales_withdrawn, "bale")
-        lots = counted(total.lots_withdrawn, "lot")
-        notes.append(f"{bales} withdrawn ({lots} as a whole): in no figure 已撤销.")
-    if answer.basis == summary_pb2.BASIS_FIRST_INSPECTION:
-        notes.append("First inspections only, as corrected: re-tests are left out 仅首检.")
-    if notes:
-        yield Text("\n" + "\n".join(notes), style="yellow")
-    if unverified := names.unverified(answer.unverified):
-        yield Text(f"\n{unverified}", style="dim")
-    standards = ", ".join(answer.standards) or UNKNOWN
-    yield Text(
-        f"\nMeans are weighted by {answer.weighting or 'bales'} · standard {standards}"
-        f" · revision 版本 {answer.revision}",
-        style="dim",
-    )

@@ -49,7 +49,7 @@ def kilograms(hundredths: int, decimals: int = 0) -> str:
 
 def tonnes(hundredths_of_kg: int, decimals: int = 3) -> str:
     """A weight in t, rounded once, half to even: 4257900 at 3 decimals is "42.579"."""
-    scaled = _round_half_even(hundredths_of_kg, 10 ** (_TONNE_DIGITS - decimals))
+    scaled = rounded(hundredths_of_kg, 10 ** (_TONNE_DIGITS - decimals))
     whole, _, fraction = _decimal(scaled, decimals).partition(".")
     return f"{count(int(whole))}.{fraction}" if fraction else count(int(whole))
 
@@ -59,16 +59,16 @@ def share(hundredths: int, decimals: int = 1) -> str:
     return f"{fixed(hundredths, decimals)} %"
 
 
+def rounded(number: int, unit: int) -> int:
+    """The number in whole units, of which `unit` is one; the middle goes to the even one."""
+    quotient, rest = divmod(number, unit)
+    if 2 * rest > unit or (2 * rest == unit and quotient % 2):
+        quotient += 1
+    return quotient
+
+
 def _decimal(number: int, digits: int) -> str:
     """The number divided by 10**digits, with all its digits."""
     sign = "-" if number < 0 else ""
     text = str(abs(number)).rjust(digits + 1, "0")
     return f"{sign}{text[:-digits]}.{text[-digits:]}" if digits else f"{sign}{text}"
-
-
-def _round_half_even(number: int, unit: int) -> int:
-    """The number in whole units; what lies in the middle goes to the even one."""
-    quotient, rest = divmod(number, unit)
-    if 2 * rest > unit or (2 * rest == unit and quotient % 2):
-        quotient += 1
-    return quotient

@@ -19,7 +19,7 @@ from cotton_server.domain.readings import REVIEW, SUPERVISORY
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-CURRENT: Final = "intake-2"
+CURRENT: Final = "intake-3"
 """The rule set that decides what is received now."""
 
 _CODES_END: Final = 100

@@ -198,6 +198,7 @@ class _FieldEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Field.ValueType
     FIELD_COLOUR_QUADRANT: _Field.ValueType  # 20
     FIELD_LEAF_GRADE: _Field.ValueType  # 21
     FIELD_EXTRANEOUS_MATTER: _Field.ValueType  # 22
+    FIELD_VISUAL_GRADE: _Field.ValueType  # 32
     FIELD_STANDARD: _Field.ValueType  # 23
     FIELD_LABORATORY: _Field.ValueType  # 24
     FIELD_INSTRUMENT: _Field.ValueType  # 25
@@ -207,7 +208,6 @@ class _FieldEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Field.ValueType
     FIELD_REASON: _Field.ValueType  # 29
     FIELD_NOTE: _Field.ValueType  # 30
     FIELD_DECIDED_BY: _Field.ValueType  # 31
-    FIELD_VISUAL_GRADE: _Field.ValueType  # 32
     FIELD_GIN_CODE: _Field.ValueType  # 40
     FIELD_GIN_NAME: _Field.ValueType  # 41
     FIELD_WAREHOUSE: _Field.ValueType  # 42
@@ -249,8 +249,8 @@ class _FieldEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Field.ValueType
 
 class Field(_Field, metaclass=_FieldEnumTypeWrapper):
     """One value of a reading, a lot or a weight record. The order of the
-    reading fields is the order of precedence in which a differing repeat is
-    reported.
+    reading fields (not that of their numbers) is the order of precedence in
+    which a differing repeat is reported.
     """
 
 FIELD_UNSPECIFIED: Field.ValueType  # 0
@@ -276,6 +276,7 @@ FIELD_INSTRUMENT_COLOUR_GRADE: Field.ValueType  # 19
 FIELD_COLOUR_QUADRANT: Field.ValueType  # 20
 FIELD_LEAF_GRADE: Field.ValueType  # 21
 FIELD_EXTRANEOUS_MATTER: Field.ValueType  # 22
+FIELD_VISUAL_GRADE: Field.ValueType  # 32
 FIELD_STANDARD: Field.ValueType  # 23
 FIELD_LABORATORY: Field.ValueType  # 24
 FIELD_INSTRUMENT: Field.ValueType  # 25
@@ -285,7 +286,6 @@ FIELD_SUPERSEDES_REVISION: Field.ValueType  # 28
 FIELD_REASON: Field.ValueType  # 29
 FIELD_NOTE: Field.ValueType  # 30
 FIELD_DECIDED_BY: Field.ValueType  # 31
-FIELD_VISUAL_GRADE: Field.ValueType  # 32
 FIELD_GIN_CODE: Field.ValueType  # 40
 FIELD_GIN_NAME: Field.ValueType  # 41
 FIELD_WAREHOUSE: Field.ValueType  # 42

@@ -445,6 +445,8 @@ class StandardItem(_message.Message):
     MAIN_SHARE_FIELD_NUMBER: _builtins.int
     MAIN_PROVENANCE_FIELD_NUMBER: _builtins.int
     NEIGHBOURS_PROVENANCE_FIELD_NUMBER: _builtins.int
+    TITLE_FIELD_NUMBER: _builtins.int
+    TITLE_ZH_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """"colour", "preparation", "visual_grade" or "leaf"."""
     standard: _builtins.str
@@ -452,6 +454,8 @@ class StandardItem(_message.Message):
     """Of colour: the share from which a grade is the main one, in hundredths of a
     percent; 0 without such a rule.
     """
+    title: _builtins.str
+    title_zh: _builtins.str
     @_builtins.property
     def classes(self) -> _containers.RepeatedCompositeFieldContainer[Global___StandardClass]: ...
     @_builtins.property
@@ -470,10 +474,12 @@ class StandardItem(_message.Message):
         main_share: _builtins.int = ...,
         main_provenance: Global___Provenance | None = ...,
         neighbours_provenance: Global___Provenance | None = ...,
+        title: _builtins.str = ...,
+        title_zh: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["main_provenance", b"main_provenance", "neighbours_provenance", b"neighbours_provenance", "provenance", b"provenance"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["classes", b"classes", "main_provenance", b"main_provenance", "main_share", b"main_share", "name", b"name", "neighbours_provenance", b"neighbours_provenance", "provenance", b"provenance", "standard", b"standard"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["classes", b"classes", "main_provenance", b"main_provenance", "main_share", b"main_share", "name", b"name", "neighbours_provenance", b"neighbours_provenance", "provenance", b"provenance", "standard", b"standard", "title", b"title", "title_zh", b"title_zh"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

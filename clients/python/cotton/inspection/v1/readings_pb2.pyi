@@ -115,6 +115,7 @@ class _OutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Outcome.Value
     OUTCOME_EXISTS_WITH_DIFFERENT_COLOUR_QUADRANT: _Outcome.ValueType  # 28
     OUTCOME_EXISTS_WITH_DIFFERENT_LEAF_GRADE: _Outcome.ValueType  # 29
     OUTCOME_EXISTS_WITH_DIFFERENT_EXTRANEOUS_MATTER: _Outcome.ValueType  # 30
+    OUTCOME_EXISTS_WITH_DIFFERENT_VISUAL_GRADE: _Outcome.ValueType  # 33
     OUTCOME_EXISTS_WITH_DIFFERENT_STANDARD: _Outcome.ValueType  # 31
     OUTCOME_EXISTS_WITH_DIFFERENT_LABORATORY: _Outcome.ValueType  # 32
     """Both name a laboratory, and not the same: one bale read at two sites. A
@@ -133,8 +134,8 @@ class Outcome(_Outcome, metaclass=_OutcomeEnumTypeWrapper):
     4. EXISTS: equal to the reading that it repeats, which is in force or, for
        a re-test, kept beside.
     5. SUPERSEDED_BY_*: equal to a reading that was in force and is no longer.
-    6. EXISTS_WITH_DIFFERENT_<FIELD>: the first field, in the order below, in
-       which it differs from the reading in force.
+    6. EXISTS_WITH_DIFFERENT_<FIELD>: the first field, in the order below (not
+       that of the numbers), in which it differs from the reading in force.
     """
 
 OUTCOME_UNSPECIFIED: Outcome.ValueType  # 0
@@ -182,6 +183,7 @@ OUTCOME_EXISTS_WITH_DIFFERENT_INSTRUMENT_COLOUR_GRADE: Outcome.ValueType  # 27
 OUTCOME_EXISTS_WITH_DIFFERENT_COLOUR_QUADRANT: Outcome.ValueType  # 28
 OUTCOME_EXISTS_WITH_DIFFERENT_LEAF_GRADE: Outcome.ValueType  # 29
 OUTCOME_EXISTS_WITH_DIFFERENT_EXTRANEOUS_MATTER: Outcome.ValueType  # 30
+OUTCOME_EXISTS_WITH_DIFFERENT_VISUAL_GRADE: Outcome.ValueType  # 33
 OUTCOME_EXISTS_WITH_DIFFERENT_STANDARD: Outcome.ValueType  # 31
 OUTCOME_EXISTS_WITH_DIFFERENT_LABORATORY: Outcome.ValueType  # 32
 """Both name a laboratory, and not the same: one bale read at two sites. A

@@ -1,0 +1,160 @@
+"""Shares of classes as bars: who looks at them sees a lot of cotton before reading a number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from rich.table import Table
+from rich.text import Text
+
+from cotton_client.render.class_names import class_name
+from cotton_client.render.compared import difference
+from cotton_client.render.labels import Labels, in_language
+from cotton_client.render.parts import Bar
+from cotton_client.render.values import counted, share
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+
+    from cotton.inspection.v1 import summary_pb2
+    from rich.console import RenderableType
+
+    Classes = Sequence[summary_pb2.ClassShare]
+
+_WHOLE: Final = 10_000
+"""A hundred percent, in hundredths."""
+
+_PANEL_WIDTH: Final = 48
+"""Columns in which codes, both names, share and a bar have room."""
+
+_ACROSS_MAX: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One item of grades: the section that it belongs to, what it is called, its classes."""
+
+    section: str
+    name: str
+    title: str
+    style: str
+    classes: Callable[[summary_pb2.GradeFigures], Classes]
+
+
+ITEMS: Final = (
+    Item("colour", "colour", "Colour 颜色级", "cyan", lambda each: each.colours),
+    Item("colour", "colour_type", "Colour type 颜色类型", "cyan", lambda each: each.colour_types),
+    Item("length", "length", "Length 长度级", "green", lambda each: each.length.classes),
+    Item(
+        "micronaire",
+        "micronaire_grade",
+        "Micronaire grade 马克隆值级",
+        "magenta",
+        lambda each: each.micronaire_grades,
+    ),
+    Item(
+        "micronaire",
+        "micronaire",
+        "Micronaire 马克隆值分档",
+        "magenta",
+        lambda each: each.micronaire.classes,
+    ),
+    Item("strength", "strength", "Strength 断裂比强度", "blue", lambda each: each.strength.classes),
+    Item(
+        "uniformity",
+        "uniformity",
+        "Uniformity 长度整齐度",
+        "yellow",
+        lambda each: each.uniformity.classes,
+    ),
+    Item(
+        "preparation",
+        "preparation",
+        "Preparation 轧工质量",
+        "white",
+        lambda each: each.preparations,
+    ),
+    Item(
+        "visual_grade",
+        "visual_grade",
+        "Visual grade 品级",
+        "white",
+        lambda each: each.visual_grades,
+    ),
+    Item("leaf", "leaf", "Leaf grade 叶屑级", "white", lambda each: each.leaf_grades),
+)
+"""Every item with classes, in the order of a report."""
+
+
+def class_bars(
+    figures: summary_pb2.GradeFigures,
+    width: int,
+    *,
+    sections: Collection[str],
+    labels: Labels = "both",
+    metric: bool = True,
+    last: summary_pb2.GradeFigures | None = None,
+) -> Table | None:
+    """The items of the sections that have classes, as many beside each other as there is room.
+
+    With `last`, the figures of the season before, each class has the difference of its
+    shares. None where no item has classes.
+    """
+    room = _PANEL_WIDTH + (len(" +00.00") if last is not None else 0)
+    across = max(1, min(_ACROSS_MAX, width // room))
+    panels = [
+        _panel(
+            item,
+            item.classes(figures),
+            labels,
+            metric,
+            None if last is None else item.classes(last),
+            width // across,
+        )
+        for item in ITEMS
+        if item.section in sections and item.classes(figures)
+    ]
+    if not panels:
+        return None
+    grid = Table.grid(padding=(0, 2, 1, 0), expand=True)
+    for _ in range(across):
+        grid.add_column(ratio=1)
+    for start in range(0, len(panels), across):
+        line = panels[start : start + across]
+        grid.add_row(*line, *[""] * (across - len(line)))
+    return grid
+
+
+def _panel(
+    item: Item,
+    classes: Classes,
+    labels: Labels,
+    metric: bool,
+    last: Classes | None,
+    width: int,
+) -> Table:
+    """One item: its name and bales, then a line a class."""
+    names = {each.name: class_name(item.name, each.name, metric=metric) for each in classes}
+    with_names = any(names.values()) and width >= _PANEL_WIDTH
+    bales = counted(sum(each.bales for each in classes), "bale")
+    made = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), expand=True, show_header=False)
+    made.title = Text.assemble((in_language(item.title, labels), "bold"), (f"  {bales}", "dim"))
+    made.title_justify = "left"
+    made.add_column(no_wrap=True)
+    if with_names:
+        made.add_column(no_wrap=True, style="dim")
+    made.add_column(no_wrap=True, justify="right")
+    if last is not None:
+        made.add_column(no_wrap=True, justify="right", style="dim")
+    made.add_column(ratio=1)
+    before = {each.name: each.share for each in last or ()}
+    for each in classes:
+        cells: list[RenderableType] = [each.name.replace("_", " ")]
+        if with_names:
+            cells.append(in_language(names[each.name], labels))
+        cells.append(share(each.share, 2))
+        if last is not None:
+            cells.append(difference(each.share, before.get(each.name, 0)))
+        made.add_row(*cells, Bar(each.share, _WHOLE, style=item.style))
+    return made

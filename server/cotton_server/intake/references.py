@@ -1,0 +1,266 @@
+"""One outcome per reference document: read, compared with what is in force, kept or not."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Final
+
+from cotton.inspection.v1 import common_pb2, lots_pb2, reference_pb2
+
+from cotton_server.grading.chart_check import check_chart
+from cotton_server.grading.chart_file import ChartFileError, parse_chart
+from cotton_server.grading.charts import load_charts
+from cotton_server.grading.standards import load_standards
+from cotton_server.intake.decode import TEXT_CHARACTERS_MAX
+from cotton_server.intake.lot_faults import amendment_fault
+from cotton_server.intake.versions import COUNTED_IN, TAKEN, Met, compared
+from cotton_server.reference.charts import COLOUR_CHART, chart_of
+from cotton_server.reference.organisation import (
+    OrganisationFileError,
+    contradiction,
+    parse_organisation,
+)
+from cotton_server.reference.placing import ORGANISATION, organisation_of
+from cotton_server.reference.units import spelled_day
+from cotton_server.registry.records import Version
+from cotton_server.registry.references import Document
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from cotton_server.grading.chart import Chart
+    from cotton_server.reference.organisation import Organisation
+    from cotton_server.registry.registry import Registry
+
+CONTENT_BYTES_MAX: Final = 1 << 20
+"""Largest content of a document."""
+
+DOCUMENTS_MAX: Final = 64
+"""Documents held of one kind."""
+
+HELD_BYTES_MAX: Final = 256 << 20
+"""Contents of all versions that are held: they stay in memory for answers at older revisions."""
+
+_MESSAGE_CHARACTERS_MAX: Final = 500
+_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class ReferencesDecision:
+    """The answer to a request, and the documents that come into force, in order."""
+
+    outcome: reference_pb2.ReferencesOutcome
+    accepted: list[Document]
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """How documents of a kind are read: `rows` counts, `faults` are those beside the others."""
+
+    parse: Callable[[str, str], Any]
+    rows: Callable[[Any], int]
+    faults: Callable[[Any, Sequence[Document]], Iterator[str]]
+
+
+@dataclass(slots=True)
+class _Known:
+    """What is stored, with what earlier documents of the same request add to it."""
+
+    registry: Registry
+    added: dict[tuple[int, str], list[Version[Document]]] = field(default_factory=dict)
+
+    def versions(self, kind: reference_pb2.ReferenceKind.ValueType, name: str) -> list[Any]:
+        stored = self.registry.references.of_kind(kind).get(name)
+        return [*(stored.all if stored else ()), *self.added.get((kind, name), ())]
+
+    def others(
+        self, kind: reference_pb2.ReferenceKind.ValueType, name: str
+    ) -> list[Version[Document]]:
+        """The other documents of a kind as they are in force, by id."""
+        names = set(self.registry.references.of_kind(kind))
+        names |= {of for of_kind, of in self.added if of_kind == kind}
+        return [self.versions(kind, each)[-1] for each in sorted(names - {name})]
+
+    @property
+    def size_bytes(self) -> int:
+        added = (each.record.size_bytes for versions in self.added.values() for each in versions)
+        return self.registry.references.size_bytes + sum(added)
+
+
+def decide_references(
+    references: Iterable[reference_pb2.Reference], registry: Registry, position: int
+) -> ReferencesDecision:
+    """Decides documents in order; `position` is where the request will be stored."""
+    decision = ReferencesDecision(reference_pb2.ReferencesOutcome(), [])
+    known = _Known(registry)
+    for row, reference in enumerate(references):
+        try:
+            met, document = _decided(reference, known)
+        except _FaultyError as fault:
+            met = Met(lots_pb2.LOT_OUTCOME_REJECTED, message=str(fault))
+        else:
+            if met.outcome in TAKEN:
+                decision.accepted.append(document)
+                key = (document.kind, document.id)
+                known.added.setdefault(key, []).append(Version(position, 0, document))
+        _tell(decision.outcome, row, reference, met)
+    return decision
+
+
+class _FaultyError(Exception):
+    """A document that is not taken; the text says why and what to do."""
+
+
+def _decided(reference: reference_pb2.Reference, known: _Known) -> tuple[Met, Document]:
+    """What becomes of a document, and what would be stored of it; raises _FaultyError."""
+    _check_form(reference)
+    reading = _READINGS[reference.kind]
+    content = reference.content
+    try:
+        parsed = reading.parse(content, reference.id)
+    except (OrganisationFileError, ChartFileError) as error:
+        problem = _cut(error.problem)
+        raise _FaultyError(f"Line {error.line}: {problem} {error.remedy}") from None
+    encoded = content.encode()
+    document = Document(
+        kind=reference.kind,
+        id=reference.id,
+        content=content,
+        amendment=_amendment(reference),
+        size_bytes=len(encoded),
+        sha256=sha256(encoded).hexdigest(),
+        rows=reading.rows(parsed),
+    )
+    met = compared(
+        document.amendment,
+        known.versions(document.kind, document.id),
+        repeats=lambda stored: stored.content == content and stored.amendment == document.amendment,
+        says_the_same=lambda stored: bool(stored.content == content),
+        differs=lambda last: Met(
+            lots_pb2.LOT_OUTCOME_EXISTS_WITH_DIFFERENT,
+            last,
+            message="The document is stored with other content; nothing was changed. If this one"
+            f" is right, send it with an amendment that names revision {last.position}.",
+        ),
+    )
+    if met.outcome in TAKEN:
+        _check_beside(document, parsed, known)
+    return met, document
+
+
+def _amendment(reference: reference_pb2.Reference) -> common_pb2.Amendment | None:
+    """A copy of the amendment: a part of a message keeps the whole of it in memory."""
+    if not reference.HasField("amendment"):
+        return None
+    copy = common_pb2.Amendment()
+    copy.CopyFrom(reference.amendment)
+    return copy
+
+
+def _check_form(reference: reference_pb2.Reference) -> None:
+    if reference.kind not in _READINGS:
+        raise _FaultyError("Say of which kind the document is: an organisation or a colour chart.")
+    if not _ID.fullmatch(reference.id):
+        raise _FaultyError("An id is 1 to 64 letters, digits, dots, dashes and underscores.")
+    size = len(reference.content.encode())
+    if not 0 < size <= CONTENT_BYTES_MAX:
+        raise _FaultyError(
+            f"The content has {size} bytes; 1 to {CONTENT_BYTES_MAX} are taken. Split it into"
+            " several documents if it is too large."
+        )
+    if reference.HasField("amendment"):
+        fault = amendment_fault(reference.amendment)
+        if fault is not None:
+            name, message = fault
+            raise _FaultyError(f"amendment.{name}: {message}")
+
+
+def _check_beside(document: Document, parsed: Any, known: _Known) -> None:
+    """Raises _FaultyError for a document that what is held leaves no room for, or contradicts."""
+    others = known.others(document.kind, document.id)
+    if len(others) >= DOCUMENTS_MAX:
+        raise _FaultyError(
+            f"{DOCUMENTS_MAX} documents of the kind are held, as many as may be. Amend one of them."
+        )
+    if known.size_bytes + document.size_bytes > HELD_BYTES_MAX:
+        raise _FaultyError(
+            f"{HELD_BYTES_MAX} bytes of documents are held, with all their versions, as many as"
+            " may be. Ask the operator: the limit is one of the program."
+        )
+    faults = _READINGS[document.kind].faults(parsed, [version.record for version in others])
+    for fault in faults:
+        raise _FaultyError(fault)
+
+
+def _organisation_faults(organisation: Organisation, others: Sequence[Document]) -> Iterator[str]:
+    for other in others:
+        pair = contradiction(organisation, organisation_of(other))
+        if pair is not None:
+            ours, theirs = pair
+            word = min(ours.words & theirs.words)
+            yield (
+                f"Line {ours.line}: the {ours.level} {word} is in force on"
+                f" {spelled_day(max(ours.first, theirs.first))} in line {theirs.line} of"
+                f" {other.id} too. Let one document say it: take it out of one, or amend"
+                f" {other.id} first."
+            )
+
+
+def _chart_faults(chart: Chart, others: Sequence[Document]) -> Iterator[str]:
+    standard = load_standards().get(chart.standard)
+    if standard is None:
+        yield (
+            f"The service has no standard {chart.standard}. Name one of"
+            f" {', '.join(load_standards())}."
+        )
+        return
+    yield from check_chart(chart, standard).problems
+    packaged = load_charts().get(chart.standard)
+    if packaged is not None:
+        yield (
+            f"The service comes with the chart {packaged.id} for {chart.standard}, which grades by"
+            " it already. A standard has one chart: leave this one out."
+        )
+    for other in others:
+        if chart_of(other).standard == chart.standard:
+            yield (
+                f"{other.id} is the chart of {chart.standard} already. A standard has one chart:"
+                f" amend {other.id} instead."
+            )
+
+
+_READINGS: Final[Mapping[int, _Reading]] = {
+    ORGANISATION: _Reading(
+        parse_organisation, lambda parsed: len(parsed.units), _organisation_faults
+    ),
+    COLOUR_CHART: _Reading(parse_chart, lambda parsed: len(parsed.rectangles), _chart_faults),
+}
+
+
+def _tell(
+    outcome: reference_pb2.ReferencesOutcome,
+    row: int,
+    reference: reference_pb2.Reference,
+    met: Met,
+) -> None:
+    """Counts what became of a document, and lists it unless it is plainly created."""
+    outcome.received += 1
+    count = COUNTED_IN[met.outcome]
+    setattr(outcome, count, getattr(outcome, count) + 1)
+    if met.outcome != lots_pb2.LOT_OUTCOME_CREATED:
+        outcome.results.add(
+            row=row,
+            kind=reference.kind,
+            id=reference.id[:TEXT_CHARACTERS_MAX],
+            outcome=met.outcome,
+            message=met.message,
+            stored_revision=0 if met.stored is None else met.stored.position,
+        )
+
+
+def _cut(text: str) -> str:
+    if len(text) <= _MESSAGE_CHARACTERS_MAX:
+        return text
+    return f"{text[:_MESSAGE_CHARACTERS_MAX]}…"

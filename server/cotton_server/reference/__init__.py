@@ -1,0 +1,1 @@
+"""Reference documents: what they say, checked when loaded, and applied as of a revision."""

@@ -1,0 +1,162 @@
+"""Single bales that somebody has to look at: found from cells, told from their readings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any, Final
+
+import polars as pl
+from cotton.inspection.v1 import summary_pb2
+
+from cotton_server.domain.identifiers import BaleKey
+from cotton_server.grading.rollup import CHART_COLOUR
+from cotton_server.summary.adding import passing_lots
+from cotton_server.summary.basis import Basis, on_basis
+from cotton_server.summary.standing import NO_STANDARD, graded_bales
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cotton_server.registry.registry import Registry
+    from cotton_server.summary.adding import Names
+    from cotton_server.summary.at_revision import LotsAt
+    from cotton_server.summary.query import Query
+
+LOTS_AT_ONCE: Final = 200
+"""Lots whose bales are read at once."""
+
+
+class Cause(IntEnum):
+    """Why a bale is listed; the numbers of the contract's enum."""
+
+    UNREGISTERED = summary_pb2.BALE_CAUSE_UNREGISTERED
+    WITHOUT_STANDARD = summary_pb2.BALE_CAUSE_WITHOUT_STANDARD
+    UNGRADED_IN_COLOUR = summary_pb2.BALE_CAUSE_UNGRADED_IN_COLOUR
+    CHART_DIFFERS = summary_pb2.BALE_CAUSE_CHART_DIFFERS
+
+
+@dataclass(frozen=True, slots=True)
+class ListedBale:
+    """A bale with what it is listed for; texts are "" and numbers 0 where not known."""
+
+    bale: str
+    lot_no: str
+    causes: tuple[Cause, ...]
+    laboratory: str
+    instrument: str
+    inspected_at_s: int
+    standard: str
+    colour_grade: int
+    chart_colour_grade: int
+    stored_at_revision: int
+
+
+def listed_bales(
+    lots: LotsAt,
+    query: Query,
+    causes: frozenset[Cause],
+    names: Names,
+    registry: Registry,
+    basis: Basis,
+) -> Iterator[list[ListedBale]]:
+    """The bales of lots that pass, with any of the causes, some lots at a time, by lot number."""
+    chosen = passing_lots(lots.standing.lots, query, names)
+    concerned = _concerned(lots, causes)
+    found = chosen.filter(pl.col("lot").is_in(concerned)).with_columns(
+        lot_no=names.words.texts(chosen.filter(pl.col("lot").is_in(concerned))["key.lot"])
+    )
+    numbers = found.sort("lot_no", "lot")["lot"].to_list()
+    for first in range(0, len(numbers), LOTS_AT_ONCE):
+        yield _bales_of(numbers[first : first + LOTS_AT_ONCE], lots, causes, registry, basis)
+
+
+def _concerned(lots: LotsAt, causes: frozenset[Cause]) -> list[int]:
+    """The lots that have such bales, as their cells tell."""
+    current = lots.standing.lots.select("lot", "part", "registered", "bales_read")
+    parts = []
+    if Cause.UNREGISTERED in causes:
+        unregistered = ~pl.col("registered") & (pl.col("bales_read") > 0)
+        parts.append(current.filter(unregistered).select("lot"))
+    for number, part in enumerate(lots.standing.parts):
+        mine = current.filter(pl.col("part") == number).select("lot")
+        for standard, cells in part.items():
+            which = _cells_with(standard, cells, causes)
+            if which is not None:
+                parts.append(cells.filter(which).select("lot").join(mine, on="lot", how="semi"))
+    return pl.concat(parts)["lot"].unique().to_list() if parts else []
+
+
+def _cells_with(standard: str, cells: pl.DataFrame, causes: frozenset[Cause]) -> pl.Expr | None:
+    if standard == NO_STANDARD:
+        return pl.lit(value=True) if Cause.WITHOUT_STANDARD in causes else None
+    if "colour.bales" not in cells.columns:
+        return None
+    which = []
+    if Cause.UNGRADED_IN_COLOUR in causes:
+        which.append(pl.col("bales") > pl.col("colour.bales"))
+    if Cause.CHART_DIFFERS in causes:
+        which.append(pl.col("chart.differing") > 0)
+    return pl.any_horizontal(which) if which else None
+
+
+def _bales_of(
+    numbers: list[int],
+    lots: LotsAt,
+    causes: frozenset[Cause],
+    registry: Registry,
+    basis: Basis,
+) -> list[ListedBale]:
+    with registry.lock:
+        count = registry.bales.count_at(lots.revision, registry.bales.count)
+        then = [registry.lots[number].at(lots.revision, count) for number in numbers]
+    some = [on_basis(lot, basis) for lot in then]
+    lot_nos = {lot.number: lot.lot_no for lot in some}
+    unregistered = {lot.number for lot in some if lot.registration is None}
+    found = []
+    for frame in graded_bales(some, registry.bales, registry.texts["standard"], lots.grading.basis):
+        for bale in frame.iter_rows(named=True):
+            why = tuple(
+                cause
+                for cause in _causes(bale, lots, unregistered=bale["lot"] in unregistered)
+                if cause in causes
+            )
+            if why:
+                found.append(_listed(bale, why, lot_nos[bale["lot"]], registry))
+    return found
+
+
+def _causes(bale: dict[str, Any], lots: LotsAt, *, unregistered: bool) -> Iterator[Cause]:
+    if unregistered:
+        yield Cause.UNREGISTERED
+    standard = lots.grading.basis.standards.get(bale["graded_by"])
+    if standard is None:
+        yield Cause.WITHOUT_STANDARD
+        return
+    if standard.colour is None:
+        return
+    codes = {grade.code for grade in standard.colour.grades}
+    reported = bale["colour_grade"] if bale["colour_grade"] in codes else None
+    chart = bale[CHART_COLOUR]
+    if reported is None and chart is None:
+        yield Cause.UNGRADED_IN_COLOUR
+    if reported is not None and chart is not None and reported != chart:
+        yield Cause.CHART_DIFFERS
+
+
+def _listed(
+    bale: dict[str, Any], causes: tuple[Cause, ...], lot_no: str, registry: Registry
+) -> ListedBale:
+    row, bales = bale["row"], registry.bales
+    return ListedBale(
+        bale=str(BaleKey(int(bales.high[row]), int(bales.low[row]))),
+        lot_no=lot_no,
+        causes=causes,
+        laboratory=registry.texts["laboratory"][bale["laboratory"]],
+        instrument=registry.texts["instrument"][bale["instrument"]],
+        inspected_at_s=bale["inspected_at_s"],
+        standard=bale["graded_by"],
+        colour_grade=bale["colour_grade"] or 0,
+        chart_colour_grade=bale[CHART_COLOUR] or 0,
+        stored_at_revision=int(bales.position[row]),
+    )

@@ -1,0 +1,243 @@
+"""Certificates of many lots as columns: the figures of each under its own standard."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from cotton_server.grading.families import Family, families
+from cotton_server.grading.rollup import applying
+from cotton_server.grading.shares import ShareRule
+from cotton_server.summary.adding import passing_lots
+from cotton_server.summary.catalogue import Column, certificate_columns, grade_columns
+from cotton_server.summary.certificates import lot_figures
+from cotton_server.summary.dates import day_text
+from cotton_server.summary.keys import STANDARD_KEY, key_column
+from cotton_server.summary.printing import Printed, Values, print_figures
+from cotton_server.summary.standing import NO_STANDARD
+from cotton_server.summary.status import certificate_numbers
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from cotton_server.registry.registry import Registry
+    from cotton_server.summary.adding import Names
+    from cotton_server.summary.at_revision import LotsAt
+    from cotton_server.summary.query import Query
+
+RowArray = npt.NDArray[np.intp]
+
+_COPIED: Final = ("declared_bales", "bales_withdrawn", "gross", "tare", "net", "conditioned")
+_OF_WEIGHTS: Final = ("gross", "tare", "net", "conditioned")
+_WORDS: Final = (
+    "season",
+    "state",
+    "standard",
+    "region",
+    "division",
+    "regiment",
+    "county",
+    "gin",
+    "production_line",
+    "warehouse",
+    "cotton_type",
+    "picking_mode",
+    "channel",
+    "traceability_unit",
+    "agency",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CertificatePage:
+    """Some certificates: texts and figures by the names of the columns, in their order."""
+
+    facts: Printed
+    blocks: tuple[Printed, ...]
+
+
+class CertificateTable:
+    """The certificates of the lots that pass a query, sorted by lot number.
+
+    Everything is added up when it is made, and printed page by page.
+    """
+
+    def __init__(
+        self,
+        lots: LotsAt,
+        query: Query,
+        names: Names,
+        registry: Registry,
+        *,
+        after_lot_no: str,
+        share_decimals: int,
+    ) -> None:
+        """Takes what to read, and the lot number behind which to begin."""
+        self.lots = lots
+        self._names = names
+        self._registry = registry
+        self._share_decimals = share_decimals
+        chosen = passing_lots(lots.standing.lots, query, names)
+        numbered = chosen.with_columns(
+            names.words.texts(chosen[key_column("lot")]).alias("lot_no")
+        ).filter(pl.col("lot_no") > after_lot_no)
+        # The entries that keep imported bales without a lot have no number and are behind none.
+        self._chosen = numbered.filter(pl.col("lot_no") != "").sort("lot_no")
+        self._own = names.words.texts(self._chosen[key_column(STANDARD_KEY)])
+        there = set(self._own.unique().to_list())
+        self.standards = tuple(name for name in lots.grading.basis.standards if name in there)
+        """Ids of the standards of the lots, oldest first."""
+        self.families = [
+            family
+            for family in families(lots.grading.basis.standards.values())
+            if any(each.id in there for each in family.standards)
+        ]
+        self._figures = {
+            name: lot_figures(lots.standing, name, self._chosen["lot"]) for name in self.standards
+        }
+        self._inspected = _inspected(lots, self._chosen["lot"])
+        self._without = lot_figures(lots.standing, NO_STANDARD, self._chosen["lot"])
+
+    @property
+    def rows(self) -> int:
+        """Certificates in all."""
+        return self._chosen.height
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """All columns, those of facts first."""
+        definitions = self.lots.grading.basis.definitions
+        return (
+            *certificate_columns(),
+            *(
+                column
+                for family in self.families
+                for column in grade_columns(
+                    family.standards, applying(definitions, family.standards[-1])
+                )
+            ),
+        )
+
+    def page(self, first: int, rows: int) -> CertificatePage:
+        """Some certificates, from the one with the number `first` on."""
+        some = self._chosen.slice(first, rows)
+        return CertificatePage(
+            self._facts(some, first),
+            tuple(self._block(family, first, some.height) for family in self.families),
+        )
+
+    def _facts(self, some: pl.DataFrame, first: int) -> Printed:
+        rows = some.height
+        texts = {"lot_no": some["lot_no"].to_list()}
+        for word in _WORDS:
+            codes = some[key_column(word)]
+            if word == "season":
+                texts[word] = [str(code) if code > 0 else "" for code in codes.to_list()]
+            else:
+                texts[word] = self._names.words.texts(codes).to_list()
+        numbers = some["lot"].to_list()
+        certified = [
+            certificate_numbers(self._registry.lots[number], self.lots.revision)
+            for number in numbers
+        ]
+        texts["quality_certificate_no"] = [quality for quality, _ in certified]
+        texts["weight_certificate_no"] = [weight for _, weight in certified]
+        inspected = self._inspected.slice(first, rows)
+        book = self._names.texts["laboratory"]
+        texts["laboratories"] = [
+            ";".join(sorted(book[number] for number in (each or ()) if number))
+            for each in inspected["laboratories"].to_list()
+        ]
+        for name in ("first_inspected_on", "last_inspected_on"):
+            texts[name] = [day_text(day) if day else "" for day in inspected[name].to_list()]
+        unweighed = (some["lots_weighed"] == 0).to_numpy()
+        unconditioned = (some["lots_with_conditioned_weight"] == 0).to_numpy()
+        figures = {
+            name: Values(
+                some[name].to_numpy(),
+                None
+                if name not in _OF_WEIGHTS
+                else unconditioned
+                if name == "conditioned"
+                else unweighed,
+            )
+            for name in _COPIED
+        }
+        figures["bales"] = Values(some["bales_read"].to_numpy())
+        without = self._without["bales"].slice(first, rows)
+        figures["bales_without_standard"] = Values(without.to_numpy())
+        return Printed(rows, figures, texts)
+
+    def _block(self, family: Family, first: int, rows: int) -> Printed:
+        """The figures of a family of standards; absent for lots of others."""
+        own = self._own.slice(first, rows)
+        definitions = applying(self.lots.grading.basis.definitions, family.standards[-1])
+        parts = []
+        for standard in family.standards:
+            if standard.id not in self._figures:
+                continue
+            places = np.flatnonzero((own == standard.id).to_numpy())
+            some = self._figures[standard.id].slice(first, rows)
+            printed = print_figures(
+                some if len(places) == rows else some[places],
+                standard,
+                definitions,
+                rule=ShareRule.CERTIFICATE,
+                share_decimals=self._share_decimals,
+            )
+            parts.append((places, printed))
+        if len(parts) == 1 and len(parts[0][0]) == rows:
+            return parts[0][1]
+        return _scattered(parts, rows)
+
+
+def _scattered(parts: Sequence[tuple[RowArray, Printed]], rows: int) -> Printed:
+    """Figures of some of the rows, absent in the others."""
+    printed = Printed(rows)
+    (_, first), *_ = parts
+    for name in first.figures:
+        values, absent = np.zeros(rows, np.int64), np.ones(rows, np.bool_)
+        for places, part in parts:
+            mine = part.figures[name]
+            values[places] = mine.values
+            absent[places] = False if mine.absent is None else mine.absent
+        printed.figures[name] = Values(values, absent if absent.any() else None)
+    for name in first.texts:
+        texts = [""] * rows
+        for places, part in parts:
+            for place, text in zip(places.tolist(), part.texts[name], strict=True):
+                texts[place] = text
+        printed.texts[name] = texts
+    return printed
+
+
+def _inspected(lots: LotsAt, numbers: pl.Series) -> pl.DataFrame:
+    """First and last day and the laboratories of each lot, in the order given."""
+    current = lots.standing.lots.select("lot", "part")
+    cells: Mapping[int, list[pl.DataFrame]] = {
+        number: [frame.select("lot", "laboratory", "day") for frame in part.values()]
+        for number, part in enumerate(lots.standing.parts)
+    }
+    rows = pl.concat(
+        [
+            frame.join(current.filter(pl.col("part") == number), on="lot", how="semi")
+            for number, frames in cells.items()
+            for frame in frames
+        ]
+    )
+    known = pl.col("day").filter(pl.col("day") > 0)
+    of_lot = (
+        rows.lazy()
+        .group_by("lot")
+        .agg(
+            known.min().alias("first_inspected_on"),
+            known.max().alias("last_inspected_on"),
+            pl.col("laboratory").unique().alias("laboratories"),
+        )
+        .collect(engine="in-memory")
+    )
+    return numbers.to_frame("lot").join(of_lot, on="lot", how="left", maintain_order="left")

@@ -1,0 +1,130 @@
+"""Lots added up by every key of lots but the lot itself and its traceability unit.
+
+A season has 140 000 lots and some thousands of combinations of the other keys, so that most
+questions are answered from few rows. Kept up to date by adding up anew the combinations that a
+changed lot leaves or enters, never by taking away.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import polars as pl
+
+from cotton_server.grading.rollup import additions
+from cotton_server.summary.facts import ADDITIVE, CODED_KEYS, FLAGS
+from cotton_server.summary.keys import key_column
+from cotton_server.summary.standing import CELL, Standing
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    import numpy.typing as npt
+
+APART: Final = ("lot", "traceability_unit")
+"""The keys of lots that the cube does not have."""
+
+_KEYS: Final = [*(key_column(key) for key in CODED_KEYS if key not in APART), *FLAGS]
+
+
+@dataclass(frozen=True, slots=True)
+class Cube:
+    """A standing whose "lots" are combinations of keys, with cells of bales by those alone.
+
+    Its `lots` lack the keys APART and the places; `next_entry` is the number of the next one.
+    """
+
+    standing: Standing
+    next_entry: int
+
+    @classmethod
+    def of(cls, stands: Standing) -> Cube:
+        """The cube of all lots."""
+        return cls._from(stands, stands.lots, 0)
+
+    def renewed(self, old: Standing, new: Standing, changed: Sequence[int]) -> Cube:
+        """The cube of the new standing, which differs from the old one in the changed lots."""
+        touched = pl.concat(
+            [
+                stands.lots.filter(pl.col("lot").is_in(changed)).select(_KEYS)
+                for stands in (old, new)
+            ]
+        ).unique()
+        anew = Cube._from(
+            new, new.lots.join(touched, on=_KEYS, how="semi", nulls_equal=True), self.next_entry
+        )
+        kept = self.standing.lots.join(touched, on=_KEYS, how="anti", nulls_equal=True)
+        (old_cells,), (new_cells,) = self.standing.parts, anew.standing.parts
+        cells = {
+            name: pl.concat([frame.join(kept.select("lot"), on="lot", how="semi"), new_cells[name]])
+            for name, frame in old_cells.items()
+        }
+        return Cube(Standing((cells,), pl.concat([kept, anew.standing.lots])), anew.next_entry)
+
+    @classmethod
+    def _from(cls, stands: Standing, lots: pl.DataFrame, first_entry: int) -> Cube:
+        keyed = lots.select("lot", "part", *_KEYS, *ADDITIVE)
+        entries = keyed.select(_KEYS).unique().with_row_index("entry", offset=first_entry)
+        placed = keyed.join(entries, on=_KEYS, how="left", maintain_order="left", nulls_equal=True)
+        facts = (
+            placed.lazy()
+            .group_by("entry")
+            .agg(pl.col(*_KEYS).first(), pl.col(*ADDITIVE).sum())
+            .sort("entry")
+            .select(
+                pl.col("entry").cast(pl.Int32).alias("lot"),
+                *_KEYS,
+                *ADDITIVE,
+                pl.lit(0, dtype=pl.Int32).alias("part"),
+            )
+            .collect(engine="in-memory")
+        )
+        cells = {
+            name: _by_entry([part[name] for part in stands.parts], placed)
+            for name in stands.parts[0]
+        }
+        return cls(Standing((cells,), facts), first_entry + entries.height)
+
+
+def _by_entry(parts: Collection[pl.DataFrame], placed: pl.DataFrame) -> pl.DataFrame:
+    """The cells of one standard, in whatever part they are, added up by entry."""
+    added = []
+    for number, frame in enumerate(parts):
+        entry = lookup(placed, number, placed["entry"].cast(pl.Int32))
+        mine = in_lots(frame, entry)
+        if not mine.is_empty():
+            added.append(mine)
+    figures = [column for column in next(iter(parts)).columns if column not in CELL]
+    if not added:
+        empty = next(iter(parts)).clear()
+        return empty.select("lot", *figures)
+    return (
+        pl.concat(added)
+        .lazy()
+        .with_columns(pl.col("group").alias("lot"))
+        .group_by("lot")
+        .agg(additions(figures))
+        .sort("lot")
+        .collect(engine="in-memory")
+    )
+
+
+def lookup(lots: pl.DataFrame, part: int, numbers: pl.Series) -> npt.NDArray[np.int32]:
+    """By lot the number that stands beside it, -1 for lots that are not of this part."""
+    mine = (lots["part"] == part).to_numpy()
+    of_lot = lots["lot"].to_numpy()[mine]
+    found = np.full(int(of_lot.max()) + 1 if len(of_lot) else 0, -1, np.int32)
+    found[of_lot] = numbers.to_numpy()[mine]
+    return found
+
+
+def in_lots(cells: pl.DataFrame, numbers: npt.NDArray[np.int32]) -> pl.DataFrame:
+    """The cells of the lots that have a number of at least 0, with it as `group` (Int32)."""
+    lot = cells["lot"].to_numpy()
+    known = lot < len(numbers)
+    group = np.where(known, numbers[np.where(known, lot, 0)] if len(numbers) else -1, -1)
+    there = group >= 0
+    grouped = cells.with_columns(pl.Series("group", group.astype(np.int32)))
+    return grouped if there.all() else grouped.filter(pl.Series(there))

@@ -1,0 +1,66 @@
+"""What bales are graded and lots are placed by at a revision: standards, charts, organisation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cotton_server.grading.definitions import load_definitions
+from cotton_server.reference.charts import charts_at
+from cotton_server.reference.placing import placing_at
+from cotton_server.summary.standing import GradingBasis
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from cotton_server.grading.definitions import Definition
+    from cotton_server.grading.standard import Standard
+    from cotton_server.registry.registry import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class Grading:
+    """What grades and places at a revision, and how an answer names it.
+
+    Two revisions with the same `charts` and `organisation_revision` grade and place alike.
+    """
+
+    basis: GradingBasis
+    charts: tuple[str, ...]
+    """Id of each chart, with the revision that loaded it: "usda-upland", "xinjiang@812"."""
+    organisation_revision: int
+    """The revision that loaded the organisation; 0 without one."""
+
+    def same_as(self, other: Grading) -> bool:
+        """Whether both grade and place alike."""
+        return (
+            self.charts == other.charts
+            and self.organisation_revision == other.organisation_revision
+        )
+
+
+class Gradings:
+    """Tells what graded at a revision: the standards of the package, and documents loaded then."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        standards: Mapping[str, Standard],
+        definitions: Sequence[Definition] | None = None,
+    ) -> None:
+        """Takes the standards by id, oldest first; without definitions those of the package."""
+        self.standards = standards
+        self._registry = registry
+        self._definitions = load_definitions() if definitions is None else tuple(definitions)
+
+    def at(self, revision: int) -> Grading:
+        """What grades and places at a revision."""
+        charts = charts_at(self._registry, revision)
+        placing, loaded = placing_at(self._registry, revision)
+        basis = GradingBasis(
+            self.standards,
+            self._definitions,
+            {standard: each.chart for standard, each in charts.items()},
+            placing,
+        )
+        return Grading(basis, tuple(each.label for each in charts.values()), loaded)
