@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 from cotton_client.readers import lots_csv, readings_csv, weights_csv
+from cotton_server.grading import chart_file
+from cotton_server.reference import organisation
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -162,6 +164,8 @@ def test_the_makefile_lists_every_target() -> None:
         ("Readings", readings_csv.COLUMNS),
         ("Lots", lots_csv.COLUMNS),
         ("Weights", weights_csv.COLUMNS),
+        ("Organisations", organisation.COLUMNS),
+        ("Colour charts", chart_file.KEYS),
     ],
 )
 def test_every_column_of_a_file_is_documented(heading: str, columns: tuple[str, ...]) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import polars as pl
 from cotton_client import encode, frames, readers, samples
+from cotton_client.simulate.organisation import REGIMENTS, REGION
+from cotton_server.reference.organisation import parse_organisation
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -104,3 +106,16 @@ def test_the_three_usda_lines_are_three_bales() -> None:
     assert bales["usda_bale_id"].to_list() == ["960891871766", "960891871767", "960891871768"]
     assert set(bales["crop_year"]) == {2006}
     assert len(set(encode.encode_columns(bales).bale_code_low)) == 3
+
+
+def test_the_organisation_is_that_of_the_simulator_with_codes_of_its_own() -> None:
+    """Which regiment belongs to which division agrees; no code can be taken for a real one."""
+    path = samples.organisation()
+    units = parse_organisation(path.read_text("utf-8"), path.name).units
+    names = {(unit.level, unit.code): unit.name for unit in units}
+    placed = {
+        (names["division", unit.parent], unit.name) for unit in units if unit.level == "regiment"
+    }
+    assert placed == {(each.division, each.name) for each in REGIMENTS}
+    assert names["region", "sample-xpcc"] == REGION
+    assert all(unit.code.startswith("sample-") and unit.name_en for unit in units)

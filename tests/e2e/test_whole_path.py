@@ -25,7 +25,13 @@ from tests.support.server import Servers
 
 SERVICES = {
     f"cotton.inspection.v1.{name}"
-    for name in ("IngestService", "LotService", "SummaryService", "TraceService")
+    for name in (
+        "IngestService",
+        "LotService",
+        "SummaryService",
+        "TraceService",
+        "ReferenceService",
+    )
 }
 
 

@@ -149,6 +149,11 @@ def classes(column: str, code: int | None, standard: str) -> str | None:
     return f"{prefix}{code}" if 1 <= code <= last else None
 
 
+def defined_of(bale: Bale, standard: str) -> tuple[str, ...]:
+    """The definitions that a bale meets."""
+    return together(frozenset(allowed(n, bale[n], standard) for n in DEFINED_OF), standard)
+
+
 def grade_bale(bale: Bale, standard: str = OLD, chart: str | None = None) -> Grade:
     """What `grade_bales` must say of one bale; `chart` is what the chart gives."""
     graded: Grade = {}
@@ -166,8 +171,38 @@ def grade_bale(bale: Bale, standard: str = OLD, chart: str | None = None) -> Gra
         graded[column] = classes(column, bale.get(column), standard)
     foreign = bale["foreign_fibre"]
     graded["foreign_fibre"] = None if foreign is None else foreign == 1
-    sets = frozenset(allowed(name, bale[name], standard) for name in DEFINED_OF)
-    graded["definitions"] = list(together(sets, standard))
+    graded["definitions"] = list(defined_of(bale, standard))
+    return graded
+
+
+def grade_columns(
+    columns: Mapping[str, list[int | None]], standard: str, chart: list[str | None]
+) -> dict[str, list[str | int | bool | list[str] | None]]:
+    """What `grade_bales` must say of many bales, column by column; see `grade_bale`."""
+    graded: dict[str, list[str | int | bool | list[str] | None]] = {}
+    for name in MEASURES:
+        pairs = [measured(name, value, standard) for value in columns[name]]
+        graded[name] = [value for value, _ in pairs]
+        if name not in {"rd", "plus_b"}:
+            title = "length_level" if name == "length" else f"{name}_tier"
+            graded[title] = [its_tier for _, its_tier in pairs]
+    graded["micronaire_grade"] = [each and str(each)[0] for each in graded["micronaire_tier"]]
+    known = {int(name): name for name in colours(standard)}
+    reported = [known.get(code or 0) for code in columns["colour_grade"]]
+    graded["chart_colour_grade"] = list(chart)
+    graded["colour_grade"] = [own or other for own, other in zip(reported, chart, strict=True)]
+    graded["colour_from_chart"] = [
+        own is None and other is not None for own, other in zip(reported, chart, strict=True)
+    ]
+    for name in ("preparation", "visual_grade", "leaf_grade"):
+        by_code = {code: classes(name, code, standard) for code in {*columns[name]}}
+        graded[name] = [by_code[code] for code in columns[name]]
+    foreign = {None: None, 0: False, 1: True}
+    graded["foreign_fibre"] = [foreign[each] for each in columns["foreign_fibre"]]
+    sets = ([allowed(name, value, standard) for value in columns[name]] for name in DEFINED_OF)
+    graded["definitions"] = [
+        list(together(frozenset(each), standard)) for each in zip(*sets, strict=True)
+    ]
     return graded
 
 
@@ -187,7 +222,7 @@ def roll_up(bales: Iterable[Bale]) -> dict[str, int | None]:
     for name, asked in DEFINITIONS.items():
         items = [measure for measure, each in zip(DEFINED_OF, asked, strict=True) if each]
         row[f"joint.{name}.of"] = sum(all(bale[i] is not None for i in items) for bale in bales)
-        row[f"joint.{name}.bales"] = sum(name in g["definitions"] for g in graded)
+        row[f"joint.{name}.bales"] = sum(name in defined_of(bale, OLD) for bale in bales)
     for name in MEASURES:
         values = [value for g in graded if isinstance(value := g[name], int)]
         row |= {f"{name}.bales": len(values), f"{name}.sum": sum(values)}

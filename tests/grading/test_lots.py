@@ -126,7 +126,9 @@ def check_against_oracle(frame: pl.DataFrame) -> None:
         bales = frame.filter(lot=row["lot"]).select(VALUES).rows(named=True)
         expected = oracle.roll_up(bales)
         assert {name: row[name] for name in expected} == expected
-        assert all(row[name] == 0 for name in figure_columns(STANDARD, DEFINITIONS) if name not in expected)
+        assert all(
+            row[name] == 0 for name in figure_columns(STANDARD, DEFINITIONS) if name not in expected
+        )
         assert grade["main_colour"] == oracle.main_colour(bales)
         assert grade["length_level"] == oracle.length_level(bales)
         assert grade["main_micronaire"] == oracle.main_micronaire(bales)

@@ -1,32 +1,46 @@
 """Standards as data: what is loaded, which one grades a lot, and what a wrong file is told."""
 
+import re
 from datetime import date
 from importlib import resources
 
 import pytest
+from cotton_server.grading.families import families
 from cotton_server.grading.standard import Tiering, Units, unverified_parts
 from cotton_server.grading.standard_file import StandardFileError, parse_standard
 from cotton_server.grading.standards import choose_standard, collect_standards, load_standards
+from cotton_server.intake.rules import CURRENT, rule_set
 
 from tests.grading import oracle
 
-OLD, NEW = "GB1103.1-2012", "GB1103.1-2023"
+OLD, NEW = oracle.OLD, oracle.NEW
+ROLLER, LONG_STAPLE, USDA = oracle.ROLLER, oracle.LONG_STAPLE, oracle.USDA
 UPLAND = "SAW_GINNED_UPLAND"
 FOLDER = resources.files("cotton_server.grading").joinpath("standards")
 TEXT = FOLDER.joinpath(f"{NEW}.toml").read_text("utf-8")
 OLD_TEXT = FOLDER.joinpath(f"{OLD}.toml").read_text("utf-8")
 
 
-def test_both_editions_are_loaded_oldest_first() -> None:
+def test_all_standards_are_loaded_oldest_first() -> None:
+    """Those whose day is not known come last."""
     standards = load_standards()
-    assert list(standards) == [OLD, NEW]
+    assert list(standards) == list(oracle.STANDARDS)
     assert standards[NEW].supersedes == OLD
     assert standards[OLD].in_force_to == date(2024, 8, 31)
+    assert standards[ROLLER].in_force_from == date(2013, 9, 1)
+    assert standards[LONG_STAPLE].in_force_from is None
+
+
+def test_intake_knows_every_standard_that_grades() -> None:
+    """A reading that names one is not warned about."""
+    assert set(load_standards()) <= rule_set(CURRENT).known_standards
 
 
 @pytest.mark.parametrize("edition", [OLD, NEW])
 def test_neighbours_and_classes_are_those_of_the_standard(edition: str) -> None:
     standard = load_standards()[edition]
+    assert standard.colour is not None
+    assert standard.colour.main is not None
     neighbours = {
         grade.name: {str(code) for code in grade.neighbours} for grade in standard.colour.grades
     }
@@ -48,26 +62,105 @@ def test_neighbours_and_classes_are_those_of_the_standard(edition: str) -> None:
     ]
     classes = {n: [t.name for t in standard.measures[n].tiers] for n in oracle.CLASSES}
     assert classes == oracle.CLASSES
-    assert standard.colour.main_share == 8000
-    assert (standard.standard_trash.value, standard.official_regain.value) == (250, 850)
+    assert standard.colour.main.share == 8000
+    assert constants(edition) == (250, 850)
 
 
-def test_what_is_not_known_is_said() -> None:
-    """Short fibre tiers and the trash constant of 2023."""
-    assert load_standards()[NEW].unknown_tierings == ("short_fibre",)
-    assert load_standards()[NEW].measures["short_fibre"].tiering is Tiering.UNKNOWN
+def constants(standard: str) -> tuple[int | None, int | None]:
+    """Standard trash and official regain."""
+    loaded = load_standards()[standard]
+    trash, regain = loaded.standard_trash, loaded.official_regain
+    return (None if trash is None else trash.value, None if regain is None else regain.value)
+
+
+@pytest.mark.parametrize(
+    ("standard", "types"),
+    [
+        (OLD, {"white": 5, "light_spotted": 3, "light_yellow_tinged": 3, "yellow_tinged": 2}),
+        (NEW, {"white": 5, "light_spotted": 3, "light_yellow_tinged": 3, "yellow_tinged": 2}),
+        (USDA, {"white": 8, "light_spotted": 7, "spotted": 7, "tinged": 5, "yellow_stained": 3}),
+    ],
+)
+def test_colour_types_and_how_many_grades_each_has(standard: str, types: dict[str, int]) -> None:
+    colour = load_standards()[standard].colour
+    assert colour is not None
+    assert {each.name: len(colour.grades_of(each)) for each in colour.types} == types
+    assert sorted(grade.name for grade in colour.grades) == sorted(oracle.colours(standard))
+
+
+def test_upland_of_the_roller_gin_is_graded_by_eye() -> None:
+    """No colour grades, seven visual grades, of which the third is the standard one."""
+    standard = load_standards()[ROLLER]
+    assert standard.colour is None
+    grades = standard.items["visual_grade"]
+    assert [each.name for each in grades.classes] == list("1234567")
+    assert (grades.standard, grades.column) == ("3", "visual_grade")
+    assert constants(ROLLER) == (300, 850)
+
+
+def test_usda_upland_has_staple_and_leaf_and_no_rule_of_a_main_grade() -> None:
+    standard = load_standards()[USDA]
+    assert standard.grades_usda_bales
+    assert standard.colour is not None
+    assert (standard.colour.main, standard.colour.standard) == (None, None)
+    assert [tier.name for tier in standard.measures["length"].tiers] == [
+        *(name for name, _ in oracle.STAPLES),
+        "44",
+    ]
+    assert [each.code for each in standard.items["leaf"].classes] == list(range(1, 9))
+    untiered = {n for n, measure in standard.measures.items() if measure.tiering is Tiering.NONE}
+    assert untiered == set(oracle.MEASURES) - {"length"}
+    assert constants(USDA) == (None, None)
+
+
+UNTIERED = ("length", "micronaire", "strength", "uniformity", "short_fibre")
+
+
+@pytest.mark.parametrize(
+    ("standard", "unknown"),
+    [
+        (OLD, []),
+        (NEW, ["measures.short_fibre"]),
+        (ROLLER, [*(f"measures.{name}" for name in UNTIERED), "preparation"]),
+        (LONG_STAPLE, [*(f"measures.{name}" for name in UNTIERED), "in_force_from", "colour",
+                       "preparation", "visual_grade.standard", "weight.standard_trash"]),
+        (USDA, ["in_force_from", "weight.standard_trash", "weight.official_regain"]),
+    ],
+)  # fmt: skip
+def test_what_is_not_known_is_said_and_stays_empty(standard: str, unknown: list[str]) -> None:
+    """Never filled in: a part that is there has a source, one that is unknown is not there."""
+    loaded = load_standards()[standard]
+    assert list(loaded.unknown) == unknown
+    assert not {part for part in unknown if not part.startswith("measures.")} & set(loaded.parts)
+    assert all(not loaded.measures[n].tiers for n in UNTIERED if f"measures.{n}" in unknown)
+    assert all(provenance.source for provenance in loaded.parts.values())
+
+
+def test_what_is_not_verified_is_said() -> None:
+    """The trash constant of 2023."""
     assert load_standards()[NEW].unverified == ("weight.standard_trash",)
-    assert load_standards()[OLD].unknown_tierings == ()
     assert load_standards()[OLD].unverified == ()
     assert unverified_parts(load_standards().values()) == (f"{NEW}: weight.standard_trash",)
 
 
+def test_a_part_can_be_unknown_where_another_standard_has_it() -> None:
+    """Unknown is not the same as not there, which says nothing."""
+    unknown = parse_standard(
+        re.sub(r"(?s)\[colour.main\]\n.*?\n\n", "[colour.main]\nunknown = true\n\n", TEXT), "n"
+    )
+    absent = parse_standard(re.sub(r"(?s)\[colour.main\]\n.*?\n\n", "", TEXT), "n")
+    assert unknown.colour is not None
+    assert absent.colour is not None
+    assert unknown.colour.main is None is absent.colour.main
+    assert "colour.main" in unknown.unknown
+    assert "colour.main" not in absent.unknown
+
+
 def test_a_standard_says_which_bales_it_grades() -> None:
-    """GB 1103.1 grades millimetres; a standard of other units says so in its file."""
-    assert {each.units for each in load_standards().values()} == {Units.METRIC}
-    usda = parse_standard(TEXT.replace('units = "metric"', 'units = "usda"'), "n")
-    assert usda.grades_usda_bales
-    assert not load_standards()[NEW].grades_usda_bales
+    """GB 1103.1 grades millimetres, USDA inches."""
+    units = {each.id: each.units for each in load_standards().values()}
+    assert units.pop(USDA) is Units.USDA
+    assert set(units.values()) == {Units.METRIC}
 
 
 @pytest.mark.parametrize(
@@ -79,10 +172,14 @@ def test_a_standard_says_which_bales_it_grades() -> None:
         ("", UPLAND, 2030, NEW),
         (OLD, UPLAND, 2024, OLD),
         (NEW, "IMPORTED_UPLAND", 2016, NEW),
-        ("USDA", UPLAND, 2024, None),
-        ("", "ROLLER_GINNED_UPLAND", 2024, None),
-        ("", "EXTRA_LONG_STAPLE", 2024, None),
-        ("", "IMPORTED_UPLAND", 2024, None),
+        (USDA, UPLAND, 2024, USDA),
+        ("GB1103.1-2007", UPLAND, 2024, None),
+        ("", "ROLLER_GINNED_UPLAND", 2013, ROLLER),
+        ("", "ROLLER_GINNED_UPLAND", 2012, None),
+        ("", "EXTRA_LONG_STAPLE", 2024, LONG_STAPLE),
+        ("", "EXTRA_LONG_STAPLE", 2023, None),
+        ("", "IMPORTED_UPLAND", 2024, USDA),
+        ("", "IMPORTED_UPLAND", 1999, USDA),
         ("", "", 2024, None),
     ],
 )
@@ -112,6 +209,20 @@ def test_choice(named: str, cotton_type: str, season: int, expected: str | None)
         ('neighbours = ["41"]', 'neighbours = ["41", "51"]', "colour.grades", "its own"),
         ('code = "51"', 'code = "5"', "colour.grades[5].code", "two digits"),
         ('code = "51"', 'code = "41"', "colour.grades", "more than once"),
+        ('code = "51"', 'code = "55"', "colour.grades", "none of the types"),
+        ("digit = 4", "digit = 3", "colour.types", "more than once"),
+        ("digit = 4", "digit = 5", "colour.types", "has no grade"),
+        ("digit = 4", "digit = 14", "colour.types[4].digit", "1 to 9"),
+        ('name = "yellow_tinged"', 'name = "white"', "colour.types", "more than once"),
+        ("[colour.main]", "[colour.main]\nunknown = true", "colour.main.share_at_least",
+         "no such entry"),
+        ("[preparation]", "[preparation]\nunknown = 1", "preparation.unknown", "must be true"),
+        ("[preparation]", "[preparation]\nunknown = true", "preparation.title", "no such entry"),
+        ("in_force_from = 2024-09-01", 'in_force_from = "soon"', "in_force_from", "type date"),
+        ("in_force_from = 2024-09-01\n", "", "in_force_from", "missing"),
+        ("code = 2,", "code = 0,", "classes[2].code", "between 1 and"),
+        ('[weight.official_regain]\nvalue = "8.5"', "[weight.official_regain]\nunknown = true",
+         "official_regain.source", "no such entry"),
         ('standard = "31"', 'standard = "61"', "colour.standard", "not among"),
         ('share_at_least = "80.00"', 'share_at_least = "50.00"', "share_at_least", "above 50"),
         ('share_at_least = "80.00"', 'share_at_least = "NaN"', "share_at_least", "decimals"),
@@ -162,3 +273,48 @@ def test_standards_must_agree_with_each_other() -> None:
     early = parse_standard(TEXT.replace("first = 2024", "first = 2023"), "n")
     with pytest.raises(StandardFileError, match="claims some of the same seasons"):
         collect_standards([(old, f"{OLD}.toml"), (early, f"{NEW}.toml")])
+
+
+def test_a_slash_in_an_id_is_left_out_of_the_file_name() -> None:
+    text = FOLDER.joinpath("GBT19635-2024.toml").read_text("utf-8")
+    standard = parse_standard(text, "n")
+    assert list(collect_standards([(standard, "GBT19635-2024.toml")])) == ["GB/T19635-2024"]
+    with pytest.raises(StandardFileError, match="not the file's name"):
+        collect_standards([(standard, "GB-T19635-2024.toml")])
+
+
+def family_ids(*texts: str) -> list[str]:
+    """The families of standards whose files have these texts."""
+    return [each.id for each in families(parse_standard(text, "n") for text in texts)]
+
+
+def test_editions_with_the_same_classes_are_one_family() -> None:
+    """Though of short fibre one says that it has no tiers, the other that they are not known."""
+    found = families(load_standards().values())
+    assert [each.id for each in found] == [OLD, ROLLER, LONG_STAPLE, USDA]
+    assert [each.id for each in found[0].standards] == [OLD, NEW]
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ('反射率"\nunit = "%"\nresolution = "0.1"', '反射率"\nunit = "%"\nresolution = "0.01"'),
+        ('from = "26.0", to = "26.9"', 'from = "26.0", to = "26.8"'),
+        ('name = "S1"', 'name = "S0"'),
+        ('to = "3.6", grade = "B"', 'to = "3.6", grade = "A"'),
+        ('name = "P3"', 'name = "P4"'),
+        ('title = "ginning preparation"\n', 'title = "ginning"\n'),
+        ('value = "2.5"', 'value = "2.4"'),
+        ('share_at_least = "80.00"', 'share_at_least = "75.00"'),
+        ('units = "metric"', 'units = "usda"'),
+    ],
+)
+def test_what_makes_another_family(right: str, wrong: str) -> None:
+    """Anything that figures are added up by does; titles, constants and the main grade do not."""
+    assert right in TEXT
+    other = TEXT.replace(right, wrong, 1).replace(
+        'to = "26.8" },\n    { name = "27", from = "27.0"',
+        'to = "26.8" },\n    { name = "27", from = "26.9"',
+    )
+    same = any(word in right for word in ("title", "value", "share"))
+    assert family_ids(TEXT, other) == [NEW] * (1 if same else 2)

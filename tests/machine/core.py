@@ -8,8 +8,9 @@ import tempfile
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
+from cotton.inspection.v1 import readings_pb2
 from cotton_server.errors import ServiceError
 from cotton_server.intake.committer import Receipt, Stored, Submission
 from cotton_server.intake.content import APPEND, READINGS, REQUESTS
@@ -22,7 +23,6 @@ from cotton_server.registry.registry import Registry
 from tests.support.bales import Bale, append_request
 from tests.support.committing import ANSWER_S_MAX, BOUNDS, Committing, committing
 from tests.support.deciding import Deciding
-from tests.support.model import ORDER
 from tests.support.oracle import Snapshot
 
 if TYPE_CHECKING:
@@ -205,7 +205,7 @@ def told_at(registry: Registry, revision: int) -> Snapshot:
             each.id: (
                 int(each.state_at(revision)),
                 (int(registry.bales.high[each.row]), int(registry.bales.low[each.row])),
-                ORDER[each.outcome - 10],
+                _differs(each.outcome),
                 each.stored_revision,
                 tuple(position for position in each.arrivals if position <= revision),
             )
@@ -226,6 +226,12 @@ def told_at(registry: Registry, revision: int) -> Snapshot:
     )
 
 
+def _differs(outcome: int) -> str:
+    """The field in which a reading of a conflict differs first."""
+    name = readings_pb2.Outcome.Name(cast("Any", outcome))
+    return name.removeprefix("OUTCOME_EXISTS_WITH_DIFFERENT_").lower()
+
+
 def replayed(entries: Iterable[Entry]) -> Registry:
     """The registry of some entries."""
     registry = Registry(bales_max=BOUNDS.bales_max)
@@ -242,6 +248,7 @@ def everything(registry: Registry) -> dict[str, Any]:
     columns |= {**bales.values, **bales.references}
     return {
         "revision": registry.revision,
+        "received": [registry.received_by_us(each) for each in range(registry.revision + 1)],
         "producers": {name: registry.producers.get(name) for name in PRODUCERS},
         "columns": {name: column[:held].tolist() for name, column in columns.items()},
         "texts": {

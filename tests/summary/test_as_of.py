@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from cotton_server.errors import Reason, ServiceError
-from cotton_server.summary.as_of import requested_revision
+from cotton_server.summary.as_of import named_revision, requested_revision
 from cotton_server.summary.status import AsOf
 from hypothesis import given
 from hypothesis import strategies as st
@@ -45,7 +45,10 @@ THREE = history_at(BEGUN_S, BEGUN_S + STEP_S, BEGUN_S + 2 * STEP_S)
     ],
 )
 def test_a_revision_an_instant_or_the_latest(revision: int, as_of_us: int, expected: int) -> None:
+    """By an instant before everything it is revision 0, which is not the latest."""
     assert requested_revision(revision, as_of_us, THREE.registry, NOW_US) == expected
+    named = named_revision(revision, as_of_us, THREE.registry, NOW_US)
+    assert named == (expected if revision or as_of_us else None)
 
 
 @pytest.mark.parametrize(

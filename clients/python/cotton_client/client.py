@@ -10,6 +10,9 @@ import grpc
 from cotton.inspection.v1 import (
     amendments_pb2,
     amendments_pb2_grpc,
+    common_pb2,
+    grading_pb2,
+    grading_pb2_grpc,
     ingest_pb2,
     ingest_pb2_grpc,
     lifecycle_pb2,
@@ -25,7 +28,7 @@ from cotton.inspection.v1 import (
     trace_pb2_grpc,
 )
 
-from cotton_client import amendments, changes, errors, references, summaries, tabulate
+from cotton_client import amendments, changes, errors, grading, references, summaries, tabulate
 from cotton_client.channel import (
     TARGET_DEFAULT,
     check_size,
@@ -47,7 +50,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     import polars as pl
-    from cotton.inspection.v1 import common_pb2
     from google.protobuf.message import Message
 
     from cotton_client.amendments import AmendmentsReceipt
@@ -560,6 +562,37 @@ class CottonClient:
             request.usda_bale.bale_id = code
             request.usda_bale.crop_year = crop_year
         return await self._call(stub.GetBale, request)
+
+    async def standards(self) -> grading_pb2.ListStandardsResponse:
+        """The standards that the server grades by, oldest first."""
+        stub = grading_pb2_grpc.GradingServiceStub(self.channel)
+        return await self._call(stub.ListStandards, grading_pb2.ListStandardsRequest())
+
+    async def standard(self, standard_id: str) -> grading_pb2.GetStandardResponse:
+        """One standard with every table; raises UnknownStandard."""
+        stub = grading_pb2_grpc.GradingServiceStub(self.channel)
+        return await self._call(stub.GetStandard, grading_pb2.GetStandardRequest(id=standard_id))
+
+    async def grade_readings(
+        self,
+        frame: pl.DataFrame,
+        *,
+        standard: str = "",
+        cotton_type: common_pb2.CottonType.ValueType = common_pb2.COTTON_TYPE_UNSPECIFIED,
+        season: int = 0,
+        revision: int = 0,
+    ) -> grading_pb2.GradeReadingsResponse:
+        """Grades the readings of a frame; nothing is stored.
+
+        Readings that name no standard are graded by `standard`, else by the one that follows from
+        `cotton_type` and their season: that of the lot number or crop year, else `season`. Colour
+        charts are those in force at `revision`. `grading.grades_frame` makes a frame of the answer.
+        """
+        stub = grading_pb2_grpc.GradingServiceStub(self.channel)
+        request = grading.grade_request(
+            frame, standard=standard, cotton_type=cotton_type, season=season, revision=revision
+        )
+        return await self._call(stub.GradeReadings, request)
 
     async def load_references(
         self,

@@ -29,7 +29,7 @@ async def pages(
         page = await ask(request)
         if revision is not None and page.revision != revision:
             raise errors.ContractViolation(
-                f"A page of the summary is of revision {page.revision}, the first was of"
+                f"A page of the summary is of another revision, {page.revision}, than the first,"
                 f" {revision}."
             )
         revision = page.revision

@@ -34,7 +34,8 @@ class Table:
     of texts, both null where absent, then the figures as integers. A figure stands for itself
     divided by 10 to the `decimals` of its entry in `columns`; `to_units` makes that. `names`
     are those of `columns` in the frame. `withheld` says of each row whether it has nothing
-    but its keys. `total` is one row of the same columns, None for certificates.
+    but its keys. `total` is one row of the same columns, None for certificates; it is withheld
+    where it would give away a row that is.
     """
 
     header: summary_pb2.SummaryHeader
@@ -43,6 +44,7 @@ class Table:
     frame: pl.DataFrame
     withheld: pl.Series
     total: pl.DataFrame | None = None
+    total_withheld: bool = False
 
     @property
     def key_names(self) -> tuple[str, ...]:

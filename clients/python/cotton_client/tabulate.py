@@ -9,7 +9,7 @@ import polars as pl
 from cotton.inspection.v1 import summary_pb2
 
 from cotton_client import errors
-from cotton_client.tables import Table, decode_page
+from cotton_client.tables import Table, column_names, decode_page, key_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,12 +38,13 @@ class Gathered:
     def __init__(self) -> None:
         self.header = summary_pb2.SummaryHeader()
         self.rows = 0
-        self._begun = False
         self._keys: tuple[summary_pb2.SummaryKey.ValueType, ...] = ()
         self._columns: tuple[summary_pb2.FigureColumn, ...] = ()
+        self._coming: tuple[summary_pb2.FigureColumn, ...] | None = None
         self._frames: list[pl.DataFrame] = []
         self._withheld: list[pl.Series] = []
         self._total: pl.DataFrame | None = None
+        self._total_withheld = False
 
     def begin(
         self,
@@ -53,25 +54,35 @@ class Gathered:
         keys: Sequence[summary_pb2.SummaryKey.ValueType] = (),
         total: summary_pb2.TablePage | None = None,
     ) -> None:
-        """Takes what the first message of a call says of all pages."""
-        if self._begun:
-            if header.revision != self.header.revision or tuple(columns) != self._columns:
+        """Takes what the first message of a call says of all its pages.
+
+        What goes on may lack columns of the beginning, of which its rows have nothing.
+        """
+        begun = self._coming is not None
+        self._coming = tuple(columns)
+        if begun:
+            known = {_identity(each) for each in self._columns}
+            if header.revision != self.header.revision or not known.issuperset(
+                map(_identity, columns)
+            ):
                 raise errors.ContractViolation(
                     "A table that was gone on with has another revision or other columns than"
                     " its beginning."
                 )
             return
-        self._begun = True
         self.header.CopyFrom(header)
-        self._keys, self._columns = tuple(keys), tuple(columns)
+        self._keys, self._columns = tuple(keys), self._coming
         if total is not None:
-            self._total, _ = decode_page(total, self._keys, self._columns)
+            self._total, withheld = decode_page(total, self._keys, self._columns)
+            self._total_withheld = bool(withheld.any())
 
     def add(self, page: summary_pb2.TablePage) -> pl.DataFrame:
         """Takes one page, and gives its rows."""
-        if not self._begun:
+        if self._coming is None:
             raise errors.ContractViolation("A table begins without its columns.")
-        frame, withheld = decode_page(page, self._keys, self._columns)
+        frame, withheld = decode_page(page, self._keys, self._coming)
+        if self._coming != self._columns:
+            frame = self._as_begun(frame, self._coming)
         if frame.height or not self._frames:
             self._frames.append(frame)
             self._withheld.append(withheld)
@@ -89,7 +100,34 @@ class Gathered:
             pl.concat(self._frames, rechunk=True),
             pl.concat(self._withheld, rechunk=True),
             self._total,
+            self._total_withheld,
         )
+
+    def _as_begun(
+        self, frame: pl.DataFrame, columns: Sequence[summary_pb2.FigureColumn]
+    ) -> pl.DataFrame:
+        """Rows of other columns in those of the beginning, null where they have none."""
+        there = dict(zip(map(_identity, columns), column_names(columns), strict=True))
+        return frame.select(
+            *key_names(self._keys),
+            *(
+                pl.col(there[_identity(each)]).alias(name)
+                if _identity(each) in there
+                else pl.lit(None, pl.String if each.is_text else pl.Int64).alias(name)
+                for name, each in zip(column_names(self._columns), self._columns, strict=True)
+            ),
+        )
+
+
+def _identity(column: summary_pb2.FigureColumn) -> tuple[str, tuple[str, ...], bool, bool, int]:
+    """What makes a column the same in two calls."""
+    return (
+        column.name,
+        tuple(column.standards),
+        column.last_season,
+        column.is_text,
+        column.decimals,
+    )
 
 
 class GradesWay:

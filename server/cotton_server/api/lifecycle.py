@@ -80,7 +80,7 @@ class LifecycleHandlers:
     ) -> AsyncIterator[lifecycle_pb2.ListLotsResponse]:
         """The status of every lot that passes, sorted by lot number; raises ServiceError."""
         request = parse(lifecycle_pb2.ListLotsRequest, payload)
-        keys, statuses = _keys(request.filters), _status_filter(request)
+        keys, statuses = self._keys(request.filters), _status_filter(request)
         as_of = await self._run(self._views.as_of, request.revision)
         lots = await self._run(self._views.numbers)
         given, left = 0, request.limit or len(lots)
@@ -107,7 +107,7 @@ class LifecycleHandlers:
         request = parse(lifecycle_pb2.WatchChangesRequest, payload)
         wanted = ChangeFilter(
             _numbers("kinds", request.kinds, lifecycle_pb2.LotChangeKind.DESCRIPTOR),
-            _keys(request.filters),
+            self._keys(request.filters),
         )
         clock_s = asyncio.get_running_loop().time
         place, latest = await self._run(self._feed.begin, request.from_revision)
@@ -153,10 +153,15 @@ class LifecycleHandlers:
     def _listed(
         self, numbers: Sequence[int], as_of: AsOf, keys: LotKeys, statuses: StatusFilter
     ) -> list[summary_pb2.LotStatus]:
-        passing = (
-            number for number in numbers if keys.pass_at(self._views.entry(number), as_of.revision)
-        )
-        return [each for each in self._views.statuses(passing, as_of) if statuses.passes(each)]
+        passing = keys.passing([(self._views.entry(number), as_of.revision) for number in numbers])
+        chosen = (number for number, passes in zip(numbers, passing, strict=True) if passes)
+        return [each for each in self._views.statuses(chosen, as_of) if statuses.passes(each)]
+
+    def _keys(self, filters: Iterable[summary_pb2.KeyFilter]) -> LotKeys:
+        try:
+            return LotKeys(key_filters(filters), self._gradings)
+        except SummaryRequestError as error:
+            raise ServiceError(Reason.INVALID_FIELD, str(error), {"filters": str(error)}) from error
 
     def _page(self, place: Place, wanted: ChangeFilter, until: int | None) -> Page:
         return self._feed.read(place, wanted, until=until)
@@ -205,13 +210,6 @@ class LifecycleHandlers:
             if after is not None:
                 message.after.CopyFrom(lots[after])
             yield message
-
-
-def _keys(filters: Iterable[summary_pb2.KeyFilter]) -> LotKeys:
-    try:
-        return LotKeys(key_filters(filters))
-    except SummaryRequestError as error:
-        raise ServiceError(Reason.INVALID_FIELD, str(error), {"filters": str(error)}) from error
 
 
 def _status_filter(request: lifecycle_pb2.ListLotsRequest) -> StatusFilter:

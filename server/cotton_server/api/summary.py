@@ -54,8 +54,8 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 SUMMARY_SHARE_DECIMALS: Final = 2
 
-TABLE_ROWS: Final = 2_000
-"""Rows in one message of a table: about 1 MiB when every figure differs."""
+TABLE_ROWS: Final = 4_000
+"""Rows in one message of a table: about 2 MiB, well below the 4 that clients take untold."""
 
 LISTED_MAX: Final = 1_000
 """Bales in one message of a list."""
@@ -180,11 +180,12 @@ class SummaryHandlers:
     ) -> summary_pb2.SummariseGradesResponse:
         asked = self._question(request)
         summary = asked.summary
-        (total,) = row_messages(summary.total())
+        over_all, part = summary.total_and_part(asked.first, asked.rows)
+        (total,) = row_messages(over_all)
         header = header_message(
             summary, basis=asked.basis, received_at_us=self._received_at_us(summary.lots)
         )
-        rows = row_messages(summary.part(asked.first, asked.rows))
+        rows = row_messages(part)
         return summary_pb2.SummariseGradesResponse(
             revision=header.revision,
             standards=header.standards,

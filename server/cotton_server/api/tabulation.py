@@ -57,12 +57,13 @@ def table_messages(
         start = first
         while start == first or start < summary.rows:
             message = summary_pb2.TabulateGradesResponse(next_page_token=token(start + rows))
+            total, part = summary.total_and_part(start, rows)
             if start == first:
                 message.header.CopyFrom(header)
                 message.keys.extend(NUMBER_OF_KEY[key] for key in summary.query.keys)
                 message.columns.extend(column_message(each) for each in columns)
-                message.total.CopyFrom(_page(summary.total(), columns))
-            message.page.CopyFrom(_page(summary.part(start, rows), columns))
+                message.total.CopyFrom(_page(total, columns))
+            message.page.CopyFrom(_page(part, columns))
             yield message
             start += rows
 

@@ -99,12 +99,14 @@ class LotEntry:
     def at(self, revision: int, count: int) -> LotAt:
         """The lot as it was at a revision at which the store had `count` bales."""
         runs = np.array(self.runs, np.int32).reshape(-1, 2)
-        runs = np.minimum(runs[runs[:, 0] < count], np.int32(count))
+        if self.runs and self.runs[-1] > count:
+            runs = np.minimum(runs[runs[:, 0] < count], np.int32(count))
         in_force = without(runs, self.out_of_force, revision)
         first = without(runs, self.out_of_first, revision)
         withdrawn = _record(self.withdrawals.at(revision)) is not None
         step = self.course.step_at(revision)
         first_registered = self.registrations.first_at(revision)
+        bales = bales_in(in_force)
         return LotAt(
             number=self.number,
             lot_no=self.lot_no,
@@ -114,8 +116,8 @@ class LotEntry:
             runs=runs[:0] if withdrawn else in_force,
             first_runs=runs[:0] if withdrawn else first,
             withdrawn=withdrawn,
-            bales_withdrawn=self.course.withdrawn_bales_at(revision)
-            + (bales_in(in_force) if withdrawn else 0),
+            bales=0 if withdrawn else bales,
+            bales_withdrawn=self.course.withdrawn_bales_at(revision) + (bales if withdrawn else 0),
             exists=self.exists_at(revision),
             state=LotState.UNREGISTERED if step is None else step[1].state,
             registered_at_us=0 if first_registered is None else first_registered.received_at_us,
@@ -157,15 +159,12 @@ class LotAt:
     runs: RunArray
     first_runs: RunArray
     withdrawn: bool
+    bales: int
+    """Bales in `runs`."""
     bales_withdrawn: int
     exists: bool
     state: LotState
     registered_at_us: int
-
-    @property
-    def bales(self) -> int:
-        """Bales in force."""
-        return bales_in(self.runs)
 
 
 class LotBook:

@@ -52,8 +52,8 @@ class Sums:
     `groups` has the values of the keys (String, `key_column`), a row a group. Every other frame
     has as many rows, Int64: `facts` the columns ADDITIVE with `gins`, `bales_graded`,
     `bales_unregistered`, `bales_without_lot` and `bales_without_standard`; `figures`, by standard
-    that graded anything at all, the figures of its cells. Of a group without bales of a standard they are 0, or null where
-    they are least and greatest values.
+    that graded anything at all, the figures of its cells. Of a group without bales of a standard
+    they are 0, or null where they are least and greatest values.
     """
 
     groups: pl.DataFrame
@@ -74,6 +74,16 @@ class Sums:
         facts = combine(self.facts, []).with_columns(pl.lit(self.gins, pl.Int64).alias(_GINS))
         figures = {name: combine(frame, []) for name, frame in self.figures.items()}
         return Sums(pl.DataFrame(), facts, figures, self.gins, self.conditioning)
+
+    def above(self, rows: Sums) -> Sums:
+        """These rows and then others, which have the keys; `self` stands for all of them."""
+        return replace(
+            rows,
+            facts=pl.concat([self.facts.select(rows.facts.columns), rows.facts]),
+            figures={
+                name: pl.concat([frame, rows.figures[name]]) for name, frame in self.figures.items()
+            },
+        )
 
     def slice(self, first: int, rows: int) -> Sums:
         """Some of the groups, in their order."""

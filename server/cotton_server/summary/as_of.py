@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 _SECOND_US: Final = 1_000_000
 
 
-def requested_revision(revision: int, as_of_us: int, registry: Registry, now_us: int) -> int:
-    """The revision to answer at.
+def named_revision(revision: int, as_of_us: int, registry: Registry, now_us: int) -> int | None:
+    """The revision that a request names, by itself or by an instant; None for the latest.
 
     `revision` and `as_of_us` (microseconds since 1970 UTC) are those of the request, 0 where left
-    out; at most one is given. `now_us` is the clock of the service. With `as_of_us` it is what
-    `Registry.revision_at_instant` gives, 0 when nothing had been received by then: a revision at
-    which there is nothing, not the latest. Without both it is the latest.
+    out; at most one is given. `now_us` is the clock of the service. Of an instant it is what
+    `Registry.revision_at_instant` gives: 0 when nothing had been received by then, which is a
+    revision at which there is nothing, not the latest.
 
     Raises ServiceError: INVALID_FIELD for both, or an instant before 1970; FUTURE_REVISION for a
     revision that is not there yet, or an instant that has not come.
@@ -33,9 +33,15 @@ def requested_revision(revision: int, as_of_us: int, registry: Registry, now_us:
             )
         _refuse_no_instant(as_of_us, now_us)
         return registry.revision_at_instant(as_of_us)
+    refuse_future(revision, registry.revision)
+    return revision or None
+
+
+def requested_revision(revision: int, as_of_us: int, registry: Registry, now_us: int) -> int:
+    """The revision to answer at: as `named_revision`, and the latest as a number, too."""
     latest = registry.revision
-    refuse_future(revision, latest)
-    return revision or latest
+    named = named_revision(revision, as_of_us, registry, now_us)
+    return latest if named is None else named
 
 
 def refuse_future(revision: int, latest: int) -> None:

@@ -10,12 +10,12 @@ import polars as pl
 
 from cotton_server.summary.basis import Basis, on_basis
 from cotton_server.summary.cube import Cube
-from cotton_server.summary.standing import Standing, standing
+from cotton_server.summary.standing import Known, Standing, known_cells, standing
 from cotton_server.summary.views import refuse_future
 from cotton_server.summary.words import Words
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from cotton_server.registry.lots import LotAt, LotEntry
     from cotton_server.registry.registry import Registry
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 PARTS_MAX: Final = 12
 """Parts of a standing, beyond which they are made one."""
+
+LOTS_AT_ONCE: Final = 64
+"""Lots copied while the registry stands still: half a millisecond."""
 
 _STALE_SHARE: Final = 4
 """Parts are made one when a quarter of their rows are out of date."""
@@ -73,25 +76,43 @@ class LotsAtRevision:
             amended = frozenset(self._amended) if basis is Basis.FIRST_INSPECTION else frozenset()
         if revision == latest.revision and not amended:
             return latest
-        then = replace(latest, revision=revision, grading=self._gradings.at(revision), cube=None)
+        grading = self._gradings.at(revision)
         # By other charts or another organisation any lot may be graded or placed otherwise.
-        alike = then.grading.same_as(latest.grading)
+        alike = grading.same_as(latest.grading)
+        then = replace(latest, revision=revision, grading=grading, cube=None)
         with self._registry.lock:
             entries = [
                 lot
                 for lot in self._registry.lots
                 if not alike or lot.changed_at > revision or lot.number in amended
             ]
-        return self._beside(then, entries, basis)
+        return self._beside(then, entries, basis, alike=alike)
 
-    def _beside(self, then: LotsAt, entries: Sequence[LotEntry], basis: Basis) -> LotsAt:
-        """The same, with the lots of these entries computed anew as they were at its revision."""
+    def _beside(
+        self, then: LotsAt, entries: Sequence[LotEntry], basis: Basis, *, alike: bool
+    ) -> LotsAt:
+        """The same, with the lots of these entries computed anew as they were at its revision.
+
+        `alike`: what grades and places is the same as in the latest standing. Of a lot that has
+        only been weighed, closed or certified since, the bales are not read.
+        """
+        revision, stands = then.revision, then.standing
         with self._registry.lock:
-            count = self._registry.bales.count_at(then.revision, self._registry.bales.count)
-            lots = [lot.at(then.revision, count) for lot in entries if lot.exists_at(then.revision)]
-        computed = self._compute([on_basis(lot, basis) for lot in lots], then.grading)
+            count = self._registry.bales.count_at(revision, self._registry.bales.count)
+        lots: list[LotAt] = []
+        same: list[int] = []
+        for entry in self._in_turn(entries):
+            if not entry.exists_at(revision):
+                continue
+            lots.append(entry.at(revision, count))
+            # The latest cells are of what is in force.
+            amended = entry.out_of_force or entry.out_of_first
+            if entry.same_bales_since(revision, count) and (basis is Basis.IN_FORCE or not amended):
+                same.append(entry.number)
+        known = known_cells(stands, same) if same and alike else None
+        computed = self._compute([on_basis(lot, basis) for lot in lots], then.grading, known)
         numbers = [entry.number for entry in entries]
-        return replace(then, standing=_replaced(then.standing, numbers, computed))
+        return replace(then, standing=_replaced(stands, numbers, computed))
 
     def _refresh(self) -> None:
         with self._registry.lock:
@@ -109,16 +130,18 @@ class LotsAtRevision:
         latest, grading = self._latest, self._gradings.at(revision)
         alike = grading.same_as(latest.grading)
         with self._registry.lock:
-            entries = [
-                lot
-                for lot in (
-                    map(self._registry.lots.__getitem__, numbers) if alike else self._registry.lots
-                )
-                if lot.exists_at(revision)
-            ]
-            changed = [lot.at(revision, count) for lot in entries]
-        # What was once amended stays so; every amendment comes by here.
-        self._amended.update(lot.number for lot in entries if lot.out_of_force or lot.out_of_first)
+            entries = (
+                [self._registry.lots[number] for number in numbers]
+                if alike
+                else list(self._registry.lots)
+            )
+        changed: list[LotAt] = []
+        for entry in self._in_turn(entries):
+            if entry.exists_at(revision):
+                changed.append(entry.at(revision, count))
+            # What was once amended stays so; every amendment comes by here.
+            if entry.out_of_force or entry.out_of_first:
+                self._amended.add(entry.number)
         stands, cube = latest.standing, latest.cube
         if changed:
             touched = [lot.number for lot in changed]
@@ -132,13 +155,25 @@ class LotsAtRevision:
             )
         self._latest = LotsAt(revision, stands, grading, cube)
 
-    def _compute(self, lots: Sequence[LotAt], grading: Grading) -> Standing:
+    def _in_turn(self, entries: Sequence[LotEntry]) -> Iterator[LotEntry]:
+        """The entries, each while the registry stands still: whoever appends waits for a few.
+
+        What a lot was at a revision never changes, so they need not be copied at one instant.
+        """
+        for first in range(0, len(entries), LOTS_AT_ONCE):
+            with self._registry.lock:
+                yield from entries[first : first + LOTS_AT_ONCE]
+
+    def _compute(
+        self, lots: Sequence[LotAt], grading: Grading, known: Known | None = None
+    ) -> Standing:
         return standing(
             lots,
             self._registry.bales,
             self._registry.texts["standard"],
             grading.basis,
             self.words,
+            known,
         )
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from cotton.inspection.v1 import summary_pb2
 
+from cotton_server.registry.runs import bales_in
+
 if TYPE_CHECKING:
     from cotton_server.registry.lots import LotAt
 
@@ -21,4 +23,6 @@ class Basis(IntEnum):
 
 def on_basis(lot: LotAt, basis: Basis) -> LotAt:
     """The lot with the bales that count on a basis in `runs`."""
-    return lot if basis is Basis.IN_FORCE else replace(lot, runs=lot.first_runs)
+    if basis is Basis.IN_FORCE:
+        return lot
+    return replace(lot, runs=lot.first_runs, bales=bales_in(lot.first_runs))

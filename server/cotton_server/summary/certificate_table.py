@@ -149,11 +149,14 @@ class CertificateTable:
         inspected = self._inspected.slice(first, rows)
         book = self._names.texts["laboratory"]
         texts["laboratories"] = [
-            ";".join(sorted(book[number] for number in (each or ()) if number))
+            # Most lots were read in one.
+            book[each[0]]
+            if each and len(each) == 1
+            else ";".join(sorted(book[number] for number in (each or ()) if number))
             for each in inspected["laboratories"].to_list()
         ]
         for name in ("first_inspected_on", "last_inspected_on"):
-            texts[name] = [day_text(day) if day else "" for day in inspected[name].to_list()]
+            texts[name] = _day_texts(inspected[name])
         unweighed = (some["lots_weighed"] == 0).to_numpy()
         unconditioned = (some["lots_with_conditioned_weight"] == 0).to_numpy()
         figures = {
@@ -193,6 +196,12 @@ class CertificateTable:
         if len(parts) == 1 and len(parts[0][0]) == rows:
             return parts[0][1]
         return _scattered(parts, rows)
+
+
+def _day_texts(days: pl.Series) -> list[str]:
+    """Days as texts, each distinct one spelled once; "" where there is none."""
+    spelled = {day: day_text(day) if day else "" for day in days.unique().to_list()}
+    return [spelled[day] for day in days.to_list()]
 
 
 def _scattered(parts: Sequence[tuple[RowArray, Printed]], rows: int) -> Printed:

@@ -103,7 +103,7 @@ class ChangeFeed:
             latest = min(latest, until)
             seen = seen[: bisect_right(seen, until, key=_position)]
         stop = _whole(seen, self._scan_changes_max)
-        found = [number for number in range(stop) if self._is_wanted(seen[number], wanted)]
+        found = self._wanted(seen[:stop], wanted)
         if len(found) > self._page_changes_max:
             kept = _whole([seen[number] for number in found], self._page_changes_max)
             stop = found[kept]
@@ -142,10 +142,17 @@ class ChangeFeed:
                 sides.append(places[change.lot, revision])
         return views, sides
 
-    def _is_wanted(self, change: LotChange, wanted: ChangeFilter) -> bool:
-        if wanted.kinds and change.kind not in wanted.kinds:
-            return False
-        return wanted.keys.pass_at(self._views.entry(change.lot), change.moment.position)
+    def _wanted(self, seen: Sequence[LotChange], wanted: ChangeFilter) -> list[int]:
+        """The numbers of the changes that are asked for."""
+        kind = [
+            number
+            for number, change in enumerate(seen)
+            if not wanted.kinds or change.kind in wanted.kinds
+        ]
+        passing = wanted.keys.passing(
+            [(self._views.entry(seen[n].lot), seen[n].moment.position) for n in kind]
+        )
+        return [number for number, passes in zip(kind, passing, strict=True) if passes]
 
 
 def _position(change: LotChange) -> int:

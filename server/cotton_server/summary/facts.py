@@ -94,7 +94,7 @@ def default_standard(lot: LotAt, standards: Mapping[str, Standard]) -> Standard 
     return choose_standard(
         standards,
         named=lot.registration.standard,
-        cotton_type=enum_word(common_pb2.CottonType.Name(lot.registration.cotton_type)),
+        cotton_type=_COTTON_TYPES[lot.registration.cotton_type],
         season=lot.season,
     )
 
@@ -162,15 +162,14 @@ _PICKING_MODES: Final = _words_of(common_pb2.PickingMode)
 _CHANNELS: Final = _words_of(common_pb2.Channel)
 
 
-def day_of(lot: LotAt) -> int:
+def day_of(registration: lots_pb2.Lot | None, registered_at_us: int) -> int:
     """The day by which a lot is placed in an organisation, counted from 1970-01-01 China time.
 
-    That of its arrival at the gate, else that of its registration; 0 of a lot that has neither.
+    That of its arrival at the gate, else that of its first registration; 0 while it has neither.
     """
-    if lot.registration is None:
+    if registration is None:
         return 0
-    arrived_s = lot.registration.gate_in_at_s or lot.registered_at_us // _SECOND_US
-    return china_day(arrived_s)
+    return china_day(registration.gate_in_at_s or registered_at_us // _SECOND_US)
 
 
 def lot_facts(
@@ -286,7 +285,7 @@ def _said(lot: LotAt) -> tuple[Any, ...]:
         lot.season,
         *lot_words(lot.lot_no, registration),
         lot.state.name,
-        day_of(lot),
+        day_of(registration, lot.registered_at_us),
         registration is not None,
         lot.withdrawn,
         0 if registration is None or lot.withdrawn else registration.declared_bales,

@@ -60,6 +60,20 @@ class Printed:
     figures: dict[str, Values] = field(default_factory=dict)
     texts: dict[str, list[str]] = field(default_factory=dict)
 
+    def cut(self, first: int, rows: int) -> Printed:
+        """Some of the rows."""
+        chosen = slice(first, first + rows)
+        return Printed(
+            rows,
+            {
+                name: Values(
+                    each.values[chosen], None if each.absent is None else each.absent[chosen]
+                )
+                for name, each in self.figures.items()
+            },
+            {name: texts[chosen] for name, texts in self.texts.items()},
+        )
+
 
 def print_row(sums: Sums, total: Sums) -> Printed:
     """The figures of rows that are of no standard (`catalogue.row_columns`)."""

@@ -5,42 +5,84 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from cotton_server.summary.facts import lot_words
+import polars as pl
+
+from cotton_server.reference.units import LEVELS
+from cotton_server.summary.facts import day_of, lot_words
 from cotton_server.summary.keys import LOT_WORDS, PLACE_KEYS, STANDARD_KEY, check_request
 
 NOT_OF_LOTS: Final = (STANDARD_KEY, *PLACE_KEYS)
 """The keys by which the bales of one lot may part."""
+
+_PLACED: Final = frozenset(LEVELS)
+"""The keys that a loaded organisation decides."""
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from cotton.inspection.v1 import summary_pb2
 
+    from cotton_server.reference.placing import Placing
     from cotton_server.registry.lots import LotEntry
+    from cotton_server.summary.gradings import Gradings
 
 
 class LotKeys:
-    """Filters on the keys of lots; all must hold."""
+    """Filters on the keys of lots, as summaries know them; all must hold."""
 
-    def __init__(self, filters: Mapping[str, Sequence[str]]) -> None:
-        """Takes the values wanted by key.
+    def __init__(self, filters: Mapping[str, Sequence[str]], gradings: Gradings) -> None:
+        """Takes the values wanted by key, and what places lots in an organisation.
 
         Raises UnknownKeyError and EmptyFilterError as `check_request`; keys of bales and the state
         are none of these.
         """
         check_request([], filters, without=(*NOT_OF_LOTS, "state"))
         self._wanted = {key: frozenset(values) for key, values in filters.items()}
+        self._gradings = gradings
 
-    def pass_at(self, lot: LotEntry, revision: int) -> bool:
-        """Whether a lot passed at a revision; one not registered has "" for most keys."""
+    def passing(self, lots: Sequence[tuple[LotEntry, int]]) -> list[bool]:
+        """Which of these lots pass, each at its revision.
+
+        A lot that is not registered has "" for most keys.
+        """
         if not self._wanted:
-            return True
-        registered = lot.registrations.at(revision)
-        words = lot_words(lot.lot_no, None if registered is None else registered.record)
-        values = dict(zip(LOT_WORDS, words, strict=True))
-        values["lot"] = lot.lot_no
-        values["season"] = str(lot.season) if lot.season > 0 else ""
+            return [True] * len(lots)
+        if _PLACED.isdisjoint(self._wanted):
+            return [self._passes(_said(lot, revision)) for lot, revision in lots]
+        passing = [False] * len(lots)
+        for placing, places in self._by_placing([revision for _, revision in lots]):
+            said = [_said(*lots[place]) for place in places]
+            if placing is not None:
+                frame = pl.DataFrame(said).cast({"day": pl.Int32})
+                said = placing.place(frame, "day").to_dicts()
+            for place, values in zip(places, said, strict=True):
+                passing[place] = self._passes(values)
+        return passing
+
+    def _passes(self, values: Mapping[str, object]) -> bool:
         return all(values[key] in wanted for key, wanted in self._wanted.items())
+
+    def _by_placing(self, revisions: Sequence[int]) -> list[tuple[Placing | None, list[int]]]:
+        """The places of revisions with one organisation, together."""
+        groups: dict[int, tuple[Placing | None, list[int]]] = {}
+        for place, revision in enumerate(revisions):
+            grading = self._gradings.at(revision)
+            group = groups.setdefault(grading.organisation_revision, (grading.basis.placing, []))
+            group[1].append(place)
+        return list(groups.values())
+
+
+def _said(lot: LotEntry, revision: int) -> dict[str, str | int]:
+    """The keys of a lot at a revision as its registration says, and its day."""
+    version, first = lot.registrations.at(revision), lot.registrations.first_at(revision)
+    registered = None if version is None else version.record
+    words = lot_words(lot.lot_no, registered)
+    return {
+        **dict(zip(LOT_WORDS, words, strict=True)),
+        "lot": lot.lot_no,
+        "season": str(lot.season) if lot.season > 0 else "",
+        "day": day_of(registered, 0 if first is None else first.received_at_us),
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import compress
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -13,7 +14,7 @@ from cotton_server.grading.rollup import CHART_COLOUR, figure_columns, roll_up
 from cotton_server.summary.facts import PLACE, default_standard, lot_facts
 from cotton_server.summary.keys import STANDARD_KEY, key_column
 from cotton_server.summary.leading import leading_places, leading_standards
-from cotton_server.summary.weighted import with_terms
+from cotton_server.summary.weighted import WEIGHTED, with_terms
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -71,23 +72,57 @@ class Standing:
     lots: pl.DataFrame
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Lots whose cells are those of another standing, and these cells."""
+
+    lots: frozenset[int]
+    cells: Cells
+
+
+def known_cells(stands: Standing, lots: Sequence[int]) -> Known:
+    """The cells of some lots of a standing."""
+    wanted = stands.lots.select("lot", "part").filter(pl.col("lot").is_in(lots))
+    cells = {
+        name: pl.concat(
+            [
+                part[name].join(
+                    wanted.filter(pl.col("part") == number).select("lot"),
+                    on="lot",
+                    how="semi",
+                    maintain_order="left",
+                )
+                for number, part in enumerate(stands.parts)
+            ]
+        )
+        for name in stands.parts[0]
+    }
+    return Known(frozenset(lots), cells)
+
+
 def standing(
     lots: Sequence[LotAt],
     bales: BaleStore,
     standard_names: TextBook,
     basis: GradingBasis,
     words: Words,
+    known: Known | None = None,
 ) -> Standing:
     """The standing of lots, in the order given; the numbers of lots are what they are told by.
 
-    So one lot may be there at several revisions, each under a number of its own.
+    So one lot may be there at several revisions, each under a number of its own. The bales of
+    lots that are `known` are not read again.
 
     A bale counts as without standard where its standard is not loaded, or grades readings of
     other units: inches are never graded as millimetres.
     """
     defaults = [default_standard(lot, basis.standards) for lot in lots]
     parts: dict[str, list[pl.DataFrame]] = {}
-    for some in _portions(lots, defaults):
+    if known is not None:
+        for name, frame in known.cells.items():
+            parts[name] = [frame.select(pl.exclude(WEIGHTED))]
+    unread = [known is None or lot.number not in known.lots for lot in lots]
+    for some in _portions(list(compress(lots, unread)), list(compress(defaults, unread))):
         frame = _with_standard(some, bales, standard_names, basis.standards)
         for name, mine in _by_standard(frame, basis):
             rolled = roll_up(mine, basis.standards[name], basis.definitions, CELL)

@@ -53,6 +53,16 @@ class Side:
     there: BoolArray
     """Rows of which anything was there."""
 
+    def cut(self, first: int, rows: int) -> Side:
+        """Some of the rows."""
+        chosen = slice(first, first + rows)
+        return Side(
+            self.row.cut(first, rows),
+            tuple(replace(each, printed=each.printed.cut(first, rows)) for each in self.blocks),
+            self.withheld[chosen],
+            self.there[chosen],
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -81,41 +91,39 @@ class Summary:
         """Adds up; raises FiguresDisagreeError where cells and lots count different bales."""
         self.lots = lots
         self.query = query
-        self._names = names
-        self._share_decimals = share_decimals
-        self._detailed: dict[tuple[str, ...], Sums] = {}
-        self._sums = self._added(query)
-        self._last = self._added(query.of_season_before()) if query.with_last_season else None
-        if self._last is not None:
-            self._sums, self._last = _side_by_side(self._sums, self._last, query)
-        self._total = self._sums.total()
-        self._total_last = None if self._last is None else self._last.total()
-        self._hidden = withheld_rows(_bales(self._sums), query.withhold_below)
-        self._hidden_last = (
-            None if self._last is None else withheld_rows(_bales(self._last), query.withhold_below)
-        )
-        both = [self._sums] if self._last is None else [self._sums, self._last]
+        added = [_added(lots, query, names)]
+        queries = [query]
+        if query.with_last_season:
+            queries.append(query.of_season_before())
+            added.append(_added(lots, queries[1], names))
+            added = _side_by_side(added, query)
+        self._groups = added[0].groups
         graded = {
-            name for sums in both for name, frame in sums.figures.items() if frame["bales"].sum()
+            name for sums in added for name, frame in sums.figures.items() if frame["bales"].sum()
         }
         self.standards = tuple(name for name in lots.grading.basis.standards if name in graded)
         """Ids of the standards that graded bales, oldest first."""
-        self._conditioning = frozenset().union(*(sums.conditioning for sums in both))
-        self._families = [
-            family
+        self._conditioning = frozenset().union(*(sums.conditioning for sums in added))
+        self.blocks = tuple(
+            (family, tuple(applying(lots.grading.basis.definitions, family.standards[-1])))
             for family in families(lots.grading.basis.standards.values())
             if any(each.id in graded for each in family.standards)
+        )
+        """The families of standards that graded bales, with the definitions that apply."""
+        self._seasons = [
+            _Season(lots, each, names, sums, self.blocks, share_decimals, query.withhold_below)
+            for each, sums in zip(queries, added, strict=True)
         ]
 
     @property
     def rows(self) -> int:
         """Rows of the whole answer."""
-        return self._sums.rows
+        return self._seasons[0].rows
 
     @property
     def rows_withheld(self) -> int:
         """Rows of this season that are withheld."""
-        return int(self._hidden[0].sum())
+        return int(self._seasons[0].hidden[1:].sum())
 
     @property
     def unverified(self) -> tuple[str, ...]:
@@ -126,59 +134,60 @@ class Summary:
             if name in self.standards or name in self._conditioning
         )
 
-    @property
-    def blocks(self) -> tuple[tuple[Family, tuple[Definition, ...]], ...]:
-        """The families of standards that graded bales, with the definitions that apply."""
-        return tuple((family, self._applying(family)) for family in self._families)
-
     def part(self, first: int, rows: int) -> Answer:
         """Some rows, from the one with the number `first` on."""
-        chosen = slice(first, first + rows)
-        side = self._side(
-            self._sums.slice(first, rows), self._total, self._hidden[0][chosen], self.query, first
-        )
-        last = None
-        if (
-            self._last is not None
-            and self._total_last is not None
-            and self._hidden_last is not None
-        ):
-            last = self._side(
-                self._last.slice(first, rows),
-                self._total_last,
-                self._hidden_last[0][chosen],
-                self.query.of_season_before(),
-                first,
-            )
-        return Answer(self.query, self._sums.groups.slice(first, rows), side, last)
+        return self.total_and_part(first, rows)[1]
 
     def total(self) -> Answer:
         """One row over all rows."""
-        hidden = np.asarray([self._hidden[1]])
-        side = self._side(self._total, self._total, hidden, self.query, None)
-        last = None
-        if self._total_last is not None and self._hidden_last is not None:
-            last = self._side(
-                self._total_last,
-                self._total_last,
-                np.asarray([self._hidden_last[1]]),
-                self.query.of_season_before(),
-                None,
-            )
-        return Answer(self.query, pl.DataFrame(), side, last)
+        return self.total_and_part(0, 0)[0]
 
-    def _added(self, query: Query) -> Sums:
-        cube = self.lots.cube
-        few = cube is not None and not needs_lots(query)
-        stands = cube.standing if cube is not None and few else self.lots.standing
-        sums = add_up(stands, query, self._names)
-        if STANDARD_KEY not in query.filters and not query.asks_of_bales:
-            _check_bales(sums)
-        return sums
+    def total_and_part(self, first: int, rows: int) -> tuple[Answer, Answer]:
+        """The total and some rows, printed at once."""
+        sides = [season.side(first, rows) for season in self._seasons]
+        groups = self._groups.slice(first, rows)
+        return (
+            self._answer(pl.DataFrame(), [side.cut(0, 1) for side in sides]),
+            self._answer(groups, [side.cut(1, side.row.rows - 1) for side in sides]),
+        )
 
-    def _side(
-        self, sums: Sums, total: Sums, withheld: BoolArray, query: Query, first: int | None
-    ) -> Side:
+    def _answer(self, groups: pl.DataFrame, sides: Sequence[Side]) -> Answer:
+        return Answer(self.query, groups, sides[0], sides[1] if len(sides) > 1 else None)
+
+
+class _Season:
+    """The sums of one season, ready to be printed."""
+
+    def __init__(
+        self,
+        lots: LotsAt,
+        query: Query,
+        names: Names,
+        sums: Sums,
+        blocks: Sequence[tuple[Family, tuple[Definition, ...]]],
+        share_decimals: int,
+        withhold_below: int,
+    ) -> None:
+        self._lots = lots
+        self._query = query
+        self._names = names
+        self._sums = sums
+        self._blocks = blocks
+        self._share_decimals = share_decimals
+        self._total = sums.total()
+        rows, total = withheld_rows(_bales(sums), withhold_below)
+        self.hidden: BoolArray = np.concatenate([[total], rows])
+        """Whether the total and then each row is withheld."""
+        self._by_lot: Sums | None = None
+
+    @property
+    def rows(self) -> int:
+        """Groups."""
+        return self._sums.rows
+
+    def side(self, first: int, rows: int) -> Side:
+        """The total and then some rows."""
+        sums = self._total.above(self._sums.slice(first, rows))
         blocks = tuple(
             Block(
                 family,
@@ -189,24 +198,22 @@ class Summary:
                     definitions,
                     rule=ShareRule.LARGEST_REMAINDER,
                     share_decimals=self._share_decimals,
-                    terms_of=self._terms_of(family, query, sums, first),
+                    terms_of=self._terms_of(family, first),
                 ),
             )
-            for family, definitions in self.blocks
+            for family, definitions in self._blocks
         )
-        row = print_row(sums, total)
+        row = print_row(sums, self._total)
         there = row.figures["bales"].values + row.figures["lots"].values
         there = there + row.figures["lots_withdrawn"].values
-        return Side(row, blocks, withheld, there > 0)
-
-    def _applying(self, family: Family) -> tuple[Definition, ...]:
-        return tuple(applying(self.lots.grading.basis.definitions, family.standards[-1]))
+        hidden = np.concatenate([self.hidden[:1], self.hidden[1:][first : first + rows]])
+        return Side(row, blocks, hidden, there > 0)
 
     def _of_family(self, sums: Sums, family: Family) -> pl.DataFrame:
         """The figures of the bales that any standard of a family graded."""
         frames = [sums.figures[each.id] for each in family.standards if each.id in sums.figures]
         if not frames:
-            return no_figures(self.lots.standing, family.id, sums.rows)
+            return no_figures(self._lots.standing, family.id, sums.rows)
         (first, *others) = frames
         if not others:
             return first
@@ -214,18 +221,19 @@ class Summary:
         added = pl.concat(numbered).group_by("row").agg(additions(first.columns))
         return added.sort("row").drop("row")
 
-    def _terms_of(
-        self, family: Family, query: Query, sums: Sums, first: int | None
-    ) -> TermsOf | None:
-        """Where the lots of a row are found again, for means by weight that need them."""
-        if query.asks_of_bales:
+    def _terms_of(self, family: Family, first: int) -> TermsOf | None:
+        """Where the lots of a row are found again, for means by weight that need them.
+
+        Row 0 is the total, row 1 the group with the number `first`.
+        """
+        if self._query.asks_of_bales:
             return None
 
         def terms(row: int, measure: str) -> Iterator[tuple[int, int, int]]:
-            detailed = self._by_lot(query)
+            detailed = self._lots_of_groups()
             same = np.ones(detailed.rows, np.bool_)
-            if first is not None:
-                for name, value in sums.groups.row(row, named=True).items():
+            if row:
+                for name, value in self._sums.groups.row(first + row - 1, named=True).items():
                     same &= (detailed.groups[name] == value).to_numpy()
             for standard in family.standards:
                 frame = detailed.figures.get(standard.id)
@@ -238,23 +246,32 @@ class Summary:
 
         return terms
 
-    def _by_lot(self, query: Query) -> Sums:
+    def _lots_of_groups(self) -> Sums:
         """The sums of every lot that passes, with the keys of the query and its own."""
-        keys = (*(key for key in query.keys if key != "lot"), "lot")
-        by_lot = replace(query, keys=keys, with_last_season=False, withhold_below=0)
-        season = query.filters.get("season", ())
-        if season not in self._detailed:
-            self._detailed[season] = add_up(self.lots.standing, by_lot, self._names)
-        return self._detailed[season]
+        if self._by_lot is None:
+            keys = (*(key for key in self._query.keys if key != "lot"), "lot")
+            by_lot = replace(self._query, keys=keys, with_last_season=False, withhold_below=0)
+            self._by_lot = add_up(self._lots.standing, by_lot, self._names)
+        return self._by_lot
 
 
-def _side_by_side(this: Sums, last: Sums, query: Query) -> tuple[Sums, Sums]:
-    """Both seasons with the groups of either, in order, so that rows stand beside each other."""
+def _added(lots: LotsAt, query: Query, names: Names) -> Sums:
+    """The sums of a season, from combinations of keys where these are enough."""
+    cube = lots.cube
+    stands = lots.standing if cube is None or needs_lots(query) else cube.standing
+    sums = add_up(stands, query, names)
+    if STANDARD_KEY not in query.filters and not query.asks_of_bales:
+        _check_bales(sums)
+    return sums
+
+
+def _side_by_side(seasons: Sequence[Sums], query: Query) -> list[Sums]:
+    """Seasons with the groups of any of them, in order, so that rows stand beside each other."""
     names = [key_column(key) for key in query.keys]
     if not names:
-        return this, last
-    groups = pl.concat([this.groups, last.groups]).unique().sort(names)
-    return _in_groups(this, groups, names), _in_groups(last, groups, names)
+        return list(seasons)
+    groups = pl.concat([sums.groups for sums in seasons]).unique().sort(names)
+    return [_in_groups(sums, groups, names) for sums in seasons]
 
 
 def _in_groups(sums: Sums, groups: pl.DataFrame, names: Sequence[str]) -> Sums:

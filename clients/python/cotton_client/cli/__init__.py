@@ -20,6 +20,7 @@ _COMMANDS = {
     "conflicts": ("conflicts", "List readings that differ from the one in force, and decide them."),
     "withdraw": ("withdraw", "Invalidate lots or bales, or take that back."),
     "watch": ("watch", "Follow what changes of lots, from any revision on."),
+    "reference": ("reference", "Load and show what lots are placed and colours graded by."),
     "producer": ("producer", "Show where a producer stands."),
     "simulate": ("simulate", "Make up warehouses, lots and bales that look real."),
     "demo": ("demo", "Show the whole path on this machine with real and simulated lots."),

@@ -94,6 +94,8 @@ def _remedy(error: errors.CottonError) -> str:
     fields = {each.field for each in error.violations}
     if fields and fields <= _NUMBERS:
         return "Check the number."
+    if fields == {"id"} and error.reason == errors.NotFound.reason_default:
+        return "See `cotton reference list`."
     return error.remedy
 
 

@@ -45,9 +45,11 @@ def parse_keys(text: str) -> list[summary_pb2.SummaryKey.ValueType]:
     help="Group by these keys; one total when left out.",
 )
 @where_option
-@click.option("--from", "first_day", type=Day(), default="", metavar="DAY", help="Inspected from.")
 @click.option(
-    "--through", "last_day", type=Day(), default="", metavar="DAY", help="Inspected through."
+    "--from", "first_day", type=Day(), metavar="DAY", help="Only bales inspected on it or later."
+)
+@click.option(
+    "--through", "last_day", type=Day(), metavar="DAY", help="Only bales inspected on it or before."
 )
 @click.option(
     "--last-season",
@@ -86,8 +88,8 @@ def command(
     connection: Connection,
     by: str,
     where: tuple[str, ...],
-    first_day: str,
-    last_day: str,
+    first_day: str | None,
+    last_day: str | None,
     last_season: bool,
     withhold_below: int,
     revision: int,
@@ -117,8 +119,8 @@ def command(
         as_of_us=as_of_us,
         share_decimals=share_decimals,
         basis=basis,
-        inspected_from=first_day,
-        inspected_through=last_day,
+        inspected_from=first_day or "",
+        inspected_through=last_day or "",
         with_last_season=last_season,
         withhold_below=withhold_below,
     )

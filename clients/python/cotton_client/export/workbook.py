@@ -130,8 +130,7 @@ class _Figures:
         ):
             self._write_row(first + place, values, self._text, self._numbers)
             if withheld:
-                told = in_language(_WITHHELD, self._labels)
-                _write_text(sheet, first + place, len(table.keys), told, self._dim)
+                self._write_withheld(first + place)
             if on_rows is not None and (place + 1) % _SAY_EVERY == 0:
                 on_rows(place + 1, height)
         if table.total is not None:
@@ -178,6 +177,13 @@ class _Figures:
         self._write_row(row, values, self._total_text, self._total_numbers)
         if keys:
             _write_text(self._sheet, row, 0, in_language(_TOTAL, self._labels), self._total_text)
+        if self._table.total_withheld:
+            self._write_withheld(row)
+
+    def _write_withheld(self, row: int) -> None:
+        """Says behind the keys of a row that its figures are withheld."""
+        told = in_language(_WITHHELD, self._labels)
+        _write_text(self._sheet, row, len(self._table.keys), told, self._dim)
 
 
 def _write_about(book: Any, about: About, labels: Labels) -> None:

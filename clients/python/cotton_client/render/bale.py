@@ -95,7 +95,7 @@ def _reading(answer: trace_pb2.GetBaleResponse) -> Table:
         ("Uniformity 长度整齐度", "uniformity", "%", grade.uniformity_tier),
         ("Reflectance 反射率 Rd", "rd", "%", ""),
         ("Yellowness 黄度 +b", "plus_b", "", ""),
-        ("Short fibre 短纤维率", "short_fibre", "%", ""),
+        ("Short fibre 短纤维率", "short_fibre", "%", grade.short_fibre_tier),
         ("Elongation 断裂伸长率", "elongation", "%", ""),
         ("Maturity 成熟度", "maturity", "", ""),
         ("Trash area 杂质面积", "trash_area", "%", ""),
@@ -110,20 +110,31 @@ def _reading(answer: trace_pb2.GetBaleResponse) -> Table:
         ("Spinning consistency", "spinning_consistency"),
         ("Instrument colour 仪器颜色级", "instrument_colour_grade"),
         ("Colour quadrant", "colour_quadrant"),
-        ("Leaf grade", "leaf_grade"),
         ("Extraneous matter", "extraneous_matter"),
-        ("Visual grade 品级", "visual_grade"),
     ]
     for label, name in numbers:
         if name in present:
             table.add_row(label, str(getattr(reading, name)), "", "")
+    classes = [
+        ("Leaf grade", "leaf_grade", grade.leaf_grade),
+        ("Visual grade 品级", "visual_grade", grade.visual_grade),
+    ]
+    for label, name, its_class in classes:
+        if name in present:
+            table.add_row(label, str(getattr(reading, name)), "", its_class)
     colour = str(reading.colour_grade) if "colour_grade" in present else ""
-    table.add_row("Colour grade 颜色级", colour, "", grade.colour_grade or "ungraded 未定级")
+    by_chart = " by the chart 据颜色分级图" if grade.colour_from_chart else ""
+    graded = f"{grade.colour_grade}{by_chart}" if grade.colour_grade else "ungraded 未定级"
+    table.add_row("Colour grade 颜色级", colour, "", graded)
+    if grade.chart_colour_grade and not grade.colour_from_chart:
+        table.add_row("By the chart 颜色分级图", "", "", grade.chart_colour_grade)
     if preparation := names.preparation(reading.preparation):
         table.add_row("Preparation 轧工质量", preparation, "", grade.preparation)
     if "foreign_fibre" in present:
         found = "found 有" if reading.foreign_fibre else "none 无"
         table.add_row("Foreign fibre 异性纤维", found, "", "")
+    if grade.definitions:
+        table.add_row("Is also 另属", "", "", ", ".join(grade.definitions))
     return table
 
 

@@ -11,20 +11,29 @@ from rich.table import Table
 from rich.text import Text
 
 from cotton_client.render import names
-from cotton_client.render.parts import UNKNOWN, Bar, fields, heading, or_unknown
+from cotton_client.render.class_bars import ITEMS
+from cotton_client.render.class_names import class_name
+from cotton_client.render.labels import parts
+from cotton_client.render.parts import UNKNOWN, WIDE, Bar, fields, heading, or_unknown
 from cotton_client.render.status import banners, course
+from cotton_client.render.summary_blocks import colour_lines, joint_line, measures
 from cotton_client.render.values import china_time, count, counted, fixed, kilograms, share
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+
+    from cotton_client.render.class_bars import Item
 
 _OUTSTANDING: Final = "bold yellow"
 _OFFICIAL: Final = "bold green"
 _WRONG: Final = "bold red"
 
 _SHARES: Final = "Shares are of bales; the last class takes the rest, so that they total 100 %."
+_WIDE_MEANS: Final = 80
+"""Columns from which the bales of each measure have room beside its figures."""
+
 _EXTRACT: Final = "Printed from the service's ledger; not an official document."
 
 
@@ -222,9 +231,11 @@ def _quality(answer: summary_pb2.GetLotCertificateResponse, width: int) -> Itera
         return
     yield fields(_main(answer), width)
     yield Text()
-    yield _means(figures, names.is_metric(answer.standard))
+    yield _means(figures, names.is_metric(answer.standard), width)
     yield Text()
-    yield _classes(figures)
+    yield _classes(figures, width, metric=names.is_metric(answer.standard))
+    if lines := [*_joint(figures), *colour_lines(figures)]:
+        yield Text("\n" + "\n".join(lines))
 
 
 def _main(answer: summary_pb2.GetLotCertificateResponse) -> Iterator[tuple[str, str]]:
@@ -249,34 +260,42 @@ def _foreign_fibre(figures: summary_pb2.GradeFigures) -> str:
     )
 
 
-def _means(figures: summary_pb2.GradeFigures, metric: bool) -> Table:
-    """Mean, smallest and largest of every measure that was taken."""
+def _joint(figures: summary_pb2.GradeFigures) -> Iterator[str]:
+    """The conditions on single bales that any bale could be held to."""
+    for each in figures.joint:
+        if each.of_bales:
+            yield joint_line(each)
+
+
+def _means(figures: summary_pb2.GradeFigures, metric: bool, width: int) -> Table:
+    """Mean, spread, smallest and largest of every measure that was taken."""
+    wide = width >= _WIDE_MEANS
     table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="dim")
     table.add_column("Measure 指标", no_wrap=True)
-    for name in ("Mean 平均", "Min 最小", "Max 最大", "Bales 包数"):
+    headings = ["Mean 平均", "SD 标准差", "Min 最小", "Max 最大", *(["Bales 包数"] if wide else [])]
+    for name in headings:
         table.add_column(name, justify="right", no_wrap=True)
-    measures = [
-        ("Length 长度", "mm" if metric else "in", figures.length),
-        ("Micronaire 马克隆值", "", figures.micronaire),
-        ("Strength 断裂比强度", "cN/tex" if metric else "g/tex", figures.strength),
-        ("Uniformity 长度整齐度", "%", figures.uniformity),
-        ("Short fibre 短纤维率", "%", figures.short_fibre),
-        ("Reflectance 反射率 Rd", "%", figures.rd),
-        ("Yellowness 黄度 +b", "", figures.plus_b),
-    ]
-    for label, unit, measure in measures:
-        if measure.bales:
-            table.add_row(
-                f"{label} [dim]{unit}[/dim]",
-                fixed(measure.mean_to_hundredths, 2),
-                fixed(measure.min, 1),
-                fixed(measure.max, 1),
-                count(measure.bales),
-            )
+    for name, label, unit in measures(metric=metric):
+        measure: summary_pb2.MeasureSummary = getattr(figures, name)
+        if not measure.bales:
+            continue
+        spread = (
+            fixed(measure.standard_deviation, 2)
+            if measure.HasField("standard_deviation")
+            else UNKNOWN
+        )
+        table.add_row(
+            f"{label} [dim]{unit}[/dim]",
+            fixed(measure.mean_to_hundredths, 2),
+            spread,
+            fixed(measure.min, 1),
+            fixed(measure.max, 1),
+            *([count(measure.bales)] if wide else []),
+        )
     return table
 
 
-def _classes(figures: summary_pb2.GradeFigures) -> Table:
+def _classes(figures: summary_pb2.GradeFigures, width: int, *, metric: bool) -> Table:
     """Every class that has bales: bales, printed share, mean, and a bar."""
     table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="dim", expand=True)
     table.add_column("Item 项目", no_wrap=True)
@@ -285,30 +304,23 @@ def _classes(figures: summary_pb2.GradeFigures) -> Table:
     table.add_column("Share 占比", justify="right", no_wrap=True)
     table.add_column("Mean 平均", justify="right", no_wrap=True)
     table.add_column("", ratio=1)
-    items: list[tuple[str, Sequence[summary_pb2.ClassShare], str]] = [
-        ("Colour 颜色级", figures.colours, "cyan"),
-        ("Length 长度级", figures.length.classes, "green"),
-        ("Micronaire 马克隆值级", figures.micronaire_grades, "magenta"),
-        ("  by tier 分档", figures.micronaire.classes, "magenta"),
-        ("Strength 断裂比强度", figures.strength.classes, "blue"),
-        ("Uniformity 长度整齐度", figures.uniformity.classes, "yellow"),
-        ("Preparation 轧工质量", figures.preparations, "white"),
-    ]
-    for label, classes, style in items:
-        for place, each in enumerate(classes):
+    for item in ITEMS:
+        for place, each in enumerate(item.classes(figures)):
             table.add_row(
-                "" if place else label,
-                each.name,
+                "" if place else item.title,
+                _class(item, each.name, metric=metric) if width >= WIDE else each.name,
                 count(each.bales),
                 share(each.share),
                 fixed(each.mean, 1) if each.HasField("mean") else "",
-                Bar(each.share, 10_000, style=style),
+                Bar(each.share, 10_000, style=item.style),
             )
-    if figures.bales_ungraded_in_colour:
-        table.add_row(
-            "Without colour 未定级", "", count(figures.bales_ungraded_in_colour), "", "", ""
-        )
     return table
+
+
+def _class(item: Item, code: str, *, metric: bool) -> str:
+    """A class by its code, with its Chinese name where it has one."""
+    _, chinese = parts(class_name(item.name, code, metric=metric))
+    return f"{code.replace('_', ' ')} [dim]{chinese}[/dim]" if chinese else code.replace("_", " ")
 
 
 def _notes(answer: summary_pb2.GetLotCertificateResponse) -> Iterator[RenderableType]:

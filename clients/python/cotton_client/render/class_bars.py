@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from cotton.inspection.v1 import summary_pb2
+from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
@@ -17,7 +19,6 @@ from cotton_client.render.values import counted, share
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
-    from cotton.inspection.v1 import summary_pb2
     from rich.console import RenderableType
 
     Classes = Sequence[summary_pb2.ClassShare]
@@ -49,7 +50,7 @@ ITEMS: Final = (
     Item(
         "micronaire",
         "micronaire_grade",
-        "Micronaire grade 马克隆值级",
+        "Mic. grade 马克隆值级",
         "magenta",
         lambda each: each.micronaire_grades,
     ),
@@ -101,60 +102,82 @@ def class_bars(
     With `last`, the figures of the season before, each class has the difference of its
     shares. None where no item has classes.
     """
-    room = _PANEL_WIDTH + (len(" +00.00") if last is not None else 0)
-    across = max(1, min(_ACROSS_MAX, width // room))
-    panels = [
-        _panel(
-            item,
-            item.classes(figures),
-            labels,
-            metric,
-            None if last is None else item.classes(last),
-            width // across,
-        )
+    shown = [
+        _Panel(item, item.classes(figures), item.classes(last) if last is not None else None)
         for item in ITEMS
         if item.section in sections and item.classes(figures)
     ]
-    if not panels:
+    if not shown:
         return None
-    grid = Table.grid(padding=(0, 2, 1, 0), expand=True)
+    room = _PANEL_WIDTH + (len(" +00.00") if last is not None else 0)
+    across = max(1, min(_ACROSS_MAX, width // room))
+    # Bars of all items begin and end alike, so that their lengths can be compared.
+    names = max(each.name_width(labels, metric) for each in shown) if width >= room else 0
+    codes = max(each.code_width for each in shown)
+    panels = [each.table(labels, metric, codes, names) for each in shown]
+    grid = Table.grid(padding=(0, 2, 0, 0), expand=True)
     for _ in range(across):
         grid.add_column(ratio=1)
     for start in range(0, len(panels), across):
         line = panels[start : start + across]
         grid.add_row(*line, *[""] * (across - len(line)))
+        grid.add_row(*[""] * across)
     return grid
 
 
-def _panel(
-    item: Item,
-    classes: Classes,
-    labels: Labels,
-    metric: bool,
-    last: Classes | None,
-    width: int,
-) -> Table:
-    """One item: its name and bales, then a line a class."""
-    names = {each.name: class_name(item.name, each.name, metric=metric) for each in classes}
-    with_names = any(names.values()) and width >= _PANEL_WIDTH
-    bales = counted(sum(each.bales for each in classes), "bale")
-    made = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), expand=True, show_header=False)
-    made.title = Text.assemble((in_language(item.title, labels), "bold"), (f"  {bales}", "dim"))
-    made.title_justify = "left"
-    made.add_column(no_wrap=True)
-    if with_names:
-        made.add_column(no_wrap=True, style="dim")
-    made.add_column(no_wrap=True, justify="right")
-    if last is not None:
-        made.add_column(no_wrap=True, justify="right", style="dim")
-    made.add_column(ratio=1)
-    before = {each.name: each.share for each in last or ()}
-    for each in classes:
-        cells: list[RenderableType] = [each.name.replace("_", " ")]
-        if with_names:
-            cells.append(in_language(names[each.name], labels))
-        cells.append(share(each.share, 2))
-        if last is not None:
-            cells.append(difference(each.share, before.get(each.name, 0)))
-        made.add_row(*cells, Bar(each.share, _WHOLE, style=item.style))
-    return made
+@dataclass(frozen=True, slots=True)
+class _Panel:
+    """One item of some figures, beside the season before or not."""
+
+    item: Item
+    classes: Classes
+    last: Classes | None
+
+    @property
+    def code_width(self) -> int:
+        """Columns that the longest code takes."""
+        return max(len(each.name) for each in self._all())
+
+    def name_width(self, labels: Labels, metric: bool) -> int:
+        """Columns that the longest name beside a code takes."""
+        return max(cell_len(self._name(each, labels, metric)) for each in self._all())
+
+    def table(self, labels: Labels, metric: bool, codes: int, names: int) -> Table:
+        """The name of the item and its bales, then a line a class."""
+        made = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), expand=True, show_header=False)
+        bales = counted(sum(each.bales for each in self.classes), "bale")
+        title = in_language(self.item.title, labels)
+        made.title = Text.assemble((title, "bold"), (f"  {bales}", "dim"))
+        made.title_justify = "left"
+        made.add_column(no_wrap=True, min_width=codes)
+        if names:
+            made.add_column(no_wrap=True, min_width=names, style="dim")
+        made.add_column(no_wrap=True, justify="right", min_width=len("100.00 %"))
+        if self.last is not None:
+            made.add_column(no_wrap=True, justify="right", min_width=len("+00.00"), style="dim")
+        made.add_column(ratio=1)
+        before = {each.name: each.share for each in self.last or ()}
+        for each in self._all():
+            cells: list[RenderableType] = [each.name.replace("_", " ")]
+            if names:
+                cells.append(self._name(each, labels, metric))
+            cells.append(share(each.share, 2))
+            if self.last is not None:
+                cells.append(difference(each.share, before.get(each.name, 0)))
+            made.add_row(*cells, Bar(each.share, _WHOLE, style=self.item.style))
+        return made
+
+    def _all(self) -> Classes:
+        """The classes, then those that only the season before had bales of."""
+        there = {each.name for each in self.classes}
+        gone = [
+            summary_pb2.ClassShare(name=each.name)
+            for each in self.last or ()
+            if each.name not in there
+        ]
+        return [*self.classes, *gone]
+
+    def _name(self, each: summary_pb2.ClassShare, labels: Labels, metric: bool) -> str:
+        """What a class is called beside its code; "" for nothing."""
+        name = class_name(self.item.name, each.name, metric=metric)
+        return in_language(name, labels) if name else ""

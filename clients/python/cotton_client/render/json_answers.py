@@ -16,6 +16,7 @@ from cotton_client.render.json_parts import (
     amendment_of,
     comparison_of,
     differences,
+    grade,
     instant,
     instant_us,
     present,
@@ -129,7 +130,7 @@ def certificate_weight(weight: summary_pb2.CertificateWeight) -> Json:
 
 def bale(answer: trace_pb2.GetBaleResponse) -> Json:
     """One bale, its reading and its grade."""
-    named, grade = answer.reading, answer.grade
+    named = answer.reading
     usda = named.WhichOneof("bale") == "usda_bale"
     return {
         "revision": answer.revision,
@@ -145,16 +146,7 @@ def bale(answer: trace_pb2.GetBaleResponse) -> Json:
         "producer_id": answer.producer_id,
         "received_at": instant_us(answer.received_at_us),
         "reading": reading(answer.reading),
-        "grade": {
-            "standard": grade.standard or None,
-            "colour_grade": grade.colour_grade or None,
-            "length_level": grade.length_level or None,
-            "micronaire_tier": grade.micronaire_tier or None,
-            "micronaire_grade": grade.micronaire_grade or None,
-            "strength_tier": grade.strength_tier or None,
-            "uniformity_tier": grade.uniformity_tier or None,
-            "preparation": grade.preparation or None,
-        },
+        "grade": grade(answer.grade),
         "withdrawn": answer.withdrawn,
         "lot_withdrawn": answer.lot_withdrawn,
         "awaiting_original": answer.awaiting_original,

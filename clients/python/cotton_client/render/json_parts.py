@@ -12,7 +12,7 @@ from cotton_client.render.values import shortest
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from cotton.inspection.v1 import common_pb2, readings_pb2
+    from cotton.inspection.v1 import common_pb2, readings_pb2, trace_pb2
 
     from cotton_client.render.differences import Difference
 
@@ -57,6 +57,26 @@ def reading(reading: readings_pb2.Reading) -> Json:
         "laboratory": reading.laboratory or None,
         "instrument": reading.instrument or None,
         "inspected_at": instant(reading.inspected_at_s),
+    }
+
+
+def grade(grade: trace_pb2.BaleGrade) -> Json:
+    """The grade of a bale: names of classes, and the definitions that it meets."""
+    return {
+        "standard": grade.standard or None,
+        "colour_grade": grade.colour_grade or None,
+        "length_level": grade.length_level or None,
+        "micronaire_tier": grade.micronaire_tier or None,
+        "micronaire_grade": grade.micronaire_grade or None,
+        "strength_tier": grade.strength_tier or None,
+        "uniformity_tier": grade.uniformity_tier or None,
+        "short_fibre_tier": grade.short_fibre_tier or None,
+        "preparation": grade.preparation or None,
+        "visual_grade": grade.visual_grade or None,
+        "leaf_grade": grade.leaf_grade or None,
+        "chart_colour_grade": grade.chart_colour_grade or None,
+        "colour_from_chart": grade.colour_from_chart,
+        "definitions": list(grade.definitions),
     }
 
 

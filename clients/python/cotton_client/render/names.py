@@ -10,6 +10,7 @@ from cotton.inspection.v1 import (
     lifecycle_pb2,
     lots_pb2,
     readings_pb2,
+    reference_pb2,
     summary_pb2,
     trace_pb2,
 )
@@ -99,6 +100,11 @@ LOT_CHANGES: Final[Mapping[int, str]] = {
     lifecycle_pb2.LOT_CHANGE_KIND_REVISED: "revised 变更",
     lifecycle_pb2.LOT_CHANGE_KIND_WITHDRAWN: "withdrawn 撤销",
     lifecycle_pb2.LOT_CHANGE_KIND_REINSTATED: "reinstated 恢复",
+}
+
+REFERENCE_KINDS: Final[Mapping[int, str]] = {
+    reference_pb2.REFERENCE_KIND_ORGANISATION: "organisation 机构",
+    reference_pb2.REFERENCE_KIND_COLOUR_CHART: "colour chart 颜色分级图",
 }
 
 BASES: Final[Mapping[int, str]] = {
@@ -287,6 +293,11 @@ def conflict_state(value: int) -> str | None:
 def amendment_outcome(value: int) -> str | None:
     """Such as "applied"."""
     return symbol(amendments_pb2.AmendmentOutcome, value, "AMENDMENT_OUTCOME_")
+
+
+def reference_kind(value: int) -> str | None:
+    """Such as "colour_chart"."""
+    return symbol(reference_pb2.ReferenceKind, value, "REFERENCE_KIND_")
 
 
 def summary_key(value: int) -> str | None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from cotton_client.amendments import AmendmentsReceipt
     from cotton_client.lots import LotsReceipt
+    from cotton_client.references import ReferencesReceipt
     from cotton_client.upload import BaleIssue, UploadTotals
 
 ISSUES_SHOWN: Final = 10
@@ -60,7 +61,7 @@ def upload(name: str, totals: UploadTotals) -> Iterator[RenderableType]:
         yield Text(f"{name}: no readings", style="yellow")
         return
     repeated = totals.repeated_batches == totals.batches > 0
-    yield _counts(name, "bale", totals, repeated=repeated)
+    yield counts(name, "bale", totals, repeated=repeated)
     notes = []
     if totals.warned:
         notes.append(f"{counted(totals.warned, 'bale')} accepted with a warning: an unlikely value")
@@ -182,7 +183,7 @@ def _amended(totals: UploadTotals) -> Iterator[RenderableType]:
 
 def lots(name: str, noun: str, receipt: LotsReceipt) -> Iterator[RenderableType]:
     """What became of records of lots."""
-    yield _counts(name, noun, receipt, repeated=receipt.repeated)
+    yield counts(name, noun, receipt, repeated=receipt.repeated)
     listed = [
         (
             str(each.row + 1),
@@ -237,7 +238,13 @@ def _warned(totals: UploadTotals) -> Iterator[str]:
         yield f"  … and {count(more)} more"
 
 
-def _counts(name: str, noun: str, totals: UploadTotals | LotsReceipt, *, repeated: bool) -> Text:
+def counts(
+    name: str,
+    noun: str,
+    totals: UploadTotals | LotsReceipt | ReferencesReceipt,
+    *,
+    repeated: bool,
+) -> Text:
     """How many were received, and what they came to, now or when they were sent first."""
     line = Text(f"{name}: ", style="bold")
     if repeated:

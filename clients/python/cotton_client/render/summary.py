@@ -99,7 +99,7 @@ class Summary:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """The table, the blocks, then what all rests on; one line where no lot matches."""
         total = self._answer.total
-        if self._where and not (total.lots or total.bales):
+        if self._where and not (total.lots or total.bales or total.withheld):
             yield Text(f"No lot matches {' and '.join(self._where)}.", style="yellow")
             yield Text(f"Revision 版本 {self._answer.revision}", style="dim")
             return
@@ -121,7 +121,9 @@ class Summary:
         if not self._sections:
             return
         groups = [row for row in _in_order(self._answer) if row.keys and not row.withheld]
-        if len(groups) > GROUPS_SHOWN_MAX:
+        if len(self._answer.rows) == 1:
+            groups = []
+        elif len(groups) > GROUPS_SHOWN_MAX:
             yield Text(
                 f"\nBelow, the total of {count(len(self._answer.rows))} groups; each group's"
                 " classes: --where, --json or --excel FILE.",
@@ -131,6 +133,8 @@ class Summary:
         titles = [" · ".join(_key_texts(row)) for row in groups]
         rows = [*groups, self._answer.total]
         for title, row in zip([*titles, in_language(_TOTAL, self._labels)], rows, strict=True):
+            if row.withheld:
+                continue
             block = Block(row, width, sections=self._sections, labels=self._labels)
             pieces = list(block.parts())
             if pieces:
@@ -191,25 +195,31 @@ def _lines(
         keys = _key_texts(row)
         pairs = zip(named, keys, strict=True)
         above = Text(" · ".join(f"{name} {value}" for name, value in pairs), style="bold")
-        if row.withheld:
-            nothing = [""] * (len(_FIGURES) + len(_CLASSES) - 1)
-            yield _Line(keys, (in_language(_WITHHELD, labels), *nothing), above, "dim")
-            continue
-        yield _Line(keys, _cells(row, layout), above)
+        yield _Line(keys, _told(row, layout, labels), above, "dim" if row.withheld else "")
         yield from _compared(row, layout, rest, labels)
-    yield _Line((total, *rest), _cells(answer.total, layout), Text(total, style="bold"), "bold")
+    above = Text(total, style="bold")
+    yield _Line((total, *rest), _told(answer.total, layout, labels), above, "bold")
     yield from _compared(answer.total, layout, rest, labels)
+
+
+def _told(row: summary_pb2.SummaryRow, layout: _Layout, labels: Labels) -> tuple[str, ...]:
+    """The cells of a group, or that they are withheld."""
+    if not row.withheld:
+        return _cells(row, layout)
+    return (in_language(_WITHHELD, labels), *[""] * (len(_FIGURES) + len(_CLASSES) - 1))
 
 
 def _compared(
     row: summary_pb2.SummaryRow, layout: _Layout, rest: Sequence[str], labels: Labels
 ) -> Iterator[_Line]:
     """The season before a group, and what changed from it, below the group."""
-    if not row.HasField("last_season"):
+    if not row.HasField("last_season") or row.withheld:
         return
     before = in_language(_LAST_SEASON, labels)
-    cells = _cells(row.last_season, layout)
+    cells = _told(row.last_season, layout, labels)
     yield _Line((f"  {before}", *rest), cells, Text(f"  {before}", style="dim"), "dim")
+    if row.last_season.withheld:
+        return
     what = in_language(_CHANGE, labels)
     yield _Line((f"  {what}", *rest), _changes(row), Text(f"  {what}", style="dim"), "dim")
 

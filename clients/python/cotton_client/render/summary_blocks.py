@@ -40,6 +40,9 @@ SECTIONS: Final = (
 BLOCK_WIDTH_MAX: Final = 160
 """Wider bars say nothing more."""
 
+_NARROW: Final = 64
+"""Columns below which figures fold."""
+
 _WIDE: Final = 100
 """Columns from which there is room for the smallest and the largest beside the means."""
 
@@ -56,7 +59,8 @@ class Block:
         labels: Labels = "both",
     ) -> None:
         self._row = row
-        self._last = row.last_season if row.HasField("last_season") else None
+        there = row.HasField("last_season") and not row.last_season.withheld
+        self._last = row.last_season if there else None
         self._width = min(width, BLOCK_WIDTH_MAX)
         self._sections = sections
         self._labels = labels
@@ -122,10 +126,13 @@ class Block:
         headings += ["Tier 档"]
         headings += ["Last season 上年度", "Change 增减"] if last is not None else []
         table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="dim")
-        table.add_column(in_language("Mean 平均", self._labels), no_wrap=True)
+        narrow = self._width < _NARROW
+        table.add_column(
+            in_language("Mean 平均", self._labels), no_wrap=not narrow, overflow="fold"
+        )
         for each in headings:
             over = "\n".join(filter(None, parts(in_language(each, self._labels))))
-            table.add_column(over, justify="right", no_wrap=True)
+            table.add_column(over, justify="right", no_wrap=not narrow, overflow="fold")
         for name, label, unit in measures(metric=metric):
             measure: summary_pb2.MeasureSummary = getattr(figures, name)
             if not measure.bales:
@@ -157,7 +164,7 @@ class Block:
             for each in figures.joint:
                 if each.of_bales:
                     was = before.get(each.name)
-                    yield _joint(each, was.share if was and was.of_bales else None)
+                    yield _joint(each, was.share if was and was.of_bales else None, self._labels)
         if "colour" in self._sections:
             yield from colour_lines(figures)
         if "preparation" in self._sections and figures.bales_examined_for_foreign_fibre:
@@ -238,17 +245,17 @@ def foreign_fibre(figures: summary_pb2.GradeFigures) -> str:
     )
 
 
-def joint_line(joint: summary_pb2.JointShare) -> str:
+def joint_line(joint: summary_pb2.JointShare, labels: Labels = "both") -> str:
     """A condition with its share, its bales and its denominator."""
     return (
-        f"{joint_name(joint.name)}: {share(joint.share, 2)}"
+        f"{in_language(joint_name(joint.name), labels)}: {share(joint.share, 2)}"
         f" ({count(joint.bales)} of {counted(joint.of_bales, 'bale')})"
     )
 
 
-def _joint(joint: summary_pb2.JointShare, before: int | None) -> str:
+def _joint(joint: summary_pb2.JointShare, before: int | None, labels: Labels) -> str:
     """The same beside the season before."""
-    line = joint_line(joint)
+    line = joint_line(joint, labels)
     if before is None:
         return line
     return f"{line} · last season 上年度 {share(before, 2)}, {difference(joint.share, before)}"

@@ -49,6 +49,11 @@ def usda_lines() -> Path:
     return _DIRECTORY / "usda" / "classing.txt"
 
 
+def organisation() -> Path:
+    """An organisation: divisions and cotton-growing regiments of the XPCC, without periods."""
+    return _DIRECTORY / "organisation" / "xpcc.csv"
+
+
 @dataclass(frozen=True, slots=True)
 class SampleReport:
     """Paths of an instrument's report and of the bale codes of its samples."""
