@@ -342,4 +342,5 @@ def _server(
         message_bytes_max=config.message_bytes_max,
         concurrent_calls_max=config.concurrent_calls_max,
         reflect=config.reflection,
+        summary_answered=metrics.summary_answered,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zipfile
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -146,11 +147,22 @@ def test_withheld_rows_have_their_keys_alone(table: Table, tmp_path: Path) -> No
     assert row == ["第二师", "final", "withheld 不公布", *[None] * 5]
 
 
+def test_a_withheld_total_is_told(table: Table, tmp_path: Path) -> None:
+    """Below the rows, as they are."""
+    keys = encode_page(1, texts=[[None]], figures=[[None]] * 5)
+    total, _ = decode_page(keys, KEYS, COLUMNS)
+    told = replace(table, total=total, total_withheld=True)
+    write_excel(tmp_path / "a.xlsx", told, about_grades(table, QUERY))
+    sheet = openpyxl.load_workbook(tmp_path / "a.xlsx").worksheets[0]
+    row = [cell.value for cell in sheet[3 + len(DIVISIONS)]]
+    assert row == ["Total 合计", None, "withheld 不公布", *[None] * 5]
+
+
 def test_the_second_sheet_says_what_the_figures_rest_on(table: Table, tmp_path: Path) -> None:
     """Whoever finds the file in years can ask for the same again."""
     write_excel(tmp_path / "a.xlsx", table, about_grades(table, QUERY))
     sheet = openpyxl.load_workbook(tmp_path / "a.xlsx").worksheets[1]
-    said = {row[0].value: row[1].value for row in sheet.iter_rows(min_row=3)}
+    said = {str(row[0].value): str(row[1].value) for row in sheet.iter_rows(min_row=3)}
     assert said["Revision 版本"] == str(REVISION)
     assert said["The revision was received 版本时间"] == (
         "2024-12-01T09:50:15.123456Z (2024-12-01 17:50 +08)"

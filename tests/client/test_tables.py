@@ -30,10 +30,11 @@ TEXTS = st.one_of(st.none(), st.sampled_from(["第八师", "31", "=1+1"]), st.te
 def columns_of(draw: DrawFn) -> tuple[int, list[list[str | None]], list[list[int | None]]]:
     """Some rows of texts and figures, of few and of many different values."""
     rows = draw(st.integers(1, 40))
+    narrow: st.SearchStrategy[int | None] = st.integers(-(2**31), 2**31 - 1)
     figure = st.one_of(
         st.lists(st.one_of(st.none(), INT64), min_size=rows, max_size=rows),
         st.one_of(st.none(), st.integers(-5, 5)).map(lambda value: [value] * rows),
-        st.lists(st.integers(-(2**31), 2**31 - 1), min_size=rows, max_size=rows),
+        st.lists(narrow, min_size=rows, max_size=rows),
     )
     text = st.lists(TEXTS, min_size=rows, max_size=rows)
     return (

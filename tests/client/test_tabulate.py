@@ -29,6 +29,8 @@ from tests.support.tables import figure_column
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from cotton_client.tables import Table
+
 QUICK = RetryPolicy(patience_s=5.0, patience_first_s=0.3, delay_first_s=0.001, delay_max_s=0.02)
 SEASON = summary_pb2.SUMMARY_KEY_SEASON
 DIVISION = summary_pb2.SUMMARY_KEY_DIVISION
@@ -158,23 +160,19 @@ async def test_certificates_that_break_anywhere_are_the_same(broken: int) -> Non
 
 
 async def test_a_table_that_goes_on_as_another_is_refused() -> None:
-    """The columns of the beginning are those of the end."""
+    """The columns of the rest are among those of the beginning."""
     service = service_with(break_after={1: 1})
+    original = service.TabulateGrades
+
+    def changed(request: Any, context: Any) -> Any:
+        if service.requests:
+            service.columns = (*COLUMNS[:-1], figure_column("other"))
+        return original(request, context)
+
+    service.TabulateGrades = changed  # type: ignore[method-assign]
     async with connected(service) as client:
-        original = service.TabulateGrades
-
-        def changed(request: Any, context: Any) -> Any:
-            if service.requests:
-                service.columns = (*COLUMNS[:-1], figure_column("other"))
-            return original(request, context)
-
-        service.TabulateGrades = changed  # type: ignore[method-assign]
-        server, address = serving(service)
-        async with CottonClient(address, retry=QUICK) as other:
-            with pytest.raises(errors.ContractViolation, match="other columns"):
-                await other.tabulate_grades(grades_query([DIVISION]))
-        server.stop(None).wait()
-    assert client.target
+        with pytest.raises(errors.ContractViolation, match="other columns"):
+            await client.tabulate_grades(grades_query([DIVISION]))
 
 
 async def test_a_server_that_stays_away_is_said_after_a_while() -> None:
@@ -209,3 +207,52 @@ def test_a_plain_program_asks_for_the_same() -> None:
         assert tuple(client.list_bales(CAUSES)) == BALES_LISTED
         assert [page.revision for page in client.summary_pages(grades_query())] == [REVISION]
     server.stop(None).wait()
+
+
+async def test_certificates_go_on_without_the_columns_that_no_lot_has_any_more() -> None:
+    """The rest may be of fewer families of standards: what is left out is absent, not lost."""
+    service = service_with(break_after={1: 1})
+    original = service.TabulateCertificates
+
+    def fewer(request: Any, context: Any) -> Any:
+        for message in original(request, context):
+            if request.after_lot_no:
+                kept = [place for place, each in enumerate(message.page.figures) if place]
+                figures = [message.page.figures[place] for place in kept]
+                del message.page.figures[:]
+                message.page.figures.extend(figures)
+                named = [each for each in message.columns if each.name != "bales"]
+                del message.columns[:]
+                message.columns.extend(named)
+            yield message
+
+    service.TabulateCertificates = fewer  # type: ignore[method-assign]
+    async with connected(service) as client:
+        table = await client.tabulate_certificates()
+    assert table.frame["bales"].to_list() == [186, 0, None, None, None]
+    assert table.frame["lot_no"].to_list() == list(LOT_NOS)
+    assert table.frame["conditioned"].null_count() == 0
+
+
+async def test_a_total_that_is_withheld_is_told() -> None:
+    """It would give away the one row that is withheld."""
+    service = service_with()
+    original = service.TabulateGrades
+
+    def withheld(request: Any, context: Any) -> Any:
+        for message in original(request, context):
+            if message.HasField("total"):
+                message.total.withheld = b"\1"
+            yield message
+
+    service.TabulateGrades = withheld  # type: ignore[method-assign]
+    async with connected(service) as client:
+        table = await client.tabulate_grades(grades_query([DIVISION]))
+    assert table.total_withheld
+    assert not (await _plain()).total_withheld
+
+
+async def _plain() -> Table:
+    """The table of a service that withholds no total."""
+    async with connected(service_with()) as client:
+        return await client.tabulate_grades(grades_query([DIVISION]))

@@ -34,7 +34,7 @@ def test_an_instant_is_answered_with_what_had_been_received_by_then(servers: Ser
         calls.register("r1")
         calls.weigh("w1")
         weighed_at_us = certificate(calls).status.weighed_at_us
-    server.stop()
+    assert server.end() == 0
     with servers.start().channel() as channel:
         calls = Calls(channel)
         before, then = certificate(calls, weighed_at_us - 1), certificate(calls, weighed_at_us)

@@ -146,6 +146,8 @@ def replaced(right: str, wrong: str) -> str:
         (replaced("A chart of nothing real", ""), 3, "title has 0 characters"),
         (replaced("A chart of nothing real", "x" * 501), 3, "title has 501 characters"),
         (replaced("test-chart", "a b"), 1, 'id is "a b"'),
+        (replaced("test-chart", "a/b"), 1, 'id is "a/b"'),
+        (replaced("GB1103.1-2023", ""), 2, 'standard is ""'),
         (replaced("confidence: L", "confidence: X"), 5, 'confidence is "X"'),
         (replaced("rd_resolution: 1", "rd_resolution: 0"), 6, 'rd_resolution is "0"'),
         (replaced("rd_resolution: 1", "rd_resolution: one"), 6, 'rd_resolution is "one"'),

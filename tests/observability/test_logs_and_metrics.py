@@ -95,6 +95,17 @@ def test_every_series_of_answers_is_there_from_the_start_with_zero() -> None:
     assert sample(metrics, "cotton_serving") == 0
 
 
+def test_summaries_are_counted_by_method_with_their_time() -> None:
+    metrics = Metrics()
+    name = "cotton_summary_seconds"
+    for method in ("GetLotCertificate", "SummariseGrades", "TabulateGrades", "ListBales"):
+        assert sample(metrics, f"{name}_count", method=method) == 0
+    metrics.summary_answered("TabulateGrades", 0.03)
+    assert sample(metrics, f"{name}_sum", method="TabulateGrades") == 0.03
+    assert sample(metrics, f"{name}_bucket", method="TabulateGrades", le="0.025") == 0
+    assert sample(metrics, f"{name}_bucket", method="TabulateGrades", le="0.05") == 1
+
+
 def test_answers_replay_and_serving_are_shown() -> None:
     metrics = Metrics()
     metrics.batch_answered(BatchAnswered("lots", "REGISTRY_FULL"))

@@ -15,7 +15,7 @@ from cotton_server.reference.organisation import (
 )
 from cotton_server.reference.placing import DIFFERS, Placing
 from cotton_server.reference.units import EPOCH, LEVELS
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.organisations import LOCAL, XPCC, text
@@ -124,11 +124,10 @@ ABOVE = {"division": "region", "regiment": "division", "county": "region"}
 
 
 @st.composite
-def rows_of(draw: st.DrawFn, level: str) -> Row:
-    """Any row of a level."""
-    parents = CODES[ABOVE[level]] if level in ABOVE else []
+def rows_of(draw: st.DrawFn, level: str, parents: list[str]) -> Row:
+    """Any row of a level below these parents, more often than not with open ends."""
     optional = [""] if level in ("region", "county") else []
-    day = st.sampled_from([None, *DAYS])
+    day = st.one_of(st.none(), st.sampled_from(DAYS))
     return Row(
         level,
         draw(st.sampled_from(CODES[level])),
@@ -147,7 +146,12 @@ def documents(draw: st.DrawFn) -> list[tuple[list[Row], Organisation]]:
         rows: list[Row] = []
         read = None
         for level in LEVELS:
-            for row in draw(st.lists(rows_of(level), min_size=1, max_size=4)):
+            above = ABOVE.get(level)
+            parents = sorted({row.code for row in rows if row.level == above})
+            if above and not parents:
+                continue
+            some = st.lists(rows_of(level, parents), min_size=2, max_size=5)
+            for row in draw(some):
                 try:
                     more = organisation(*map(str, [*rows, row]))
                 except OrganisationFileError:
@@ -159,10 +163,19 @@ def documents(draw: st.DrawFn) -> list[tuple[list[Row], Organisation]]:
     return found
 
 
-LOTS = st.tuples(
-    *(st.sampled_from(["", "unknown", *CODES[level], *NAMES[level]]) for level in LEVELS),
-    st.sampled_from([date(1970, 1, 1), *DAYS, date(2030, 1, 1)]),
-)
+@st.composite
+def cases(draw: st.DrawFn) -> tuple[list[tuple[list[Row], Organisation]], list[Lot]]:
+    """Organisations, and lots that name their units, other words, or nothing."""
+    found = draw(documents())
+    known = [row for rows, _ in found for row in rows]
+
+    def words(level: str) -> st.SearchStrategy[str]:
+        units = [word for row in known if row.level == level for word in (row.code, row.name)]
+        return st.sampled_from(["", "unknown", *CODES[level], *units])
+
+    days = st.sampled_from([date(1970, 1, 1), *DAYS, date(2030, 1, 1)])
+    lots = st.tuples(*map(words, LEVELS), days)
+    return found, draw(st.lists(lots, max_size=40))
 
 
 def modelled(rows: list[Row], lot: Lot) -> tuple[str, str, str, str, bool]:
@@ -199,11 +212,13 @@ def modelled(rows: list[Row], lot: Lot) -> tuple[str, str, str, str, bool]:
     )
 
 
-@given(documents(), st.lists(LOTS, max_size=30))
+@settings(max_examples=200)
+@given(cases())
 def test_placing_is_what_the_model_says(
-    found: list[tuple[list[Row], Organisation]], lots: list[Lot]
+    case: tuple[list[tuple[list[Row], Organisation]], list[Lot]],
 ) -> None:
     """Any organisations that go together, any words, any days."""
+    found, lots = case
     placing = Placing([read for _, read in found])
     rows = [row for some, _ in found for row in some]
     assert placed(placing, lots) == [modelled(rows, lot) for lot in lots]

@@ -11,7 +11,7 @@ from cotton.inspection.v1 import summary_pb2, summary_pb2_grpc
 from tests.support.tables import STANDARD, encode_page, figure_column
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
 REVISION: Final = 812
 RECEIVED_AT_US: Final = 1_733_046_615_123_456
@@ -52,13 +52,13 @@ COLUMNS: Final = (
     figure_column("bales", title="Bales", title_zh="包数", unit="bales", last_season=True),
 )
 
-MAIN_COLOURS: Final = ("31", None, "21", "=cmd|x", "31", "31")
-WITHHELD: Final = (False, True, False, False, False, False)
-BALES: Final = (1200, None, 3_000_000_000, 7, 8, 9)
-CONDITIONED: Final = (27_240_051, None, 68_123_456_789, 895, None, 5)
-LENGTHS: Final = (2968, None, 2871, 2900, -5, 2)
-SHARES: Final = (7312, None, 2688, 10_000, 0, 1)
-LAST_BALES: Final = (1000, None, None, None, 5, 9)
+MAIN_COLOURS: Final[Sequence[str | None]] = ("31", None, "21", "=cmd|x", "31", "31")
+WITHHELD: Final[Sequence[bool]] = (False, True, False, False, False, False)
+BALES: Final[Sequence[int | None]] = (1200, None, 3_000_000_000, 7, 8, 9)
+CONDITIONED: Final[Sequence[int | None]] = (27_240_051, None, 68_123_456_789, 895, None, 5)
+LENGTHS: Final[Sequence[int | None]] = (2968, None, 2871, 2900, -5, 2)
+SHARES: Final[Sequence[int | None]] = (7312, None, 2688, 10_000, 0, 1)
+LAST_BALES: Final[Sequence[int | None]] = (1000, None, None, None, 5, 9)
 
 TOTAL: Final = (["21"], [3_000_001_234], [68_150_698_740], [2899], [2700], [1014])
 

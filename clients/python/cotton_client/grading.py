@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -10,6 +11,8 @@ from cotton.inspection.v1 import grading_pb2
 from cotton_client import encode, errors
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cotton.inspection.v1 import common_pb2
 
 GRADE_TEXTS: Final = (
@@ -64,9 +67,7 @@ def grade_request(
     )
 
 
-def grades_frame(
-    readings: pl.DataFrame, answer: grading_pb2.GradeReadingsResponse
-) -> pl.DataFrame:
+def grades_frame(readings: pl.DataFrame, answer: grading_pb2.GradeReadingsResponse) -> pl.DataFrame:
     """The grades of a readings frame, with GRADES_SCHEMA.
 
     Raises ContractViolation where the answer has not one grade a reading.
@@ -94,3 +95,67 @@ def grades_frame(
         },
         schema=GRADES_SCHEMA,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class GradedFile:
+    """The readings of one file, graded: `bales` has GRADES_SCHEMA."""
+
+    file: str
+    bales: pl.DataFrame
+
+    @property
+    def graded(self) -> int:
+        """Readings that a standard graded."""
+        return self.bales.height - self.bales["standard"].null_count()
+
+    @property
+    def rejected(self) -> int:
+        """Readings that the service would not take."""
+        return self.bales.height - self.bales["rejected"].null_count()
+
+    @property
+    def ungraded(self) -> int:
+        """Readings that the service would take and that no standard grades."""
+        return self.bales.height - self.graded - self.rejected
+
+
+@dataclass(frozen=True, slots=True)
+class Graded:
+    """Files graded at one revision, under one version of the rules."""
+
+    files: tuple[GradedFile, ...]
+    revision: int
+    grading_version: str
+    unverified: tuple[str, ...]
+    """Unverified parts of the standards that graded."""
+
+    def after(self, answer: grading_pb2.GradeReadingsResponse) -> Graded:
+        """With what an answer says of itself."""
+        unverified = dict.fromkeys((*self.unverified, *answer.unverified))
+        return replace(
+            self,
+            revision=answer.revision,
+            grading_version=answer.grading_version,
+            unverified=tuple(unverified),
+        )
+
+    def with_file(self, file: str, frames: Sequence[pl.DataFrame]) -> Graded:
+        """With a file more, of these grades frames in order."""
+        bales = pl.concat(frames) if frames else pl.DataFrame(schema=GRADES_SCHEMA)
+        return replace(self, files=(*self.files, GradedFile(file, bales)))
+
+
+def csv_frame(graded: Graded) -> pl.DataFrame:
+    """All bales with their file and record (from 1), the definitions joined by blanks."""
+    empty = pl.DataFrame(schema=GRADES_SCHEMA)
+    parts = [
+        each.bales.select(
+            pl.lit(each.file).alias("file"),
+            pl.int_range(1, pl.len() + 1).alias("record"),
+            pl.exclude("definitions"),
+            pl.col("definitions").list.join(" "),
+        )
+        for each in graded.files or (GradedFile("", empty),)
+    ]
+    return pl.concat(parts)

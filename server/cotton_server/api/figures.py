@@ -17,7 +17,7 @@ from cotton_server.summary.keys import SUMMARY_KEYS, key_column
 from cotton_server.summary.query import Days
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from cotton_server.grading.definitions import Definition
     from cotton_server.grading.standard import Measure, Standard
@@ -96,9 +96,10 @@ _OF_MEASURE = (
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Figures of bales that standards of one family graded."""
+    """Figures of bales that standards of one family graded, with the ids of those that did."""
 
-    standards: tuple[Standard, ...]
+    newest: Standard
+    graded_by: Sequence[str]
     definitions: tuple[Definition, ...]
     printed: Printed
 
@@ -128,7 +129,7 @@ def key_filters(filters: Iterable[summary_pb2.KeyFilter]) -> dict[str, list[str]
 def grade_figures_message(block: Block, row: int) -> summary_pb2.GradeFigures:
     """Figures of a set of bales under standards of one family."""
     figures, texts = block.printed.figures, block.printed.texts
-    newest = block.standards[-1]
+    newest = block.newest
 
     def count(name: str) -> int:
         values = figures.get(name)
@@ -146,7 +147,7 @@ def grade_figures_message(block: Block, row: int) -> summary_pb2.GradeFigures:
         if name in newest.items
     }
     message = summary_pb2.GradeFigures(
-        standards=[each.id for each in block.standards],
+        standards=block.graded_by,
         bales=count("graded.bales"),
         bales_ungraded_in_colour=count("colour.ungraded"),
         bales_graded_by_chart=count("colour.by_chart"),
@@ -178,7 +179,7 @@ def grade_figures_message(block: Block, row: int) -> summary_pb2.GradeFigures:
 
 def set_lot_grade(response: summary_pb2.GetLotCertificateResponse, grade: LotGrade) -> None:
     """Fills in the figures and grades of a certificate."""
-    block = Block((grade.standard,), grade.definitions, grade.printed)
+    block = Block(grade.standard, (grade.standard.id,), grade.definitions, grade.printed)
     response.figures.CopyFrom(grade_figures_message(block, grade.row))
     texts = grade.printed.texts
     response.main_colour = texts["main_colour"][grade.row]
@@ -246,7 +247,7 @@ def header_message(
         grading_version=GRADING_VERSION,
         unverified=summary.unverified,
         basis=BASIS[basis],
-        charts=grading.charts,
+        charts=grading.charts_of(summary.standards),
         organisation_revision=grading.organisation_revision,
         rows=summary.rows,
         rows_withheld=summary.rows_withheld,
@@ -308,7 +309,12 @@ def _row(side: Side, row: int) -> summary_pb2.SummaryRow:
         ],
     )
     blocks = [
-        Block(each.family.standards, each.definitions, each.printed)
+        Block(
+            each.family.standards[-1],
+            [name for name, bales in each.graded.items() if bales[row]],
+            each.definitions,
+            each.printed,
+        )
         for each in reversed(side.blocks)
         if each.printed.figures["graded.bales"].values[row]
     ]

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import grpc
@@ -24,6 +25,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from cotton_server.api.status import abort, internal_error
+from cotton_server.api.timing import timed, timed_stream
 from cotton_server.errors import Reason, ServiceError
 
 if TYPE_CHECKING:
@@ -108,8 +110,12 @@ class InspectionServer:
         message_bytes_max: int,
         concurrent_calls_max: int,
         reflect: bool,
+        summary_answered: Callable[[str, float], None],
     ) -> None:
-        """Builds the server; `start` binds it."""
+        """Builds the server; `start` binds it.
+
+        `summary_answered` hears of each answer of SummaryService: its method and its seconds.
+        """
         self._ingest = ingest
         self._lifecycle = lifecycle
         self._calls = _Calls(concurrent_calls_max)
@@ -168,13 +174,23 @@ class InspectionServer:
                 grpc.method_handlers_generic_handler(
                     _SUMMARY,
                     {
-                        "GetLotCertificate": unary(summary.get_lot_certificate),
-                        "SummariseGrades": unary(summary.summarise_grades),
-                        "TabulateGrades": self._calls.unary_stream(summary.tabulate_grades),
-                        "TabulateCertificates": self._calls.unary_stream(
-                            summary.tabulate_certificates
-                        ),
-                        "ListBales": self._calls.unary_stream(summary.list_bales),
+                        **{
+                            name: unary(timed(handler, partial(summary_answered, name)))
+                            for name, handler in (
+                                ("GetLotCertificate", summary.get_lot_certificate),
+                                ("SummariseGrades", summary.summarise_grades),
+                            )
+                        },
+                        **{
+                            name: self._calls.unary_stream(
+                                timed_stream(handler, partial(summary_answered, name))
+                            )
+                            for name, handler in (
+                                ("TabulateGrades", summary.tabulate_grades),
+                                ("TabulateCertificates", summary.tabulate_certificates),
+                                ("ListBales", summary.list_bales),
+                            )
+                        },
                     },
                 ),
                 grpc.method_handlers_generic_handler(
@@ -236,8 +252,8 @@ class InspectionServer:
             await self._health.set(name, status)
 
 
-def _serialised(message: Message) -> bytes:
-    return message.SerializeToString()
+def _serialised(message: Message | bytes) -> bytes:
+    return message if isinstance(message, bytes) else message.SerializeToString()
 
 
 class _Calls:
@@ -266,11 +282,11 @@ class _Calls:
         await self._none_endless.wait()
 
     def unary(
-        self, handler: Callable[[bytes, Context], Awaitable[Message]]
+        self, handler: Callable[[bytes, Context], Awaitable[Message | bytes]]
     ) -> grpc.RpcMethodHandler[Any, Any]:
         """A unary call whose ServiceErrors become its status."""
 
-        async def call(payload: bytes, context: Context) -> Message:
+        async def call(payload: bytes, context: Context) -> Message | bytes:
             with self._one():
                 try:
                     self._refuse_call()
@@ -299,7 +315,7 @@ class _Calls:
 
     def unary_stream(
         self,
-        handler: Callable[[bytes, Context], AsyncIterator[Message]],
+        handler: Callable[[bytes, Context], AsyncIterator[Message | bytes]],
         *,
         endless: bool = False,
     ) -> grpc.RpcMethodHandler[Any, Any]:
@@ -308,7 +324,7 @@ class _Calls:
         `endless`: it ends when the caller goes or the server drains, and not before.
         """
 
-        async def call(payload: bytes, context: Context) -> AsyncIterator[Message]:
+        async def call(payload: bytes, context: Context) -> AsyncIterator[Message | bytes]:
             with self._one(endless=endless):
                 try:
                     self._refuse_call()

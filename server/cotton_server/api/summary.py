@@ -23,7 +23,7 @@ from cotton_server.errors import Reason, ServiceError
 from cotton_server.grading.shares import SHARE_DECIMALS, ShareDecimalsError
 from cotton_server.intake.decode import parse
 from cotton_server.summary.adding import Names
-from cotton_server.summary.as_of import requested_revision
+from cotton_server.summary.as_of import named_revision
 from cotton_server.summary.bale_list import Cause, ListedBale, listed_bales
 from cotton_server.summary.basis import Basis
 from cotton_server.summary.certificate_table import CertificateTable
@@ -299,7 +299,7 @@ class SummaryHandlers:
 
     def _all_lots(self, revision: int, as_of_us: int, basis: Basis) -> LotsAt:
         now_us = time.time_ns() // 1000
-        asked = requested_revision(revision, as_of_us, self._registry, now_us)
+        asked = named_revision(revision, as_of_us, self._registry, now_us)
         return self._lots.all_lots(asked, basis)
 
     def _received_at_us(self, lots: LotsAt) -> int:

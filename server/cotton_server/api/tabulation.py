@@ -90,7 +90,7 @@ def certificate_messages(
         grading_version=GRADING_VERSION,
         unverified=unverified_parts(grading.basis.standards[name] for name in table.standards),
         basis=BASIS[basis],
-        charts=grading.charts,
+        charts=grading.charts_of(table.standards),
         organisation_revision=grading.organisation_revision,
         rows=table.rows,
         received_at_us=received_at_us,

@@ -44,7 +44,8 @@ _VALUE_MAX: Final = 15_000
 """No Rd or +b, in hundredths, is near it."""
 
 _KEY_LINE: Final = re.compile(r"#\s*([a-z_]+)\s*:\s*(.*)")
-_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,63}")
+_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_STANDARD_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9./-]{0,31}")
 _GRADE: Final = re.compile(r"[1-9][1-9]")
 _NUMBER: Final = re.compile(r"[0-9]{1,5}(\.[0-9]{1,2})?")
 
@@ -90,8 +91,8 @@ def parse_chart(text: str, file: str) -> Chart:
     _check_size(rows, file, at + 1)
     _check_overlaps(rows, file)
     return Chart(
-        id=head.identifier("id"),
-        standard=head.identifier("standard"),
+        id=head.id(),
+        standard=head.standard(),
         title=head.text("title"),
         provenance=Provenance(head.text("source"), head.confidence()),
         rd=rd,
@@ -135,11 +136,19 @@ class _Head:
             raise self._wrong(key, number, f"has {len(value)} characters", f"Give 1 to {TEXT_MAX}.")
         return value
 
-    def identifier(self, key: str) -> str:
-        value, number = self._values[key]
+    def id(self) -> str:
+        value, number = self._values["id"]
         if not _ID.fullmatch(value):
             raise self._wrong(
-                key, number, f'is "{value}"', "Give up to 64 letters, digits and . _ - /."
+                "id", number, f'is "{value}"', "Give up to 64 letters, digits and . _ -."
+            )
+        return value
+
+    def standard(self) -> str:
+        value, number = self._values["standard"]
+        if not _STANDARD_ID.fullmatch(value):
+            raise self._wrong(
+                "standard", number, f'is "{value}"', "Give the id of a standard: GB1103.1-2023."
             )
         return value
 

@@ -1,4 +1,4 @@
-"""Prometheus metrics of the service, updated once a group commit."""
+"""Prometheus metrics of the service, updated once a group commit and once a summary."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import platform
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
+from cotton.inspection.v1 import summary_pb2
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -42,6 +43,10 @@ _LATENCY_BUCKETS_S: Final = (
     1.0,
     2.5,
 )
+_SUMMARY_BUCKETS_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_SUMMARY_METHODS: Final = tuple(
+    method.name for method in summary_pb2.DESCRIPTOR.services_by_name["SummaryService"].methods
+)
 _OUTCOMES: Final = (
     "created",
     "existing",
@@ -64,6 +69,7 @@ class Metrics:
         ProcessCollector(registry=self.registry)
         GCCollector(registry=self.registry)
         self._create_intake()
+        self._create_summary()
         self._create_state()
 
     def _create_intake(self) -> None:
@@ -151,6 +157,17 @@ class Metrics:
             buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512),
         )
 
+    def _create_summary(self) -> None:
+        seconds = Histogram(
+            "cotton_summary_seconds",
+            "From receipt of a question about grades to the bytes of its answer; of a stream, the"
+            " making of all messages without the time that they wait for their reader.",
+            ["method"],
+            registry=self.registry,
+            buckets=_SUMMARY_BUCKETS_S,
+        )
+        self._summary = {method: seconds.labels(method) for method in _SUMMARY_METHODS}
+
     def _create_state(self) -> None:
         registry = self.registry
         self._in_flight_batches = Gauge(
@@ -232,6 +249,10 @@ class Metrics:
     def batch_answered(self, record: BatchAnswered) -> None:
         """A batch was answered without being stored."""
         self._batches[record.kind, record.result].inc()
+
+    def summary_answered(self, method: str, seconds: float) -> None:
+        """A method of SummaryService has answered; from receipt to the bytes of the answer."""
+        self._summary[method].observe(seconds)
 
     def in_flight(self, batches: int, size_bytes: int) -> None:
         """What is received and not yet answered."""

@@ -64,7 +64,7 @@ class Placing:
         lot names is another than the one that it gets.
         """
         days = frame[day_column].cast(pl.Int64).fill_null(0).to_numpy()
-        periods = np.searchsorted(self._starts, days, side="left").astype(np.int32)
+        periods = np.searchsorted(self._starts, days, side="right").astype(np.int32)
         keyed = frame.with_columns(pl.Series(_PERIOD, periods))
         keys = [*LEVELS, _PERIOD]
         # Lots are many, and what they say is said again and again within a period.

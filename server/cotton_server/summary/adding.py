@@ -200,8 +200,9 @@ class _KeyCodes:
             cells = cells.filter(*self._place_filters()).with_columns(self._place_columns())
         if STANDARD_KEY not in self._query.keys:
             return cells
-        code = pl.lit(self._names.words.number_of(standard), dtype=pl.Int32)
-        return cells.with_columns(code.alias(key_column(STANDARD_KEY)))
+        # Perhaps no lot has it for its own: then it has no number yet.
+        code = self._names.words.numbers(pl.Series([standard]))[0]
+        return cells.with_columns(pl.lit(code, dtype=pl.Int32).alias(key_column(STANDARD_KEY)))
 
     def named(
         self,
@@ -277,11 +278,13 @@ class _KeyCodes:
     def _codes(self, key: str, values: Sequence[str]) -> list[int]:
         if key == "season":
             return [int(value) if value.isdigit() else 0 if value == "" else -1 for value in values]
-        book = self._names.texts.get(key)
-        if book is None:
-            return [self._names.words.number_of(value) for value in values]
+        book = self._book(key)
         numbers = [book.number_of(value) for value in values]
         return [number for number in numbers if number is not None]
+
+    def _book(self, key: str) -> Words | TextBook:
+        """What the codes of a key are numbers of."""
+        return self._names.texts[key] if key in PLACE_KEYS else self._names.words
 
     def _day_codes(self, key: str, values: Sequence[str]) -> list[int]:
         """The days, weeks or months that these texts name; a text that names none has no bales."""
@@ -302,7 +305,7 @@ class _KeyCodes:
         if key in DAY_KEYS:
             texts = [day_label(key, code) for code in distinct]
         else:
-            book = self._names.texts.get(key, self._names.words)
+            book = self._book(key)
             texts = [book[code] for code in distinct]
         return codes.replace_strict(distinct, texts, return_dtype=pl.String)
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
+from cotton_server.summary.as_of import refuse_future
 from cotton_server.summary.basis import Basis, on_basis
 from cotton_server.summary.cube import Cube
 from cotton_server.summary.standing import Known, Standing, known_cells, standing
-from cotton_server.summary.views import refuse_future
 from cotton_server.summary.words import Words
 
 if TYPE_CHECKING:
@@ -62,8 +62,8 @@ class LotsAtRevision:
         nothing = self._compute([], grading)
         self._latest = LotsAt(0, nothing, grading, Cube.of(nothing))
 
-    def all_lots(self, revision: int, basis: Basis = Basis.IN_FORCE) -> LotsAt:
-        """All lots at a revision; 0: the latest.
+    def all_lots(self, revision: int | None, basis: Basis = Basis.IN_FORCE) -> LotsAt:
+        """All lots at a revision, of which 0 is before anything had arrived; None: the latest.
 
         By first inspections only lots with re-tests differ from what is in force: those are
         computed beside. Raises ServiceError for a revision that is not there yet.
@@ -71,8 +71,8 @@ class LotsAtRevision:
         with self._lock:
             self._refresh()
             latest = self._latest
+            revision = latest.revision if revision is None else revision
             refuse_future(revision, latest.revision)
-            revision = revision or latest.revision
             amended = frozenset(self._amended) if basis is Basis.FIRST_INSPECTION else frozenset()
         if revision == latest.revision and not amended:
             return latest

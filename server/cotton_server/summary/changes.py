@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cotton_server.registry.lifecycle import ChangeKind
-from cotton_server.summary.views import refuse_future
+from cotton_server.summary.as_of import refuse_future
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,7 +11,7 @@ from cotton_server.reference.placing import placing_at
 from cotton_server.summary.standing import GradingBasis
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from cotton_server.grading.definitions import Definition
     from cotton_server.grading.standard import Standard
@@ -26,10 +26,15 @@ class Grading:
     """
 
     basis: GradingBasis
-    charts: tuple[str, ...]
-    """Id of each chart, with the revision that loaded it: "usda-upland", "xinjiang@812"."""
+    charts: Mapping[str, str]
+    """By id of their standard the id of each chart, with the revision that loaded it:
+    "usda-upland", "xinjiang@812"."""
     organisation_revision: int
     """The revision that loaded the organisation; 0 without one."""
+
+    def charts_of(self, standards: Iterable[str]) -> tuple[str, ...]:
+        """The charts of these standards."""
+        return tuple(self.charts[name] for name in standards if name in self.charts)
 
     def same_as(self, other: Grading) -> bool:
         """Whether both grade and place alike."""
@@ -63,4 +68,5 @@ class Gradings:
             {standard: each.chart for standard, each in charts.items()},
             placing,
         )
-        return Grading(basis, tuple(each.label for each in charts.values()), loaded)
+        labels = {standard: each.label for standard, each in charts.items()}
+        return Grading(basis, labels, loaded)

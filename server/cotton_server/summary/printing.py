@@ -230,7 +230,8 @@ class _Printer:
         """What each row as a whole is graded as, by the rules for a lot."""
         tier = tier_of_mean(standard.measures["micronaire"])
         graded = grade_lots(self._sums, standard).with_columns(
-            self._sums.select(micronaire_tier=tier)
+            # Beside the sums: alone the null of a standard without tiers would be one row.
+            self._sums.with_columns(micronaire_tier=tier)["micronaire_tier"]
         )
         for name in GRADE_TEXTS:
             self.printed.texts[name] = graded[name].fill_null("").to_list()

@@ -20,7 +20,7 @@ from cotton_server.summary.printing import Printed, print_figures, print_row
 from cotton_server.summary.withholding import BoolArray, withheld_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from cotton_server.grading.definitions import Definition
     from cotton_server.summary.adding import Names
@@ -41,6 +41,17 @@ class Block:
     family: Family
     definitions: tuple[Definition, ...]
     printed: Printed
+    graded: Mapping[str, Int64Array]
+    """By id of each standard of the family that graded any the bales that it graded."""
+
+    def cut(self, first: int, rows: int) -> Block:
+        """Some of the rows."""
+        chosen = slice(first, first + rows)
+        return replace(
+            self,
+            printed=self.printed.cut(first, rows),
+            graded={name: bales[chosen] for name, bales in self.graded.items()},
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +69,7 @@ class Side:
         chosen = slice(first, first + rows)
         return Side(
             self.row.cut(first, rows),
-            tuple(replace(each, printed=each.printed.cut(first, rows)) for each in self.blocks),
+            tuple(each.cut(first, rows) for each in self.blocks),
             self.withheld[chosen],
             self.there[chosen],
         )
@@ -200,6 +211,11 @@ class _Season:
                     share_decimals=self._share_decimals,
                     terms_of=self._terms_of(family, first),
                 ),
+                {
+                    each.id: sums.figures[each.id]["bales"].to_numpy()
+                    for each in family.standards
+                    if each.id in sums.figures
+                },
             )
             for family, definitions in self._blocks
         )

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cotton_server.summary.as_of import refuse_future, requested_revision
+from cotton_server.summary.as_of import requested_revision
 from cotton_server.summary.status import AsOf, lot_past, lot_status
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from cotton_server.registry.registry import Registry
     from cotton_server.summary.status import Deadlines
 
-__all__ = ["LotView", "LotViews", "refuse_future"]
 
 _SECOND_US = 1_000_000
 

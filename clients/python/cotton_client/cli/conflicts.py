@@ -9,6 +9,7 @@ from cotton.inspection.v1 import amendments_pb2
 
 from cotton_client.cli.amending import decision, decision_options
 from cotton_client.cli.exits import Exit
+from cotton_client.cli.list_by_default import ListByDefault
 from cotton_client.cli.options import SEND_RETRY, revision_option, talks_to_server
 from cotton_client.cli.output import emit
 from cotton_client.cli.parameters import Word
@@ -39,18 +40,7 @@ _in_force = click.option(
 _ids = click.argument("conflict_ids", metavar="ID…", nargs=-1, required=True)
 
 
-class _ListByDefault(click.Group):
-    """A group that lists where no command of its own is named."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """The arguments, with the name of the command put before options of the list."""
-        first = args[0] if args else ""
-        if first not in self.commands and first not in ctx.help_option_names:
-            args = ["list", *args]
-        return super().parse_args(ctx, args)
-
-
-@click.command(name="conflicts", cls=_ListByDefault)
+@click.command(name="conflicts", cls=ListByDefault)
 def command() -> None:
     """List readings that differ from the one in force, and decide them.
 

@@ -15,7 +15,7 @@ from cotton_client.render.values import china_time, fixed
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cotton.inspection.v1 import trace_pb2
+    from cotton.inspection.v1 import readings_pb2, trace_pb2
     from rich.console import Console, ConsoleOptions, RenderResult
 
 
@@ -122,20 +122,27 @@ def _reading(answer: trace_pb2.GetBaleResponse) -> Table:
     for label, name, its_class in classes:
         if name in present:
             table.add_row(label, str(getattr(reading, name)), "", its_class)
-    colour = str(reading.colour_grade) if "colour_grade" in present else ""
+    for row in _judged(reading, grade):
+        table.add_row(*row)
+    return table
+
+
+def _judged(
+    reading: readings_pb2.Reading, grade: trace_pb2.BaleGrade
+) -> Iterator[tuple[str, str, str, str]]:
+    """Colour, what was judged by eye, and what the bale is besides, as rows of the table."""
+    colour = str(reading.colour_grade) if reading.HasField("colour_grade") else ""
     by_chart = " by the chart 据颜色分级图" if grade.colour_from_chart else ""
     graded = f"{grade.colour_grade}{by_chart}" if grade.colour_grade else "ungraded 未定级"
-    table.add_row("Colour grade 颜色级", colour, "", graded)
+    yield "Colour grade 颜色级", colour, "", graded
     if grade.chart_colour_grade and not grade.colour_from_chart:
-        table.add_row("By the chart 颜色分级图", "", "", grade.chart_colour_grade)
+        yield "By the chart 据颜色分级图", "", "", grade.chart_colour_grade
     if preparation := names.preparation(reading.preparation):
-        table.add_row("Preparation 轧工质量", preparation, "", grade.preparation)
-    if "foreign_fibre" in present:
-        found = "found 有" if reading.foreign_fibre else "none 无"
-        table.add_row("Foreign fibre 异性纤维", found, "", "")
+        yield "Preparation 轧工质量", preparation, "", grade.preparation
+    if reading.HasField("foreign_fibre"):
+        yield "Foreign fibre 异性纤维", "found 有" if reading.foreign_fibre else "none 无", "", ""
     if grade.definitions:
-        table.add_row("Is also 另属", "", "", ", ".join(grade.definitions))
-    return table
+        yield "Is also 另属", "", "", ", ".join(grade.definitions)
 
 
 def _record(answer: trace_pb2.GetBaleResponse) -> Iterator[tuple[str, str]]:

@@ -116,6 +116,7 @@ def class_bars(
     codes = max(each.code_width for each in shown)
     panels = [each.table(labels, metric, codes, names) for each in shown]
     grid = Table.grid(padding=(0, 2, 0, 0), expand=True)
+    grid.width = width
     for _ in range(across):
         grid.add_column(ratio=1)
     for start in range(0, len(panels), across):
@@ -136,7 +137,7 @@ class _Panel:
     @property
     def code_width(self) -> int:
         """Columns that the longest code takes."""
-        return max(len(each.name) for each in self._all())
+        return max(len(self._code(each)) for each in self._all())
 
     def name_width(self, labels: Labels, metric: bool) -> int:
         """Columns that the longest name beside a code takes."""
@@ -158,7 +159,7 @@ class _Panel:
         made.add_column(ratio=1)
         before = {each.name: each.share for each in self.last or ()}
         for each in self._all():
-            cells: list[RenderableType] = [each.name.replace("_", " ")]
+            cells: list[RenderableType] = [self._code(each) if names else each.name]
             if names:
                 cells.append(self._name(each, labels, metric))
             cells.append(share(each.share, 2))
@@ -176,6 +177,10 @@ class _Panel:
             if each.name not in there
         ]
         return [*self.classes, *gone]
+
+    def _code(self, each: summary_pb2.ClassShare) -> str:
+        """The code of a class; types of colour have names alone."""
+        return "" if self.item.name == "colour_type" else each.name
 
     def _name(self, each: summary_pb2.ClassShare, labels: Labels, metric: bool) -> str:
         """What a class is called beside its code; "" for nothing."""

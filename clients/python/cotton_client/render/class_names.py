@@ -15,6 +15,13 @@ _COLOUR_TYPES: Final[Mapping[str, tuple[str, str]]] = {
 }
 """Types by the second digit of a colour grade; the first is the level within the type."""
 
+_TYPES: Final[Mapping[str, str]] = {
+    "white": "白棉",
+    "light_spotted": "淡点污棉",
+    "light_yellow_tinged": "淡黄染棉",
+    "yellow_tinged": "黄染棉",
+}
+
 _LEVELS: Final = "一二三四五六七"
 
 _NAMES: Final[Mapping[str, Mapping[str, str]]] = {
@@ -33,12 +40,6 @@ _NAMES: Final[Mapping[str, Mapping[str, str]]] = {
         "U5": "very low 很低",
     },
     "preparation": {"P1": "good 好", "P2": "medium 中", "P3": "poor 差"},
-    "colour_type": {
-        "white": "白棉",
-        "light_spotted": "淡点污棉",
-        "light_yellow_tinged": "淡黄染棉",
-        "yellow_tinged": "黄染棉",
-    },
 }
 
 
@@ -47,6 +48,8 @@ def class_name(item: str, code: str, *, metric: bool = True) -> str:
 
     Classes of a standard that is not metric have other names, which stand in their codes.
     """
+    if item == "colour_type":
+        return f"{code.replace('_', ' ')} {_TYPES.get(code, '')}".rstrip()
     if not metric:
         return ""
     if item == "colour":

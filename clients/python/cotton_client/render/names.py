@@ -157,6 +157,8 @@ _PARTS: Final[Mapping[str, str]] = {
     "colour.neighbours": "neighbours of colour grades",
     "colour.main": "share of the main colour grade",
     "preparation": "classes of preparation",
+    "visual_grade": "visual grades 品级",
+    "leaf": "leaf grades",
     "weight.standard_trash": "standard trash content 标准含杂率",
     "weight.official_regain": "official regain 公定回潮率",
     "rounding": "rule of rounding",

@@ -106,10 +106,11 @@ class ReferencePage:
                 ("Rows 行数", count(current.rows)),
                 ("Size 大小", f"{count(current.size_bytes)} bytes"),
                 ("In force since 生效", f"revision {current.revision}"),
-                ("SHA-256", current.sha256),
             ],
             options.max_width,
         )
+        # Copied and compared: never broken into pieces.
+        yield Text(f"SHA-256 {current.sha256}", style="dim")
         yield heading("Versions 版本")
         listed = table([("Revision", "right"), ("Stored", ""), ("Rows", "right"), ("SHA-256", "")])
         listed.add_column("Why", overflow="fold", ratio=1)

@@ -174,19 +174,20 @@ class Block:
         self, now: Iterator[_Count], before: Iterator[_Count] | None
     ) -> Iterator[RenderableType]:
         """Labelled figures, a line each; the season before and the change beside them."""
-        was = {label: (value, text) for label, value, text in before or ()}
+        was = {label: (value, text) for label, _, value, text in before or ()}
         table = Table.grid(padding=(0, 2))
-        table.add_column(style="dim", no_wrap=True)
+        table.add_column(style="dim", overflow="fold")
         table.add_column(justify="right", no_wrap=True)
         if was:
             table.add_column(justify="right", no_wrap=True, style="dim")
             table.add_column(justify="right", no_wrap=True)
-        for label, value, text in now:
+        for label, unit, value, text in now:
             cells = [text]
             if was:
                 old, said = was.get(label, (None, UNKNOWN))
-                cells += [said, _changed(label, value, old)]
-            table.add_row(in_language(label, self._labels), *cells)
+                # Shares change by points, all else by percent.
+                cells += [said, difference(value, old) if unit == "%" else change(value, old)]
+            table.add_row(f"{in_language(label, self._labels)} {unit}".rstrip(), *cells)
         if table.row_count:
             yield Text()
             yield table
@@ -203,11 +204,8 @@ class Block:
         return Text.assemble((f"{label}  ", "dim"), " · ".join(states))
 
 
-_Count = tuple[str, int | None, str]
-"""A label, its figure, and the figure as text."""
-
-_IN_POINTS: Final = "%"
-"""Labels that end so are of shares: they change by points, all others by percent."""
+_Count = tuple[str, str, int, str]
+"""A label, the unit, a figure, and the figure as text."""
 
 
 def measures(*, metric: bool) -> tuple[tuple[str, str, str], ...]:
@@ -264,22 +262,22 @@ def _joint(joint: summary_pb2.JointShare, before: int | None, labels: Labels) ->
 def _weights(row: summary_pb2.SummaryRow) -> Iterator[_Count]:
     """Weights of the lots, and what was found in them."""
     for label, value in (
-        ("Gross 毛重 t", row.gross),
-        ("Tare 皮重 t", row.tare),
-        ("Net 净重 t", row.net),
+        ("Gross 毛重", row.gross),
+        ("Tare 皮重", row.tare),
+        ("Net 净重", row.net),
     ):
-        yield label, value, tonnes(value)
+        yield label, "t", value, tonnes(value)
     if row.lots_with_conditioned_weight:
-        yield "Conditioned 公定重量 t", row.conditioned, tonnes(row.conditioned)
-    for label, name in (
-        ("Conditioned a bale 每包公定重量 kg", "conditioned_per_bale"),
-        ("Regain, mean by lots 回潮率按批平均 %", "regain_mean_by_lots"),
-        ("Regain, mean by net weight 回潮率按净重平均 %", "regain_mean_by_net"),
-        ("Trash, mean by lots 含杂率按批平均 %", "trash_mean_by_lots"),
-        ("Trash, mean by net weight 含杂率按净重平均 %", "trash_mean_by_net"),
+        yield "Conditioned 公定重量", "t", row.conditioned, tonnes(row.conditioned)
+    for label, unit, name in (
+        ("Conditioned a bale 每包公定重量", "kg", "conditioned_per_bale"),
+        ("Regain, mean by lots 回潮率按批平均", "%", "regain_mean_by_lots"),
+        ("Regain, mean by net weight 回潮率按净重平均", "%", "regain_mean_by_net"),
+        ("Trash, mean by lots 含杂率按批平均", "%", "trash_mean_by_lots"),
+        ("Trash, mean by net weight 含杂率按净重平均", "%", "trash_mean_by_net"),
     ):
         if row.HasField(name):  # type: ignore[arg-type]  # names of optional fields
-            yield label, getattr(row, name), fixed(getattr(row, name), 2)
+            yield label, unit, getattr(row, name), fixed(getattr(row, name), 2)
 
 
 def _lots(row: summary_pb2.SummaryRow) -> Iterator[_Count]:
@@ -291,18 +289,13 @@ def _lots(row: summary_pb2.SummaryRow) -> Iterator[_Count]:
         ("Bales declared 申报包数", row.declared_bales),
         ("Bales read 检验包数", row.bales),
     ):
-        yield label, value, count(value)
+        yield label, "", value, count(value)
     for label, name in (
-        ("Coverage of declared bales 检验覆盖率 %", "coverage"),
-        ("Share of the total 占总量 %", "share_of_total"),
+        ("Coverage of declared bales 检验覆盖率", "coverage"),
+        ("Share of the total 占总量", "share_of_total"),
     ):
         if row.HasField(name):  # type: ignore[arg-type]  # names of optional fields
-            yield label, getattr(row, name), fixed(getattr(row, name), 2)
-
-
-def _changed(label: str, now: int | None, before: int | None) -> str:
-    """The change of a figure from the season before: points of a share, else percent."""
-    return difference(now, before) if label.endswith(_IN_POINTS) else change(now, before)
+            yield label, "%", getattr(row, name), fixed(getattr(row, name), 2)
 
 
 def _optional(measure: summary_pb2.MeasureSummary, name: str, decimals: int = 2) -> str:
