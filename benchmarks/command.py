@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
-import sys
-import tempfile
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from benchmarks import page, report, results
+from benchmarks import report, results
 from benchmarks.cases import STANDARD
+from benchmarks.common import described, finish, interrupt, place, rewritten, say, scratch
 from benchmarks.data import CaseData, prepare
 from benchmarks.errors import BenchmarkError
 from benchmarks.instruments import report as instruments_report
@@ -21,19 +18,16 @@ from benchmarks.instruments import results as instruments_results
 from benchmarks.instruments.loads import RATE_MAX, Load, Plan
 from benchmarks.instruments.loads import STANDARD as STANDARD_LOADS
 from benchmarks.instruments.measure import measure as measure_instruments
-from benchmarks.machine import describe, file_system
 from benchmarks.measure import measure, today
 from benchmarks.processes import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from benchmarks.cases import Case
     from benchmarks.instruments.results import Run as InstrumentsRun
-    from benchmarks.machine import Machine
     from benchmarks.results import Run
 
-HERE: Final = ROOT / "benchmarks"
 BALES_DEFAULT: Final = 2_000_000
 ROW_BALES_DEFAULT: Final = 200_000
 REPETITIONS_DEFAULT: Final = 3
@@ -172,11 +166,11 @@ def main(
     2 wrong usage.
     """
     if only_report:
-        print(_rewritten())
+        print(rewritten())
         return
     if backfill and not rates:
         raise click.UsageError("--backfill goes with --rate.")
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, interrupt)
     chosen = parts or _chosen(names, rates)
     try:
         if BULK in chosen:
@@ -189,19 +183,19 @@ def main(
                 and window == WINDOW_DEFAULT
                 and repetitions >= REPETITIONS_DEFAULT
             )
-            kept = _place(output, bulk.machine, complete=complete) / (today() + report.SUFFIX)
+            kept = place(output, bulk.machine, complete=complete) / (today() + report.SUFFIX)
             results.write(bulk, kept)
-            _finish(kept, report.text(bulk))
+            finish(kept, report.text(bulk))
         if INSTRUMENTS in chosen:
             loads = [Load(rate, backfill) for rate in rates] or list(STANDARD_LOADS)
             plan = Plan(instruments, generators, PLAN_DEFAULT.warm_up_s, seconds, window)
             single = _measured_instruments(loads, plan, directory, repetitions)
             complete = not rates and plan == PLAN_DEFAULT and repetitions >= REPETITIONS_DEFAULT
-            kept = _place(output, single.machine, complete=complete) / (
+            kept = place(output, single.machine, complete=complete) / (
                 today() + instruments_results.SUFFIX
             )
             instruments_results.write(single, kept)
-            _finish(kept, instruments_report.text(single))
+            finish(kept, instruments_report.text(single))
     except BenchmarkError as error:
         raise click.ClickException(str(error)) from error
 
@@ -212,36 +206,17 @@ def _chosen(names: Sequence[str], rates: Sequence[int]) -> Sequence[str]:
     return given or (BULK, INSTRUMENTS)
 
 
-def _place(output: Path | None, machine: Machine, *, complete: bool) -> Path:
-    """The directory for raw results: the project's for complete ones of a committed tree."""
-    if output is not None:
-        return output
-    if complete and machine.revision.endswith("+"):
-        _say("the tree differs from its revision: the results are kept apart, commit and run again")
-        complete = False
-    return HERE / "results" if complete else ROOT / ".build"
-
-
-def _finish(kept: Path, tables: str) -> None:
-    """Says where the raw results are, writes the page anew where they belong to it."""
-    _say(f"raw results: {kept}")
-    if kept.parent == HERE / "results":
-        _rewritten()
-        _say(f"written anew: {HERE / page.PAGE} and its charts")
-    print(tables)
-
-
 def _measured(
     cases: Sequence[Case], sizes: dict[str, int], directory: Path, repetitions: int, window: int
 ) -> results.Results:
     """Prepares and runs the cases below `directory`, and leaves nothing there."""
-    with _scratch(directory) as scratch:
-        machine = _described(scratch)
+    with scratch(directory) as made:
+        machine = described(made)
         prepared: dict[Case, CaseData] = {}
         for case in cases:
-            prepared[case] = data = prepare(case, sizes[case.shape], scratch)
-            _say(f"prepared {case.name}: {data.bales} bales in {data.messages} messages")
-        runs = measure(prepared, scratch, repetitions=repetitions, window=window, told=_told)
+            prepared[case] = data = prepare(case, sizes[case.shape], made)
+            say(f"prepared {case.name}: {data.bales} bales in {data.messages} messages")
+        runs = measure(prepared, made, repetitions=repetitions, window=window, told=_told)
     return results.Results(today(), machine, repetitions, window, tuple(runs))
 
 
@@ -249,12 +224,12 @@ def _measured_instruments(
     loads: list[Load], plan: Plan, directory: Path, repetitions: int
 ) -> instruments_results.Results:
     """Prepares and runs the loads below `directory`, and leaves nothing there."""
-    with _scratch(directory) as scratch:
-        machine = _described(scratch)
+    with scratch(directory) as made:
+        machine = described(made)
         runs = measure_instruments(
             loads,
             plan,
-            scratch,
+            made,
             repetitions=repetitions,
             until_broken=loads == list(STANDARD_LOADS),
             told=_told_of_instruments,
@@ -262,30 +237,9 @@ def _measured_instruments(
     return instruments_results.Results(today(), machine, repetitions, plan, tuple(runs))
 
 
-@contextmanager
-def _scratch(directory: Path) -> Iterator[Path]:
-    """A directory below another that is removed in any case."""
-    directory.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix="benchmark-", dir=directory))
-    try:
-        yield scratch
-    finally:
-        shutil.rmtree(scratch)
-
-
-def _described(scratch: Path) -> Machine:
-    machine = describe(scratch)
-    _say(
-        f"data directories on {file_system(scratch)}, where a write of 4 KiB with fdatasync"
-        f" takes {machine.sync_p50_us} µs (median); durability: SQLite WAL,"
-        " synchronous=FULL, one fsync a group commit"
-    )
-    return machine
-
-
 def _told(run: Run, of: int) -> None:
     fed = run.fed
-    _say(
+    say(
         f"{run.place:3}/{of} {run.case.name:24} {run.target:6}"
         f" {run.bales_a_second / 1e6:7.3f} M bales/s  ack p50 {fed.ack_p50_us / 1000:7.1f} ms"
         f"  p99 {fed.ack_p99_us / 1000:7.1f} ms  others' CPU {fed.other_cpu_ms} ms"
@@ -296,25 +250,9 @@ def _told(run: Run, of: int) -> None:
 def _told_of_instruments(run: InstrumentsRun) -> None:
     figures = run.figures
     kept_up = "keeps up" if figures.kept_up else f"backlog grew by {figures.growth:.0%}"
-    _say(
+    say(
         f"{run.place:3} {run.load.name:>15} readings/s"
         f"  server p50 {figures.server.ms(50):6.1f} ms  p99 {figures.server.ms(99):7.1f} ms"
         f"  client p50 {figures.client.ms(50):7.1f} ms  p99 {figures.client.ms(99):7.1f} ms"
         f"  late p99 {figures.late.ms(99):5.1f} ms  {kept_up}  others' CPU {run.other_cpu_ms} ms"
     )
-
-
-def _rewritten() -> str:
-    try:
-        return page.rewrite(HERE)
-    except (FileNotFoundError, ValueError) as error:
-        raise click.ClickException(str(error)) from error
-
-
-def _interrupt(_number: int, _frame: Any) -> None:
-    """Ends as Ctrl-C does, so that the children are ended and the directories removed."""
-    raise KeyboardInterrupt
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

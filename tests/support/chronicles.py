@@ -24,7 +24,7 @@ from cotton_server.summary.gradings import Gradings
 
 from tests.support.bales import Bale, code, rows
 from tests.support.figures_oracle import ORGANISATION, LotRecord, Past, season_of
-from tests.support.histories import BEGUN_S, History, amendment
+from tests.support.histories import History, amendment
 from tests.support.oracle import Oracle
 
 if TYPE_CHECKING:
@@ -76,6 +76,9 @@ INSTANTS: Final = (
     ),
 )
 
+BEGUN_S: Final = _instant("2024-10-01 04:00:00")
+HALF_DAY_S: Final = 12 * 3600
+
 DAYS: Final = (
     *("2023-10-05", "2023-10-06", "2024-01-01", "2024-02-29", "2024-10-05", "2024-10-06"),
     *("2024-11-01", "2024-12-30"),
@@ -119,21 +122,22 @@ class Chronicle:
 
     def read(self, bales: Sequence[Bale]) -> None:
         """Stores readings, of whatever kind they say they are."""
-        self.history.read(bales)
+        self.history.read(bales, at_s=self._next_s())
         self.oracle.batch(bales)
         self._note()
 
     def record(self, name: str, *records: Any) -> None:
         """Stores registrations ("lots"), "weights" or "closures"."""
         message, field = _RECORDS[name]
-        self.history.take(message(**{field: records}))
+        self.history.take(message(**{field: records}), at_s=self._next_s())
         self.oracle.records(name, records)
         self._note()
 
     def withdraw(self, **subject: Any) -> None:
         """Withdraws a lot or a bale, or takes that back."""
         withdrawal = amendments_pb2.Withdrawal(amendment=amendment(), **subject)
-        self.history.take(amendments_pb2.WithdrawRequest(withdrawals=[withdrawal]))
+        request = amendments_pb2.WithdrawRequest(withdrawals=[withdrawal])
+        self.history.take(request, at_s=self._next_s())
         self.oracle.withdrawals([withdrawal])
         self._note()
 
@@ -144,7 +148,8 @@ class Chronicle:
             decision=amendments_pb2.CONFLICT_DECISION_ACCEPT,
             amendment=amendment(since),
         )
-        self.history.take(amendments_pb2.ResolveConflictsRequest(resolutions=[resolution]))
+        request = amendments_pb2.ResolveConflictsRequest(resolutions=[resolution])
+        self.history.take(request, at_s=self._next_s())
         self.oracle.resolutions([resolution])
         self._note()
 
@@ -153,10 +158,15 @@ class Chronicle:
         document = reference_pb2.Reference(
             kind=reference_pb2.REFERENCE_KIND_ORGANISATION, id="xpcc", content=ORGANISATION
         )
-        self.history.take(reference_pb2.LoadReferencesRequest(references=[document]))
+        request = reference_pb2.LoadReferencesRequest(references=[document])
+        self.history.take(request, at_s=self._next_s())
         self.oracle.withdrawals([])
         self.organisation_revision = self.organisation_revision or self.revision
         self._note()
+
+    def _next_s(self) -> int:
+        """When the next content is received: half a day after the one before."""
+        return BEGUN_S + self.revision * HALF_DAY_S
 
     def _note(self) -> None:
         self.pasts.append(self._past())
@@ -318,6 +328,8 @@ class Author:
         names = [key for key in _KEYS if chance.random() < 0.06]
         if chance.random() < 0.15 and not {1, 18, 19, 20} & {*request.keys}:
             request.with_last_season = True
+            if not request.inspected_through:
+                request.inspected_from = ""
             names = [1, *(name for name in names if name != 1)]
         for name in names:
             values = self._values(name)
