@@ -42,7 +42,10 @@ from cotton_server.summary.status import Deadlines
 from cotton_server.summary.views import LotViews
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cotton_server.config import Config
+    from cotton_server.grading.chart import Chart
     from cotton_server.intake.records import ReplayProgress
 
 _LOG: Final = logging.getLogger(__name__)
@@ -307,6 +310,10 @@ def _server(
         lambda revision: _received_at_us(ledger, revision),
     )
     limits = BatchLimits(bales_max=config.batch_bales_max)
+
+    def charts_at(revision: int) -> Mapping[str, Chart]:
+        return gradings.at(revision).basis.charts
+
     admission = Admission(committer, metrics, message_bytes_max=config.message_bytes_max)
     return InspectionServer(
         ingest=IngestHandlers(
@@ -329,7 +336,7 @@ def _server(
             readers,
             rows_max=config.summary_rows_max,
         ),
-        trace=TraceHandlers(registry, ledger, standards, readers),
+        trace=TraceHandlers(registry, ledger, standards, readers, charts_at=charts_at),
         references=ReferenceHandlers(registry, readers),
         grading=GradingHandlers(
             registry,
@@ -338,6 +345,7 @@ def _server(
             readers,
             limits,
             message_bytes_max=config.message_bytes_max,
+            charts_at=charts_at,
         ),
         message_bytes_max=config.message_bytes_max,
         concurrent_calls_max=config.concurrent_calls_max,

@@ -124,6 +124,18 @@ def test_last_season_stands_beside_this_one() -> None:
     assert "Last season 上年度: inspected from 2023-10-01 through 2023-12-01." in lines
 
 
+def test_seasons_are_compared_under_the_same_standards() -> None:
+    """Also over an edition; never millimetres with inches, or colours with other colours."""
+    answer = summary_answer(last_season=True)
+    last = answer.total.last_season.figures
+    last.standards[:] = ["GB1103.1-2012"]
+    assert "12.41 %, -0.10" in page(Summary(answer))
+    last.standards[:] = ["GB1103.2-2012"]
+    text = page(Summary(answer))
+    assert "12.41 %, -0.10" not in text
+    assert "length and strength 29 双29: 12.31 %" in text
+
+
 def test_a_season_before_that_is_not_there_is_left_out() -> None:
     """A group may be new."""
     answer = summary_answer("第一师", "第八师", last_season=True)

@@ -98,6 +98,29 @@ def test_mark() -> None:
         assert lot_grade(lacking)["mark"] is None
 
 
+def grade_under(standard: str, frame: pl.DataFrame) -> dict[str, str | None]:
+    """The grade of the only lot of a frame under a standard."""
+    loaded = load_standards()[standard]
+    return grade_lots(roll_up(frame, loaded), loaded).drop("lot").row(0, named=True)
+
+
+def test_lots_of_usda_upland_have_a_staple_and_no_main_grade() -> None:
+    """The mean of 1.13 and 1.14 in, 1.135, is rounded to 1.14: staple 37."""
+    frame = bale_frame(
+        colour_grade=[31] * 2, length=[113, 114], micronaire=[420] * 2, strength=[300] * 2
+    )
+    graded = grade_under(oracle.USDA, frame)
+    assert graded.pop("length_level") == "37"
+    assert set(graded.values()) == {None}
+
+
+@pytest.mark.parametrize("standard", [oracle.ROLLER, oracle.LONG_STAPLE])
+def test_lots_have_no_grade_where_no_tier_is_known(standard: str) -> None:
+    frame = bale_frame(colour_grade=[31], length=[2800], micronaire=[420], visual_grade=[2])
+    graded = grade_under(standard, frame)
+    assert set(graded.values()) == {None}
+
+
 value = st.one_of(st.none(), st.integers(0, 9500))
 bale = st.fixed_dictionaries(
     {

@@ -9,6 +9,7 @@ from cotton_server.grading.shares import ShareDecimalsError, ShareRule, printed_
 from cotton_server.grading.standards import load_standards
 from cotton_server.grading.weight import (
     NET_MAX,
+    UnknownConstantError,
     WeightError,
     conditioned_weight,
     net_weight,
@@ -158,3 +159,18 @@ def test_impossible_weights_are_refused(net: int, trash: int, regain: int, resol
         conditioned_weight(
             net, trash=trash, regain=regain, resolution=resolution, standard=STANDARD
         )
+
+
+def test_roller_ginned_cotton_has_its_own_standard_trash() -> None:
+    """3.0 in place of 2.5: 42374 x 97.7/97.0 x 108.5/108.2 is 42798.13 kg."""
+    roller = load_standards()[oracle.ROLLER]
+    weight = conditioned_weight(42374_00, trash=230, regain=820, resolution=100, standard=roller)
+    assert weight == 42798_00
+
+
+@pytest.mark.parametrize("standard", [oracle.LONG_STAPLE, oracle.USDA])
+def test_without_known_constants_there_is_no_conditioned_weight(standard: str) -> None:
+    """None is made up; the error says which standard and what would help."""
+    with pytest.raises(UnknownConstantError, match=f"{standard} is not known") as error:
+        conditioned_weight(1, trash=0, regain=0, resolution=10, standard=load_standards()[standard])
+    assert error.value.standard == standard

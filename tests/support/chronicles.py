@@ -23,7 +23,7 @@ from cotton_server.summary.at_revision import LotsAtRevision
 from cotton_server.summary.gradings import Gradings
 
 from tests.support.bales import Bale, code, rows
-from tests.support.figures_oracle import ORGANISATION, LotRecord, Past, season_of
+from tests.support.figures_oracle import ORGANISATION, LotRecord, Past, StoredBale, season_of
 from tests.support.histories import History, amendment
 from tests.support.oracle import Oracle
 
@@ -185,7 +185,7 @@ class Chronicle:
         }
         bales = {
             basis: [
-                read.bale
+                StoredBale(read.bale, read.revision)
                 for read in sorted(
                     (read for read in reads if read is not None),
                     key=lambda read: (read.revision, read.row),
@@ -197,7 +197,7 @@ class Chronicle:
         for lot_no in states:
             if lot_no:
                 self._existing.setdefault((lot_no, 2000 + int(lot_no[5:7])))
-        for bale in (*bales[1], *bales[2]):
+        for bale, _ in (*bales[1], *bales[2]):
             self._existing.setdefault((bale.lot_no, season_of(bale)))
         lots = []
         for lot_no, season in self._existing:
@@ -278,11 +278,15 @@ class Reader:
 
 
 def fresh_reader(history: History) -> Reader:
-    """Handlers that add up everything anew: what changed is handed out to the first that asks."""
+    """Handlers that have added up everything anew; the history is over.
+
+    What changed is handed out once, so that only one of several readers would hear of more.
+    """
     registry = history.registry
-    registry.take_changed()
     registry.give_back_changed(range(len(registry.lots)))
-    return Reader(history)
+    reader = Reader(history)
+    reader.lots.all_lots(None)
+    return reader
 
 
 class Author:
@@ -320,6 +324,7 @@ class Author:
             keys=chance.sample(_KEYS, chance.choice([0, 1, 1, 2, 2, 3])),
             share_decimals=chance.choice([0, 1, 2]),
             basis=chance.choice([0, 1, 2]),
+            withhold_below=chance.choice([0, 0, 0, 0, 2, 4]),
         )
         if chance.random() < 0.2:
             begun, ended = sorted(chance.choices(DAYS, k=2))
@@ -534,5 +539,5 @@ class Author:
     def _bales_of(self, lot_no: str) -> int:
         return sum(
             bale.lot_no == lot_no
-            for bale in self.chronicle.past.bales[summary_pb2.BASIS_IN_FORCE]
+            for bale, _ in self.chronicle.past.bales[summary_pb2.BASIS_IN_FORCE]
         )

@@ -16,7 +16,7 @@ from fractions import Fraction
 from functools import cache
 from math import isqrt
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import cotton_server
 from cotton.inspection.v1 import common_pb2, summary_pb2
@@ -65,7 +65,6 @@ ITEMS: Final = {
 
 STAPLES: Final = [*(name for name, _ in grades.STAPLES), "44"]
 PLACE_KEYS: Final = ("laboratory", "instrument", "day", "week", "month")
-BASIS_FIRST: Final = summary_pb2.BASIS_FIRST_INSPECTION
 
 ORGANISATION: Final = """\
 level,code,name,name_en,parent,valid_from,valid_to
@@ -104,18 +103,26 @@ class LotRecord:
     registered_at_s: int = 0
 
 
+class StoredBale(NamedTuple):
+    """A reading that counts, and the revision that brought it."""
+
+    bale: Bale
+    revision: int
+
+
 @dataclass(frozen=True)
 class Past:
     """Everything that counts at a revision.
 
-    `bales` are those in force and those of first inspections, without bales of withdrawn lots;
+    `bales` are those in force and those of first inspections, in order of arrival, without bales
+    of withdrawn lots;
     `heard` has laboratories and instruments in the order in which they were first heard of.
     """
 
     revision: int
     received_at_s: int
     lots: Sequence[LotRecord]
-    bales: Mapping[int, Sequence[Bale]]
+    bales: Mapping[int, Sequence[StoredBale]]
     heard: Mapping[str, Sequence[str]]
     organisation_revision: int = 0
 
@@ -125,6 +132,7 @@ class GradedBale:
     """A bale, its lot, the standard that grades it ("" for none), its grade and its keys."""
 
     bale: Bale
+    revision: int
     lot: LotRecord
     standard: str
     grade: Mapping[str, Any]
@@ -306,9 +314,9 @@ def conditioned_weight(weight: lots_pb2.LotWeight, standard: str) -> int | None:
 
 def counted(past: Past, basis: int) -> list[CountedLot]:
     """Every lot with its bales on a basis."""
-    bales_of: dict[tuple[str, int], list[Bale]] = defaultdict(list)
-    for bale in past.bales[BASIS_FIRST if basis == BASIS_FIRST else summary_pb2.BASIS_IN_FORCE]:
-        bales_of[bale.lot_no, season_of(bale)].append(bale)
+    bales_of: dict[tuple[str, int], list[StoredBale]] = defaultdict(list)
+    for stored in past.bales[basis or summary_pb2.BASIS_IN_FORCE]:
+        bales_of[stored.bale.lot_no, season_of(stored.bale)].append(stored)
     organised = past.organisation_revision > 0
     found = []
     for lot in past.lots:
@@ -318,13 +326,13 @@ def counted(past: Past, basis: int) -> list[CountedLot]:
             "state": lot.state,
         }
         mine = []
-        for bale in bales_of.pop((lot.lot_no, lot.season), []):
+        for bale, revision in bales_of.pop((lot.lot_no, lot.season), []):
             standard = standard_of(bale, lot)
             told = keys | place_keys(bale) | {"standard": standard}
             values = {**dict.fromkeys(VALUES), **bale.values}
             graded = grades.grade_bale(values, standard, chart_grade(bale, standard))
             reported = grades.colour(values, standard) if standard else None
-            mine.append(GradedBale(bale, lot, standard, graded, reported, told))
+            mine.append(GradedBale(bale, revision, lot, standard, graded, reported, told))
         counts = Counter(each.standard for each in mine if each.standard)
         most = max(counts.values(), default=0)
         leading = [name for name in grades.STANDARDS if most and counts[name] == most]
@@ -729,7 +737,7 @@ def asked_of(past: Past, request: summary_pb2.SummariseGradesRequest) -> Asked:
 def answer(
     past: Past, request: summary_pb2.SummariseGradesRequest
 ) -> summary_pb2.SummariseGradesResponse:
-    """The whole answer to a question that withholds nothing, as one page.
+    """The whole answer to a question as one page, without its header.
 
     Of a row without any lot or bale in the season before nothing stands beside.
     """
@@ -741,24 +749,29 @@ def answer(
         rows_of(lots, each.keys, each.filters, each.first_day, each.last_day) for each in seasons
     ]
     totals = [merged(rows.values()) for rows in found]
-    response = summary_pb2.SummariseGradesResponse(revision=past.revision, weighting="bales")
-    for key in sorted({key for rows in found for key in rows}):
+    response = summary_pb2.SummariseGradesResponse(
+        revision=past.revision, weighting="bales", basis=request.basis or 1
+    )
+    keys = sorted({key for rows in found for key in rows})
+    for key in keys:
         row = response.rows.add()
-        for place, (rows, total) in enumerate(zip(found, totals, strict=True)):
-            side = rows.get(key, Row())
-            printed = printer.row(side, total, by_weight=asked.by_weight)
-            if place == 0:
-                row.CopyFrom(printed)
-            elif side.bales or any(each.lot.lot_no for each in side.lots):
-                row.last_season.CopyFrom(printed)
         for name, value in zip(request.keys, key, strict=True):
             row.keys.add(key=name, value=value)
-    for place, total in enumerate(totals):
-        printed = printer.row(total, total, by_weight=asked.by_weight)
-        if place == 0:
-            response.total.CopyFrom(printed)
-        elif total.bales or any(each.lot.lot_no for each in total.lots):
-            response.total.last_season.CopyFrom(printed)
+    for place, (rows, total) in enumerate(zip(found, totals, strict=True)):
+        sides = [rows.get(key, Row()) for key in keys]
+        hidden, total_hidden = withheld([len(e.bales) for e in sides], request.withhold_below)
+        for side, is_hidden, message in zip(
+            [*sides, total], [*hidden, total_hidden], [*response.rows, response.total], strict=True
+        ):
+            printed = printer.row(side, total, by_weight=asked.by_weight)
+            if is_hidden:
+                printed = summary_pb2.SummaryRow(withheld=True)
+            if place == 0:
+                message.MergeFrom(printed)
+            elif side.bales or any(each.lot.lot_no for each in side.lots):
+                message.last_season.CopyFrom(printed)
+    if not request.keys:
+        response.rows[0].CopyFrom(response.total)
     graded = {each.standard for total in totals for each in total.bales}
     graded_or_weighed = graded | {
         each.standard for total in totals for each in total.lots if each.conditioned is not None
@@ -768,3 +781,107 @@ def answer(
         if name in graded_or_weighed:
             response.unverified.extend(UNVERIFIED.get(name, []))
     return response
+
+
+def withheld(bales: Sequence[int], below: int) -> tuple[list[bool], bool]:
+    """Which rows are withheld, and whether the total is, by their bales.
+
+    Small rows, and the smallest others until at least two rows with at least `below` bales are.
+    """
+    small = {place for place, count in enumerate(bales) if 0 < count < below}
+    hidden = set(small)
+    for count, place in sorted((count, place) for place, count in enumerate(bales)):
+        if small and count >= below and not _hides(bales, hidden, below):
+            hidden.add(place)
+    total = bool(small) and not _hides(bales, hidden, below)
+    return [place in hidden for place in range(len(bales))], total
+
+
+def _hides(bales: Sequence[int], hidden: set[int], below: int) -> bool:
+    """Whether nothing is found by subtracting what stands from the total."""
+    return len(hidden) > 1 and sum(bales[place] for place in hidden) >= below
+
+
+# Certificates and single bales.
+
+
+def certificate(lot: CountedLot, decimals: int) -> summary_pb2.GetLotCertificateResponse:
+    """The certificate of a lot, without its status and what names the version of the service."""
+    record = lot.lot
+    message = summary_pb2.GetLotCertificateResponse(
+        state=f"LOT_STATE_{record.state}",  # type: ignore[arg-type]  # names are taken too
+        lot=record.registration or {"lot_no": record.lot_no},
+        season=record.season,
+        standard=lot.standard,
+        bales=len(lot.bales),
+        bales_without_standard=sum(not each.standard for each in lot.bales),
+        laboratories=sorted({each.bale.laboratory for each in lot.bales} - {""}),
+        unverified=UNVERIFIED.get(lot.standard, []),
+    )
+    days = sorted(each.keys["day"] for each in lot.bales if each.keys["day"])
+    if days:
+        message.first_inspected_on, message.last_inspected_on = days[0], days[-1]
+    if record.weight is not None and not record.withdrawn:
+        message.weight.record.CopyFrom(record.weight)
+        message.weight.net = record.weight.gross - record.weight.tare
+        if lot.conditioned is not None:
+            message.weight.conditioned = lot.conditioned
+    if lot.standard:
+        own = [each for each in lot.bales if each.standard == lot.standard]
+        printer = Printer(decimals, certificate_shares)
+        figures = printer.figures(own, None, lot.standard)
+        # Of a lot that is not read it is the one by which it would be graded.
+        figures.standards[:] = [lot.standard]
+        message.figures.CopyFrom(figures)
+        message.main_colour = figures.main_colour
+        message.main_micronaire = figures.main_micronaire
+        message.length_level = int(figures.length.tier or 0)
+        parts = figures.main_colour, figures.length.tier, figures.main_micronaire
+        message.mark = "".join(parts) if all(parts) else ""
+    message.bales_under_other_standards = (
+        message.bales - message.bales_without_standard - message.figures.bales
+    )
+    return message
+
+
+def listed(
+    past: Past,
+    basis: int,
+    causes: Iterable[int],
+    filters: Mapping[str, Sequence[str]],
+) -> list[summary_pb2.ListedBale]:
+    """Bales with any of the causes, in order of arrival."""
+    wanted = set(causes)
+    found = []
+    for row in rows_of(counted(past, basis), (), filters, "", "").values():
+        for each in row.bales:
+            colours = each.reported, each.grade["chart_colour_grade"]
+            is_graded = bool(grades.colours(each.standard))
+            holds = {
+                summary_pb2.BALE_CAUSE_UNREGISTERED: each.lot.registration is None,
+                summary_pb2.BALE_CAUSE_WITHOUT_STANDARD: not each.standard,
+                summary_pb2.BALE_CAUSE_UNGRADED_IN_COLOUR: is_graded and not any(colours),
+                summary_pb2.BALE_CAUSE_CHART_DIFFERS: all(colours) and colours[0] != colours[1],
+            }
+            why = [cause for cause, there in holds.items() if there and cause in wanted]
+            if why:
+                found.append((each, why))
+    order = {id(stored.bale): place for place, stored in enumerate(past.bales[basis or 1])}
+    found.sort(key=lambda pair: order[id(pair[0].bale)])
+    return [
+        summary_pb2.ListedBale(
+            bale=f"{each.bale.crop_year}/{each.bale.code}"
+            if each.bale.crop_year
+            else each.bale.code,
+            lot_no=each.lot.lot_no,
+            causes=why,
+            laboratory=each.bale.laboratory,
+            instrument=each.bale.instrument,
+            inspected_at_s=each.bale.inspected_at_s,
+            standard=each.standard,
+            colour_grade=each.bale.values.get("colour_grade", 0),
+            chart_colour_grade=int(each.grade["chart_colour_grade"] or 0),
+            stored_at_revision=each.revision,
+        )
+        for each, why in found
+    ]

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from cotton_client.amendments import AmendmentsReceipt
     from cotton_client.client import CottonClient
     from cotton_client.errors import CottonError
+    from cotton_client.grading import grades_frame
     from cotton_client.listing import Listing
     from cotton_client.lots import LotsReceipt
     from cotton_client.queries import grades_query
@@ -41,6 +42,7 @@ __all__ = [
     "SyncCottonClient",
     "Table",
     "UploadTotals",
+    "grades_frame",
     "grades_query",
     "to_units",
 ]
@@ -60,6 +62,7 @@ _MODULES: Final[Mapping[str, str]] = {
     "SyncCottonClient": "sync",
     "Table": "tables",
     "UploadTotals": "upload",
+    "grades_frame": "grading",
     "grades_query": "queries",
     "to_units": "tables",
 }

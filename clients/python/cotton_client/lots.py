@@ -64,10 +64,9 @@ class LotsReceipt:
         return not self.conflicting and not self.rejected
 
 
-def chunks(
-    records: Sequence[_Record], records_max: int = LOTS_PER_REQUEST_MAX
-) -> Iterator[list[_Record]]:
-    """The records in runs of at most `records_max` and LOTS_REQUEST_BYTES_MAX."""
+def chunks(records: Sequence[_Record], records_max: int | None = None) -> Iterator[list[_Record]]:
+    """The records in runs of at most `records_max` (of lots) and LOTS_REQUEST_BYTES_MAX."""
+    records_max = records_max or LOTS_PER_REQUEST_MAX
     chunk: list[_Record] = []
     size = 0
     for record in records:

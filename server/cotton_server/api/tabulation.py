@@ -92,7 +92,7 @@ def certificate_messages(
         basis=BASIS[basis],
         charts=grading.charts_of(table.standards),
         organisation_revision=grading.organisation_revision,
-        rows=table.rows,
+        rows=table.rows_in_all,
         received_at_us=received_at_us,
     )
 

@@ -240,7 +240,13 @@ def _add_up(measure: Measure) -> list[pl.Expr]:
     aggregates = [
         value.count().alias(f"{name}.bales"),
         value.sum().alias(f"{name}.sum"),
-        (value // measure.resolution).cast(pl.Int32).pow(2).sum().alias(f"{name}.squares"),
+        # A sum of Int32 stays one, and some thousand squares are more than it holds.
+        (value // measure.resolution)
+        .cast(pl.Int32)
+        .pow(2)
+        .cast(pl.Int64)
+        .sum()
+        .alias(f"{name}.squares"),
         value.min().alias(f"{name}.min"),
         value.max().alias(f"{name}.max"),
     ]

@@ -19,6 +19,7 @@ from cotton_server.summary.keys import (
     day_label,
     key_column,
     place_code,
+    season_code,
 )
 from cotton_server.summary.standing import CELL, NO_STANDARD, Standing
 
@@ -277,7 +278,7 @@ class _KeyCodes:
 
     def _codes(self, key: str, values: Sequence[str]) -> list[int]:
         if key == "season":
-            return [int(value) if value.isdigit() else 0 if value == "" else -1 for value in values]
+            return [season_code(value) for value in values]
         book = self._book(key)
         numbers = [book.number_of(value) for value in values]
         return [number for number in numbers if number is not None]

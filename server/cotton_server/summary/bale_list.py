@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,6 +13,7 @@ from cotton_server.domain.identifiers import BaleKey
 from cotton_server.grading.rollup import CHART_COLOUR
 from cotton_server.summary.adding import passing_lots
 from cotton_server.summary.basis import Basis, on_basis
+from cotton_server.summary.keys import STANDARD_KEY
 from cotton_server.summary.standing import NO_STANDARD, graded_bales
 
 if TYPE_CHECKING:
@@ -60,15 +61,21 @@ def listed_bales(
     registry: Registry,
     basis: Basis,
 ) -> Iterator[list[ListedBale]]:
-    """The bales of lots that pass, with any of the causes, some lots at a time, by lot number."""
-    chosen = passing_lots(lots.standing.lots, query, names)
+    """The bales of lots that pass, with any of the causes, some lots at a time, by lot number.
+
+    Each under a standard that is asked for, whatever the standard of its lot.
+    """
+    of_lots = {key: values for key, values in query.filters.items() if key != STANDARD_KEY}
+    chosen = passing_lots(lots.standing.lots, replace(query, filters=of_lots), names)
+    standards = query.filters.get(STANDARD_KEY)
     concerned = _concerned(lots, causes)
     found = chosen.filter(pl.col("lot").is_in(concerned)).with_columns(
         lot_no=names.words.texts(chosen.filter(pl.col("lot").is_in(concerned))["key.lot"])
     )
     numbers = found.sort("lot_no", "lot")["lot"].to_list()
     for first in range(0, len(numbers), LOTS_AT_ONCE):
-        yield _bales_of(numbers[first : first + LOTS_AT_ONCE], lots, causes, registry, basis)
+        some = _bales_of(numbers[first : first + LOTS_AT_ONCE], lots, causes, registry, basis)
+        yield [bale for bale in some if standards is None or bale.standard in standards]
 
 
 def _concerned(lots: LotsAt, causes: frozenset[Cause]) -> list[int]:

@@ -83,14 +83,17 @@ class CertificateTable:
         self._share_decimals = share_decimals
         chosen = passing_lots(lots.standing.lots, query, names)
         numbered = chosen.with_columns(
-            names.words.texts(chosen[key_column("lot")]).alias("lot_no")
-        ).filter(pl.col("lot_no") > after_lot_no)
-        # The entries that keep imported bales without a lot have no number and are behind none.
-        self._chosen = numbered.filter(pl.col("lot_no") != "").sort("lot_no")
-        self._own = names.words.texts(self._chosen[key_column(STANDARD_KEY)])
-        there = set(self._own.unique().to_list())
+            names.words.texts(chosen[key_column("lot")]).alias("lot_no"),
+            names.words.texts(chosen[key_column(STANDARD_KEY)]).alias("own"),
+            # The entries that keep imported bales without a lot have no number.
+        ).filter(pl.col("lot_no") != "")
+        self.rows_in_all = numbered.height
+        """Certificates of the whole answer, those before `after_lot_no` too."""
+        there = set(numbered["own"].unique().to_list())
         self.standards = tuple(name for name in lots.grading.basis.standards if name in there)
-        """Ids of the standards of the lots, oldest first."""
+        """Ids of the standards of all these lots, oldest first."""
+        self._chosen = numbered.filter(pl.col("lot_no") > after_lot_no).sort("lot_no")
+        self._own = self._chosen["own"]
         self.families = [
             family
             for family in families(lots.grading.basis.standards.values())
@@ -104,7 +107,7 @@ class CertificateTable:
 
     @property
     def rows(self) -> int:
-        """Certificates in all."""
+        """Certificates from `after_lot_no` on."""
         return self._chosen.height
 
     @property

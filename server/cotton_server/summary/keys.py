@@ -85,6 +85,14 @@ def place_code(key: str) -> pl.Expr:
     return pl.when(day > 0).then(truncated.cast(pl.Int32)).otherwise(0)
 
 
+def season_code(label: str) -> int:
+    """The season that a text names; 0 for "", and -1, which no lot has, for what is no crop year."""
+    if label == "":
+        return 0
+    digits = len(label) == len("2024") and label.isascii() and label.isdigit()
+    return (int(label) or -1) if digits else -1
+
+
 def day_label(key: str, code: int) -> str:
     """The text of a day, an ISO week or a month by its code; "" for 0."""
     if code == 0:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import MINYEAR, date
 from typing import TYPE_CHECKING, Final
 
 from cotton_server.summary.dates import day_number
@@ -21,6 +21,7 @@ from cotton_server.summary.keys import (
     STANDARD_KEY,
     check_request,
     day_code,
+    season_code,
 )
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def _check_values(filters: Mapping[str, Sequence[str]], standards: Sequence[str]
 
 def _check_last_season(keys: Sequence[str], filters: Mapping[str, Sequence[str]]) -> None:
     seasons = filters.get("season", ())
-    if len(seasons) != 1 or not seasons[0].isdigit():
+    if len(seasons) != 1 or season_code(seasons[0]) <= 0:
         raise LastSeasonError(
             "Beside which season the one before is to stand is not clear; filter on one season."
         )
@@ -143,16 +144,18 @@ def _day(field_name: str, text: str) -> int | None:
     if not text:
         return None
     try:
-        day = day_number(date.fromisoformat(text))
+        on = date.fromisoformat(text)
     except ValueError as error:
         raise DayError(field_name, f'"{text}" is no day; write it as YYYY-MM-DD.') from error
-    if len(text) != len("YYYY-MM-DD"):
+    # Days of a week and days without dashes are ISO days too.
+    if on.isoformat() != text:
         raise DayError(field_name, f'"{text}" is no day; write it as YYYY-MM-DD.')
-    return day
+    return day_number(on)
 
 
 def _year_earlier(day: int) -> int:
     on = date.fromordinal(day + date(1970, 1, 1).toordinal())
+    year = max(on.year - 1, MINYEAR)
     if (on.month, on.day) == (2, 29):
-        return day_number(on.replace(year=on.year - 1, day=28))
-    return day_number(on.replace(year=on.year - 1))
+        return day_number(on.replace(year=year, day=28))
+    return day_number(on.replace(year=year))

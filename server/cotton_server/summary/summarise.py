@@ -248,7 +248,8 @@ class _Season:
         def terms(row: int, measure: str) -> Iterator[tuple[int, int, int]]:
             detailed = self._lots_of_groups()
             same = np.ones(detailed.rows, np.bool_)
-            if row:
+            # Without keys the one group is the total, and has no values to be found by.
+            if row and self._sums.groups.width:
                 for name, value in self._sums.groups.row(first + row - 1, named=True).items():
                     same &= (detailed.groups[name] == value).to_numpy()
             for standard in family.standards:

@@ -26,8 +26,8 @@ _file: Final = click.argument("file", metavar="FILE", type=click.Path(path_type=
 def command() -> None:
     """Check and show colour charts.
 
-    A chart (颜色分级图) is a CSV file: which cells of Rd and +b have which colour grade under a standard
-    (docs/files.md). `cotton reference load` has a server grade by one.
+    A chart (颜色分级图) is a CSV file (docs/files.md): which cells of Rd and +b have which colour
+    grade under a standard. `cotton reference load` has a server grade by it.
     """
 
 

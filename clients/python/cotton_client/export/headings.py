@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from cotton_client.render import names
 from cotton_client.render.labels import parts
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from cotton.inspection.v1 import summary_pb2
 
     from cotton_client.tables import Table
+
+_COUNTED: Final = ("", "lots", "bales", "gins")
+"""What columns without another unit count; their titles say it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ def headings(table: Table) -> list[Heading]:
     ]
     times = Counter((each.name, each.last_season) for each in table.columns)
     for name, each in zip(table.names, table.columns, strict=True):
-        behind = f" [{each.unit}]" if each.unit else ""
+        behind = f" [{each.unit}]" if each.unit not in _COUNTED else ""
         if times[each.name, each.last_season] > 1:
             behind += f" ({', '.join(each.standards)})"
         english, chinese = _titles(each)

@@ -16,9 +16,10 @@ from cotton_client import errors
 from cotton_client.export.headings import Heading, headings
 from cotton_client.export.plain import words_lowered
 from cotton_client.render.labels import in_language
+from cotton_client.render.natural_order import natural_key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     import polars as pl
@@ -125,11 +126,9 @@ class _Figures:
         first = self._write_headings()
         height = table.frame.height
         frame = words_lowered(table.frame, table)
-        for place, (values, withheld) in enumerate(
-            zip(frame.iter_rows(), table.withheld, strict=True)
-        ):
-            self._write_row(first + place, values, self._text, self._numbers)
-            if withheld:
+        for place, row in enumerate(_in_order(table)):
+            self._write_row(first + place, frame.row(row), self._text, self._numbers)
+            if table.withheld[row]:
                 self._write_withheld(first + place)
             if on_rows is not None and (place + 1) % _SAY_EVERY == 0:
                 on_rows(place + 1, height)
@@ -184,6 +183,14 @@ class _Figures:
         """Says behind the keys of a row that its figures are withheld."""
         told = in_language(_WITHHELD, self._labels)
         _write_text(self._sheet, row, len(self._table.keys), told, self._dim)
+
+
+def _in_order(table: Table) -> Iterable[int]:
+    """Rows in the natural order of their keys, as on the page; lots in that of their numbers."""
+    if not table.keys:
+        return range(table.frame.height)
+    keys = table.frame.select(table.key_names).rows()
+    return sorted(range(len(keys)), key=lambda row: [natural_key(each or "") for each in keys[row]])
 
 
 def _write_about(book: Any, about: About, labels: Labels) -> None:

@@ -26,8 +26,11 @@ if TYPE_CHECKING:
 _WHOLE: Final = 10_000
 """A hundred percent, in hundredths."""
 
-_PANEL_WIDTH: Final = 48
-"""Columns in which codes, both names, share and a bar have room."""
+_BAR_WIDTH: Final = 16
+"""Columns from which the length of a bar tells something."""
+
+_GAPS: Final = 5
+"""Blanks between the columns of an item, and between two items."""
 
 _ACROSS_MAX: Final = 3
 
@@ -109,11 +112,14 @@ def class_bars(
     ]
     if not shown:
         return None
-    room = _PANEL_WIDTH + (len(" +00.00") if last is not None else 0)
-    across = max(1, min(_ACROSS_MAX, width // room))
     # Bars of all items begin and end alike, so that their lengths can be compared.
-    names = max(each.name_width(labels, metric) for each in shown) if width >= room else 0
     codes = max(each.code_width for each in shown)
+    names = max(each.name_width(labels, metric) for each in shown)
+    figures_width = len("100.00 %") + (len(" +00.00") if last is not None else 0)
+    room = codes + names + figures_width + _BAR_WIDTH + _GAPS
+    if width < room:
+        names = 0
+    across = max(1, min(_ACROSS_MAX, width // room))
     panels = [each.table(labels, metric, codes, names) for each in shown]
     grid = Table.grid(padding=(0, 2, 0, 0), expand=True)
     grid.width = width

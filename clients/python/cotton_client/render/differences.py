@@ -28,6 +28,8 @@ _CLASS_LISTS: Final = (
     ("colour", "colours"),
     ("micronaire_grade", "micronaire_grades"),
     ("preparation", "preparations"),
+    ("visual_grade", "visual_grades"),
+    ("leaf", "leaf_grades"),
 )
 _LOT_TEXTS: Final = (
     "gin_code",

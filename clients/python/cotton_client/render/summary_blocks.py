@@ -68,11 +68,11 @@ class Block:
     def parts(self) -> Iterator[RenderableType]:
         """The parts from top to bottom; where several families of standards graded, each."""
         families = [self._row.figures, *self._row.other_figures]
-        for place, figures in enumerate(families):
+        for figures in families:
             if len(families) > 1:
                 bales = counted(figures.bales, "bale")
                 yield Text(f"{', '.join(figures.standards) or UNKNOWN} · {bales}", style="bold")
-            yield from self._figures(figures, self._of_last_season(figures, place))
+            yield from self._figures(figures, self._of_last_season(figures))
         if "weights" in self._sections and self._row.lots_weighed:
             yield from self._counts(_weights(self._row), self._last and _weights(self._last))
         if "lots" in self._sections:
@@ -80,15 +80,12 @@ class Block:
             if states := self._states():
                 yield states
 
-    def _of_last_season(
-        self, figures: summary_pb2.GradeFigures, place: int
-    ) -> summary_pb2.GradeFigures | None:
-        """The figures of the season before that are of the same standards, else at that place."""
+    def _of_last_season(self, figures: summary_pb2.GradeFigures) -> summary_pb2.GradeFigures | None:
+        """The figures of the season before under the same standards, of whichever year."""
         if self._last is None:
             return None
         families = [self._last.figures, *self._last.other_figures]
-        alike = [each for each in families if set(each.standards) & set(figures.standards)]
-        return next(iter(alike), families[place] if place < len(families) else None)
+        return next((each for each in families if _series(each) & _series(figures)), None)
 
     def _figures(
         self, figures: summary_pb2.GradeFigures, last: summary_pb2.GradeFigures | None
@@ -202,6 +199,11 @@ class Block:
             return None
         label = in_language("Lots by state 批次状态", self._labels)
         return Text.assemble((f"{label}  ", "dim"), " · ".join(states))
+
+
+def _series(figures: summary_pb2.GradeFigures) -> set[str]:
+    """The standards of some figures without their years: "GB1103.1", "USDA"."""
+    return {each.rpartition("-")[0] or each for each in figures.standards}
 
 
 _Count = tuple[str, str, int, str]

@@ -1098,9 +1098,9 @@ class SummaryRow(_message.Message):
     gins: _builtins.int
     """Gins with at least one lot that is counted in `lots`."""
     coverage: _builtins.int
-    """Bales of registered lots over the bales declared for them, and the row's
-    bales over those of the total: in hundredths of a percent, rounded once;
-    absent where the denominator is 0.
+    """Bales of the registered lots that are counted in the row over the bales
+    declared for them, and the row's bales over those of the total: in hundredths
+    of a percent, rounded once; absent where the denominator is 0.
     """
     share_of_total: _builtins.int
     conditioned_per_bale: _builtins.int

@@ -100,7 +100,8 @@ class SummaryServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListBales(self, request, context):
-        """Single bales that somebody has to look at, in order of arrival.
+        """Single bales that somebody has to look at, by lot number, those of a lot in
+        order of arrival.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -50,7 +50,9 @@ class SummaryServiceStub:
     lot number: figures as on GetLotCertificate.
     """
     ListBales: _grpc.UnaryStreamMultiCallable[_summary_pb2.ListBalesRequest, _summary_pb2.ListBalesResponse]
-    """Single bales that somebody has to look at, in order of arrival."""
+    """Single bales that somebody has to look at, by lot number, those of a lot in
+    order of arrival.
+    """
 
 @_typing.type_check_only
 class SummaryServiceAsyncStub(SummaryServiceStub):
@@ -74,7 +76,9 @@ class SummaryServiceAsyncStub(SummaryServiceStub):
     lot number: figures as on GetLotCertificate.
     """
     ListBales: _aio.UnaryStreamMultiCallable[_summary_pb2.ListBalesRequest, _summary_pb2.ListBalesResponse]  # type: ignore[assignment]
-    """Single bales that somebody has to look at, in order of arrival."""
+    """Single bales that somebody has to look at, by lot number, those of a lot in
+    order of arrival.
+    """
 
 class SummaryServiceServicer(metaclass=_abc_1.ABCMeta):
     """Grades, added up. Every answer covers every acknowledged batch, and names the
@@ -125,6 +129,8 @@ class SummaryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _summary_pb2.ListBalesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_summary_pb2.ListBalesResponse], _abc.AsyncIterator[_summary_pb2.ListBalesResponse]]:
-        """Single bales that somebody has to look at, in order of arrival."""
+        """Single bales that somebody has to look at, by lot number, those of a lot in
+        order of arrival.
+        """
 
 def add_SummaryServiceServicer_to_server(servicer: SummaryServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -1,0 +1,158 @@
+"""Asks the service through gRPC and times its answers, as a program with the SDK would have them."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import grpc
+from cotton.inspection.v1 import summary_pb2
+from cotton_client.summaries import merged, pages
+from cotton_client.tabulate import CertificatesWay, Gathered, GradesWay
+
+from benchmarks.errors import BenchmarkError
+from benchmarks.national.questions import CERTIFICATES, SUMMARISE, TABULATE
+from benchmarks.streams import connection
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cotton_client.tables import Table
+
+    from benchmarks.national.questions import Question
+
+_PATH: Final = "/cotton.inspection.v1.SummaryService/"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer: `client_us` until it was there, decoded; `places` of its calls among all.
+
+    `table` is None for rows.
+    """
+
+    client_us: int
+    places: tuple[int, ...]
+    rows: int
+    size_bytes: int
+    revision: int
+    bales: int
+    table: Table | None = None
+
+
+class Asker:
+    """Asks one question at a time, and counts the calls: the server notes them in the same order.
+
+    Used as an asynchronous context.
+    """
+
+    def __init__(self, address: str) -> None:
+        """Takes where the service listens."""
+        self._channel = connection(address)
+        self.methods: list[str] = []
+        """The method of every call so far."""
+
+    async def close(self) -> None:
+        """Closes the connection."""
+        await self._channel.close(None)
+
+    async def tabulate(self, question: Question, *, revision: int = 0, as_of_us: int = 0) -> Answer:
+        """The answer in columns, as a frame of integers."""
+        query = question.query(revision=revision, as_of_us=as_of_us)
+        return await self.tabulate_query(query, question.columns)
+
+    async def tabulate_query(
+        self, query: summary_pb2.SummariseGradesRequest, columns: tuple[str, ...] = ()
+    ) -> Answer:
+        """The same for any query."""
+        request = summary_pb2.TabulateGradesRequest(query=query, columns=columns)
+        answer = await self._table(
+            TABULATE, request, summary_pb2.TabulateGradesResponse.FromString, GradesWay(request)
+        )
+        table = answer.table
+        if table is None or table.total is None or "bales" not in table.total.columns:
+            return answer
+        return _with_bales(answer, int(table.total["bales"][0]))
+
+    async def certificates(self) -> Answer:
+        """The certificates of all lots."""
+        request = summary_pb2.TabulateCertificatesRequest()
+        way = CertificatesWay(request)
+        return await self._table(
+            CERTIFICATES,
+            request,
+            summary_pb2.TabulateCertificatesResponse.FromString,
+            way,
+        )
+
+    async def summarise(self, question: Question) -> Answer:
+        """The answer in typed rows, all pages of it."""
+        if question.columns:
+            raise AssertionError("rows have all figures")
+        call = self._channel.unary_unary(_PATH + SUMMARISE, None, None)
+        places: list[int] = []
+        size_bytes = 0
+
+        async def ask(
+            request: summary_pb2.SummariseGradesRequest,
+        ) -> summary_pb2.SummariseGradesResponse:
+            nonlocal size_bytes
+            places.append(self._called(SUMMARISE))
+            payload = await call(request.SerializeToString())
+            size_bytes += len(payload)
+            return summary_pb2.SummariseGradesResponse.FromString(payload)
+
+        begun = time.perf_counter_ns()
+        whole = await merged(pages(ask, question.query()))
+        took_us = (time.perf_counter_ns() - begun) // 1000
+        return Answer(
+            took_us, tuple(places), len(whole.rows), size_bytes, whole.revision, whole.total.bales
+        )
+
+    async def _table(
+        self, method: str, request: Any, parse: Callable[[bytes], Any], way: Any
+    ) -> Answer:
+        call = self._channel.unary_stream(_PATH + method, None, None)
+        gathered = Gathered()
+        place, size_bytes = self._called(method), 0
+        begun = time.perf_counter_ns()
+        async for payload in call(request.SerializeToString()):
+            size_bytes += len(payload)
+            way.take(parse(payload), gathered)
+        table = gathered.table()
+        took_us = (time.perf_counter_ns() - begun) // 1000
+        return Answer(
+            took_us, (place,), table.frame.height, size_bytes, table.header.revision, 0, table
+        )
+
+    def _called(self, method: str) -> int:
+        self.methods.append(method)
+        return len(self.methods) - 1
+
+
+def _with_bales(answer: Answer, bales: int) -> Answer:
+    return Answer(
+        answer.client_us,
+        answer.places,
+        answer.rows,
+        answer.size_bytes,
+        answer.revision,
+        bales,
+        answer.table,
+    )
+
+
+def server_us(noted: list[tuple[str, int]], asker: Asker) -> list[int]:
+    """What the server noted of every call; BenchmarkError unless it is of the same calls."""
+    if [method for method, _ in noted] != asker.methods:
+        raise BenchmarkError(
+            f"{len(asker.methods)} questions were asked, and the server noted {len(noted)} answers"
+            " or others."
+        )
+    return [took for _, took in noted]
+
+
+def refused(error: grpc.aio.AioRpcError) -> BenchmarkError:
+    """A call that failed, as the error of the benchmark."""
+    return BenchmarkError(f"The call failed: {error.code().name}: {error.details()}")

@@ -1,0 +1,203 @@
+"""The raw results of a national season: their shape in memory and in a JSON file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from benchmarks.machine import Machine
+from benchmarks.national.plan import Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+FORMAT: Final = 1
+SUFFIX: Final = "-national.json"
+
+SERVICE: Final = "service"
+
+IDLE: Final = "idle"
+"""Asked again and again of a service that does nothing else."""
+FIRST: Final = "first"
+"""The first answer after everything up to a level has arrived."""
+FRESH: Final = "fresh"
+"""The first answer after one batch."""
+AT_REVISION: Final = "revision"
+AT_INSTANT: Final = "instant"
+ALL_CHANGED: Final = "all changed"
+"""As of a revision since which every lot has changed."""
+BESIDE: Final = "beside"
+"""A season beside the one before it."""
+SCANNED: Final = "scanned"
+"""Certificates of all lots."""
+STARTED: Final = "started"
+"""The first answer after a start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question asked one or several times, all under the same conditions.
+
+    `condition`: one of the names above. `bales` are those stored, `revision` that of the answer.
+    Times are of each answer: in the server, from receipt to the bytes of the answer, and at the
+    client until it was decoded.
+    """
+
+    condition: str
+    question: str
+    method: str
+    of_lots: bool
+    bales: int
+    revision: int
+    rows: int
+    size_bytes: int
+    server_us: tuple[int, ...]
+    client_us: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Raced:
+    """A question that service and peers were asked in turn, with times of each round.
+
+    `values`: how many figures of each peer were compared with the service's, all equal.
+    """
+
+    question: str
+    bales: int
+    rows: int
+    values: dict[str, int]
+    took_us: dict[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """The service when it held so many bales of the season.
+
+    Memory is anonymous and resident: before the first answer, and after all questions. CPU times
+    are those since the level before: `other_cpu_ms` of processes that have nothing to do with the
+    benchmark, `stolen_cpu_ms` withheld by the host.
+    """
+
+    lots: int
+    bales: int
+    revision: int
+    readings_ms: int
+    anonymous_kib: int
+    anonymous_answered_kib: int
+    ledger_bytes: int
+    tables_bytes: int
+    elapsed_ms: int
+    other_cpu_ms: int
+    stolen_cpu_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A start of the service on the ledger: until it serves, and what it takes then."""
+
+    bales: int
+    revision: int
+    serving_ms: int
+    anonymous_kib: int
+
+
+@dataclass(frozen=True, slots=True)
+class Graded:
+    """Bales graded from a frame in memory, by one of the functions."""
+
+    function: str
+    bales: int
+    took_us: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """Everything of one start of the benchmark.
+
+    `peers`: what each says of itself, its version and its threads. `acks_us`: of the batches that
+    were each followed by a question. `last_bales`: of the season before.
+    """
+
+    measured_on: str
+    machine: Machine
+    plan: Plan
+    gins: int
+    peers: dict[str, dict[str, str]]
+    last_bales: int
+    acks_us: tuple[int, ...]
+    levels: tuple[Level, ...]
+    starts: tuple[Start, ...]
+    asked: tuple[Asked, ...]
+    raced: tuple[Raced, ...]
+    graded: tuple[Graded, ...]
+
+    @property
+    def level(self) -> Level:
+        """The whole season."""
+        return self.levels[-1]
+
+    def under(self, condition: str, *, bales: int | None = None) -> list[Asked]:
+        """What was asked under a condition, of so many bales where that is given."""
+        return [
+            each
+            for each in self.asked
+            if each.condition == condition and bales in (None, each.bales)
+        ]
+
+
+_LINES: Final[dict[str, Any]] = {
+    "levels": Level,
+    "starts": Start,
+    "asked": Asked,
+    "raced": Raced,
+    "graded": Graded,
+}
+
+
+def write(results: Results, path: Path) -> None:
+    """Writes the JSON file, a line for everything that was measured."""
+    fields = asdict(results)
+    lines = {name: fields.pop(name) for name in _LINES}
+    head = [f"  {json.dumps(name)}: {json.dumps(value)}" for name, value in fields.items()]
+    parts = [
+        f"  {json.dumps(name)}: [\n{_joined(json.dumps(each) for each in values)}\n  ]"
+        for name, values in lines.items()
+    ]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = ",\n".join([f'  "format": {FORMAT}', *head, *parts])
+    path.write_text("{\n" + content + "\n}\n", encoding="utf-8")
+
+
+def _joined(lines: Iterable[str]) -> str:
+    return ",\n".join(f"    {line}" for line in lines)
+
+
+def read(path: Path) -> Results:
+    """The results of a file that `write` wrote; ValueError for any other."""
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    if content.pop("format", None) != FORMAT:
+        raise ValueError(f"{path.name} is not a file of results in format {FORMAT}.")
+    for name, kind in _LINES.items():
+        content[name] = tuple(kind(**_tuples(line)) for line in content[name])
+    content["machine"], content["plan"] = Machine(**content["machine"]), Plan(**content["plan"])
+    return Results(**_tuples(content))
+
+
+def _tuples(fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields with tuples for lists, also within mappings."""
+
+    def frozen(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: frozen(each) for name, each in value.items()}
+        return tuple(value) if isinstance(value, list) else value
+
+    return {name: frozen(value) for name, value in fields.items()}
+
+
+def percentile_ms(took_us: Sequence[int], percent: float) -> float:
+    """The nearest-rank percentile, in milliseconds."""
+    ascending = sorted(took_us)
+    place = max(-int(-len(ascending) * percent // 100) - 1, 0)
+    return ascending[place] / 1000
