@@ -31,6 +31,7 @@ from cotton_server.intake.replay import replay
 from cotton_server.ledger import Ledger
 from cotton_server.registry.registry import Registry
 from cotton_server.summary.at_revision import LotsAtRevision
+from cotton_server.summary.gradings import Gradings
 from cotton_server.summary.status import Deadlines
 from cotton_server.summary.views import LotViews
 import polars as pl
@@ -43,8 +44,9 @@ ledger.close()
 standards = load_standards()
 readers = ThreadPoolExecutor(1)
 views = LotViews(registry, Deadlines(5, 7), received.__getitem__)
-lots = LotsAtRevision(registry, standards)
-summaries = SummaryHandlers(registry, lots, views, standards, readers, rows_max=1000)
+gradings = Gradings(registry, standards)
+lots = LotsAtRevision(registry, gradings)
+summaries = SummaryHandlers(registry, lots, views, gradings, readers, rows_max=1000)
 revision = registry.revision
 digest = hashlib.sha256()
 answers = 0

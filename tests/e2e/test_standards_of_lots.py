@@ -42,7 +42,7 @@ def calls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Calls]:
             usda_bale(1, lot_no=MIXED, length=114),
             replace(usda_bale(2, lot_no=MIXED, length=114), standard=OLD),
             replace(bale(91, MIXED), standard=NEW),
-            replace(bale(92, MIXED), standard="GB1103.2-2012"),
+            replace(bale(92, MIXED), standard="GB19635-2005"),
             replace(bale(93, MIXED, length=2800), standard=OLD),
         ]
         calls.submit(mixed, "mixed")

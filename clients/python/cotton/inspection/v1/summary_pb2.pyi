@@ -386,7 +386,7 @@ Global___MeasureSummary: _TypeAlias = MeasureSummary  # noqa: Y015
 @_typing.final
 class JointShare(_message.Message):
     """A named condition on single bales and those that meet it: 双29, A+B, a
-    definition of 优质棉. `docs/definitions.md` lists them with their sources.
+    definition of 优质棉. GetStandard lists those that apply, with their sources.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
