@@ -13,6 +13,7 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 BIN := .venv/bin
 RUN_READY := .venv/.ready
 DEV_READY := .venv/.ready-dev
+BENCH_READY := .venv/.ready-bench
 NODE_CLIENT := clients/node
 NODE_READY := $(NODE_CLIENT)/node_modules/.ready
 
@@ -22,15 +23,15 @@ define made_elsewhere
 $(filter-out $(shell pwd -P),$(shell cat $(1) 2>/dev/null))
 endef
 ifneq ($(call made_elsewhere,$(RUN_READY)),)
-$(RUN_READY) $(DEV_READY): moved
+$(RUN_READY) $(DEV_READY) $(BENCH_READY): moved
 endif
 
-.PHONY: help run demo test test-crash test-machine node lint format contract lock docs bench dist clean moved
+.PHONY: help run demo test test-crash test-machine node lint format contract lock docs bench bench-national dist clean moved
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(RUN_READY) ## start the service with simulated warehouses and keep serving until Ctrl-C
 	$(BIN)/cotton demo --keep-serving
@@ -80,6 +81,10 @@ docs: $(DEV_READY) ## write the documents that are made from the code
 bench: $(DEV_READY) ## measure, and keep the raw results
 	$(BIN)/python benchmarks/run.py
 
+bench-national: LOTS ?= 140000
+bench-national: $(BENCH_READY) ## measure a national season beside other engines; LOTS=2000 for a small one
+	$(BIN)/python -m benchmarks.national --lots $(LOTS)
+
 dist: $(DEV_READY) ## build the wheel and the source archive into dist/
 	$(BIN)/hatchling build
 
@@ -95,6 +100,12 @@ $(RUN_READY): requirements.lock pyproject.toml tools/make_environment
 # The development lock holds the runtime one, so both are ready then.
 $(DEV_READY): requirements-dev.lock requirements.lock pyproject.toml tools/make_environment
 	@tools/make_environment requirements-dev.lock
+	@pwd -P > $@
+	@pwd -P > $(RUN_READY)
+
+# Into the environment of the service, whose pins it shares: what the service is compared with.
+$(BENCH_READY): requirements-bench.lock requirements.lock pyproject.toml tools/make_environment
+	@tools/make_environment requirements-bench.lock
 	@pwd -P > $@
 	@pwd -P > $(RUN_READY)
 

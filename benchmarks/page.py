@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Final
 from benchmarks import report, results
 from benchmarks.instruments import report as instruments_report
 from benchmarks.instruments import results as instruments_results
+from benchmarks.national import charts as national_charts
+from benchmarks.national import report as national_report
+from benchmarks.national import results as national_results
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,9 +17,10 @@ if TYPE_CHECKING:
 PAGE: Final = "RESULTS.md"
 
 _HEAD: Final = """\
-# Ingest: measured rates
+# What was measured
 
-<!-- Written by `make bench` from the newest files in results; never edited by hand. -->
+<!-- Written by `make bench` and `make bench-national` from the newest files in results; never
+edited by hand. -->
 
 """
 
@@ -46,6 +50,13 @@ def rewrite(directory: Path) -> str:
         (directory / instruments_report.PLOT).write_text(chart, encoding="utf-8")
         sections.append(instruments_report.section(of_single, single.name))
         texts.append(instruments_report.text(of_single))
+    season = newest(directory / "results", national_results.SUFFIX)
+    if season is not None:
+        of_season = national_results.read(season)
+        for plot, chart in national_charts.drawn(of_season).items():
+            (directory / plot).write_text(chart, encoding="utf-8")
+        sections.append(national_report.section(of_season, season.name))
+        texts.append(national_report.text(of_season))
     if not sections:
         raise FileNotFoundError("There are no results yet: run without --report.")
     (directory / PAGE).write_text(_HEAD + "\n".join(sections), encoding="utf-8")

@@ -13,11 +13,14 @@ WIDTH: Final = 720
 HEIGHT: Final = 400
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 60, 560, 20, 350
-_COLOURS: Final = {
+COLOURS: Final = {
     "columns": "#1f6f8b",
     "rows": "#b5562b",
     "server": "#1f6f8b",
     "client": "#b5562b",
+    "service": "#1f6f8b",
+    "DuckDB": "#b5562b",
+    "chDB": "#7a5195",
 }
 _STEPS: Final = (1, 2, 5)
 
@@ -43,7 +46,7 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True)
-class _Axis:
+class Axis:
     """A logarithmic scale from values to places on the page."""
 
     least: float
@@ -68,13 +71,13 @@ class _Axis:
 def draw(series: Sequence[Series], *, across: str, up: str) -> str:
     """The chart of at least one series, with the names of its axes."""
     points = [point for one in series for point in one.points]
-    horizontal = _Axis(
+    horizontal = Axis(
         min(point.x for point in points) / 1.3,
         max(point.x for point in points) * 1.3,
         _LEFT,
         _RIGHT,
     )
-    vertical = _Axis(
+    vertical = Axis(
         min(point.least for point in points) / 1.3,
         max(point.greatest for point in points) * 1.3,
         _BOTTOM,
@@ -87,8 +90,8 @@ def draw(series: Sequence[Series], *, across: str, up: str) -> str:
         ),
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
         *_grid(horizontal, vertical, sorted({point.x for point in points})),
-        _text(_LEFT, _TOP - 6, up),
-        _text((_LEFT + _RIGHT) / 2, HEIGHT - 10, across, anchor="middle"),
+        text(_LEFT, _TOP - 6, up),
+        text((_LEFT + _RIGHT) / 2, HEIGHT - 10, across, anchor="middle"),
     ]
     ends = _apart([vertical.at(one.points[-1].median) for one in series])
     for one, end in zip(series, ends, strict=True):
@@ -96,14 +99,14 @@ def draw(series: Sequence[Series], *, across: str, up: str) -> str:
     return "\n".join([*parts, "</svg>", ""])
 
 
-def _grid(horizontal: _Axis, vertical: _Axis, sizes: Sequence[float]) -> list[str]:
+def _grid(horizontal: Axis, vertical: Axis, sizes: Sequence[float]) -> list[str]:
     parts = []
     for value in vertical.steps():
         y = vertical.at(value)
         parts.append(
             f'<path d="M{_LEFT} {y:.1f}H{_RIGHT}" stroke="#dddddd" stroke-width="1" fill="none"/>'
         )
-        parts.append(_text(_LEFT - 6, y + 4, f"{value:g}", anchor="end"))
+        parts.append(text(_LEFT - 6, y + 4, f"{value:g}", anchor="end"))
     parts.append(f'<path d="M{_LEFT} {_TOP}V{_BOTTOM}H{_RIGHT}" stroke="#444444" fill="none"/>')
     free_from = 0.0
     for size in sizes:
@@ -111,13 +114,13 @@ def _grid(horizontal: _Axis, vertical: _Axis, sizes: Sequence[float]) -> list[st
         parts.append(f'<path d="M{x:.1f} {_BOTTOM}v5" stroke="#444444" fill="none"/>')
         # Two sizes close together share a label's room: the first has it.
         if x >= free_from:
-            parts.append(_text(x, _BOTTOM + 18, f"{size:g}", anchor="middle"))
+            parts.append(text(x, _BOTTOM + 18, f"{size:g}", anchor="middle"))
             free_from = x + 36
     return parts
 
 
-def _line(one: Series, horizontal: _Axis, vertical: _Axis, *, label_y: float) -> list[str]:
-    colour = _COLOURS[one.colour]
+def _line(one: Series, horizontal: Axis, vertical: Axis, *, label_y: float) -> list[str]:
+    colour = COLOURS[one.colour]
     places = [(horizontal.at(point.x), vertical.at(point.median)) for point in one.points]
     way = "L".join(f"{x:.1f} {y:.1f}" for x, y in places)
     dashes = ' stroke-dasharray="5 4"' if one.dashed else ""
@@ -128,7 +131,7 @@ def _line(one: Series, horizontal: _Axis, vertical: _Axis, *, label_y: float) ->
             f'<path d="M{x:.1f} {low:.1f}V{high:.1f}" stroke="{colour}" stroke-width="1"/>'
         )
         parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>')
-    parts.append(_text(_RIGHT + 8, label_y + 4, one.label, fill=colour))
+    parts.append(text(_RIGHT + 8, label_y + 4, one.label, fill=colour))
     return parts
 
 
@@ -142,5 +145,6 @@ def _apart(places: Sequence[float]) -> list[float]:
     return moved
 
 
-def _text(x: float, y: float, text: str, *, anchor: str = "start", fill: str = "#222222") -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{fill}">{text}</text>'
+def text(x: float, y: float, words: str, *, anchor: str = "start", fill: str = "#222222") -> str:
+    """Words at a place."""
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{fill}">{words}</text>'

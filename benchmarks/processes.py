@@ -36,12 +36,14 @@ class Serving:
 
 
 @contextmanager
-def serving(name: str, arguments: Sequence[str], log: Path) -> Iterator[Serving]:
+def serving(
+    name: str, arguments: Sequence[str], log: Path, *, start_s_max: float = START_S_MAX
+) -> Iterator[Serving]:
     """Runs `python -m ARGUMENTS` while the context lasts, from when it says it serves.
 
     The child writes its log to the file `log`, one JSON object a line, with the event
     "serving". Raises BenchmarkError with the end of the log when the child does not get
-    there in START_S_MAX seconds, or does not end with status 0 on SIGTERM.
+    there in `start_s_max` seconds, or does not end with status 0 on SIGTERM.
     """
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -55,7 +57,7 @@ def serving(name: str, arguments: Sequence[str], log: Path) -> Iterator[Serving]
             process_group=0,
         )
     try:
-        started = _started(name, process, log)
+        started = _started(name, process, log, start_s_max)
         try:
             yield started
         except BenchmarkError as error:
@@ -90,8 +92,8 @@ def _failure(what: str, log: Path) -> BenchmarkError:
     return BenchmarkError(f"{what}. Its log ends with:\n{log_end(log) or '(nothing)'}")
 
 
-def _started(name: str, process: subprocess.Popen[bytes], log: Path) -> Serving:
-    deadline = time.monotonic() + START_S_MAX
+def _started(name: str, process: subprocess.Popen[bytes], log: Path, start_s_max: float) -> Serving:
+    deadline = time.monotonic() + start_s_max
     while time.monotonic() < deadline:
         ended = process.poll()
         for line in log.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True):
@@ -102,7 +104,7 @@ def _started(name: str, process: subprocess.Popen[bytes], log: Path) -> Serving:
         if ended is not None:
             raise _failure(f"{name} ended with status {ended} before it served", log)
         time.sleep(_POLL_S)
-    raise _failure(f"{name} does not serve after {START_S_MAX} s", log)
+    raise _failure(f"{name} does not serve after {start_s_max} s", log)
 
 
 def _event(line: str) -> dict[str, str]:

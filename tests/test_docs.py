@@ -120,10 +120,11 @@ def test_the_lock_files_hold_what_the_project_asks_for() -> None:
     """Every requirement of pyproject.toml is pinned at a version that it allows."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     runtime = [*project["project"]["dependencies"], *project["build-system"]["requires"]]
-    development = project["dependency-groups"]["dev"]
+    groups = project["dependency-groups"]
     for lock, asked in (
         ("requirements.lock", runtime),
-        ("requirements-dev.lock", [*runtime, *development]),
+        ("requirements-dev.lock", [*runtime, *groups["dev"]]),
+        ("requirements-bench.lock", [*runtime, *groups["bench"]]),
     ):
         pinned = pins(lock)
         for requirement in map(Requirement, asked):
@@ -136,8 +137,12 @@ def test_the_lock_files_hold_what_the_project_asks_for() -> None:
 def test_the_lock_files_agree_and_carry_hashes() -> None:
     """What the service runs on is what the tests ran on, byte for byte, from any index."""
     runtime, development = pins("requirements.lock"), pins("requirements-dev.lock")
+    benchmarks = pins("requirements-bench.lock")
     assert runtime.items() <= development.items()
-    for entry in development.values():
+    assert runtime.items() <= benchmarks.items()
+    for name in development.keys() & benchmarks.keys():
+        assert development[name] == benchmarks[name]
+    for entry in (*development.values(), *benchmarks.values()):
         assert any(part.startswith("--hash=sha256:") for part in entry)
         assert not any("://" in part or part.startswith("--index") for part in entry)
 

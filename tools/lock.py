@@ -4,9 +4,10 @@ Usage: python tools/lock.py
 
 `requirements.lock` is what the service and its client run on, together with the build
 backend that installs the project itself; `requirements-dev.lock` adds what tests, lint
-and builds need. Both hold for every supported Python and platform, agree with each
-other, and are read by plain pip with --require-hashes. Versions already pinned are kept
-where pyproject.toml still allows them; delete the lock files to take the newest of all.
+and builds need, `requirements-bench.lock` what benchmarks compare the service with. All
+hold for every supported Python and platform, agree with each other, and are read by plain
+pip with --require-hashes. Versions already pinned are kept where pyproject.toml still
+allows them; delete the lock files to take the newest of all.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import Any, Final
 ROOT: Final = Path(__file__).resolve().parent.parent
 RUNTIME: Final = "requirements.lock"
 DEVELOPMENT: Final = "requirements-dev.lock"
+BENCHMARKS: Final = "requirements-bench.lock"
 NOTE: Final = "# Written by `make lock` from pyproject.toml; never edited by hand.\n"
 
 # Hashes without addresses: which index serves the files is each machine's own setting.
@@ -66,7 +68,7 @@ def build_requirements_of(project: dict[str, Any]) -> list[str]:
 
 
 def main() -> None:
-    """Writes both lock files, keeping pins that are there already."""
+    """Writes the lock files, keeping pins that are there already."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     requirements = "\n".join(build_requirements_of(project))
     oldest = "--python-version=" + project["project"]["requires-python"].removeprefix(">=")
@@ -76,6 +78,14 @@ def main() -> None:
         oldest,
         "--group=dev",
         f"--constraints={RUNTIME}",
+        build_requirements=requirements,
+    )
+    # Held to both, so that it can be installed into an environment of either.
+    compile_lock(
+        BENCHMARKS,
+        oldest,
+        "--group=bench",
+        f"--constraints={DEVELOPMENT}",
         build_requirements=requirements,
     )
 

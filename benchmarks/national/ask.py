@@ -1,12 +1,11 @@
-"""Asks the service through gRPC and times its answers, as a program with the SDK would have them."""
+"""Asks the service through gRPC, and times answers until they are what the SDK gives."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-import grpc
 from cotton.inspection.v1 import summary_pb2
 from cotton_client.summaries import merged, pages
 from cotton_client.tabulate import CertificatesWay, Gathered, GradesWay
@@ -39,6 +38,10 @@ class Answer:
     revision: int
     bales: int
     table: Table | None = None
+
+    def without_table(self) -> Answer:
+        """The same, light enough to be kept."""
+        return replace(self, table=None)
 
 
 class Asker:
@@ -73,7 +76,7 @@ class Asker:
         table = answer.table
         if table is None or table.total is None or "bales" not in table.total.columns:
             return answer
-        return _with_bales(answer, int(table.total["bales"][0]))
+        return replace(answer, bales=int(table.total["bales"][0]))
 
     async def certificates(self) -> Answer:
         """The certificates of all lots."""
@@ -131,18 +134,6 @@ class Asker:
         return len(self.methods) - 1
 
 
-def _with_bales(answer: Answer, bales: int) -> Answer:
-    return Answer(
-        answer.client_us,
-        answer.places,
-        answer.rows,
-        answer.size_bytes,
-        answer.revision,
-        bales,
-        answer.table,
-    )
-
-
 def server_us(noted: list[tuple[str, int]], asker: Asker) -> list[int]:
     """What the server noted of every call; BenchmarkError unless it is of the same calls."""
     if [method for method, _ in noted] != asker.methods:
@@ -151,8 +142,3 @@ def server_us(noted: list[tuple[str, int]], asker: Asker) -> list[int]:
             " or others."
         )
     return [took for _, took in noted]
-
-
-def refused(error: grpc.aio.AioRpcError) -> BenchmarkError:
-    """A call that failed, as the error of the benchmark."""
-    return BenchmarkError(f"The call failed: {error.code().name}: {error.details()}")

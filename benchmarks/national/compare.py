@@ -15,6 +15,8 @@ import polars as pl
 from benchmarks.errors import BenchmarkError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cotton_client.tables import Table
 
     from benchmarks.national.questions import Question
@@ -112,7 +114,7 @@ class _Comparison:
                 compared += len(printed)
         return compared
 
-    def _same(self, name: str, ours: list[object], theirs: list[object]) -> int:
+    def _same(self, name: str, ours: Sequence[object], theirs: Sequence[object]) -> int:
         for row, (mine, other) in enumerate(zip(ours, theirs, strict=True)):
             if mine != other:
                 raise BenchmarkError(f"{self._where} differ in {name}, row {row}: {mine}, {other}.")

@@ -35,8 +35,12 @@ _METHODS: Final[dict[str, tuple[str, Any]]] = {
 class Feeder:
     """One stream of readings a producer, open from the first slice to the last."""
 
-    def __init__(self, address: str, prepared: Prepared) -> None:
-        """Takes where the service listens and what is sent."""
+    def __init__(self, address: str, prepared: Prepared, *, resumed: bool = False) -> None:
+        """Takes where the service listens and what is sent.
+
+        `resumed`: the readings have been sent before; only records of lots follow.
+        """
+        self._resumed = resumed
         self._prepared = prepared
         self._directory = Path(prepared.source.directory)
         self._address = address
@@ -51,7 +55,7 @@ class Feeder:
         """Opens all streams."""
         self._records = connection(self._address)
         self._stack.push_async_callback(self._records.close, None)
-        for producer in self._prepared.producers:
+        for producer in () if self._resumed else self._prepared.producers:
             channel = connection(self._address)
             self._stack.push_async_callback(channel.close, None)
             self._calls[producer] = await opened(channel, producer)

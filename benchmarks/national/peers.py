@@ -42,7 +42,7 @@ class Peer:
         """What it answers: of bales, and of lots where they are asked for."""
         with tempfile.TemporaryDirectory() as directory:
             self._asked(statements, directory)
-            frames = [pl.read_ipc(path, memory_map=False) for path in _answers(directory)]
+            frames = [pl.read_ipc(path.read_bytes()) for path in _answers(directory)]
         return frames[0], frames[1] if len(frames) > 1 else None
 
     def _asked(self, statements: Statements, output: str | None) -> int:

@@ -220,9 +220,17 @@ class Config:
         5_000,
         WholeNumber(1, 100_000),
         unit="rows",
-        summary="Most rows in one grade summary; one that would have more is refused.",
+        summary="Most rows in one page of a grade summary, a message a row.",
         reason="Every key but the lot makes fewer groups by far (a season has 1 050 gins); a row "
-        "takes about 0.2 ms and 2 KB. Whoever needs every lot asks part by part, with filters.",
+        "takes 20 µs and 2 KB. Tables of columns have pages of their own.",
+    )
+    tables_open_max: int = setting(
+        8,
+        WholeNumber(1, 1_000),
+        unit="streams",
+        summary="Most tables of grades, certificates or bales that are being read at once.",
+        reason="A table by lot of a season holds up to 170 MB until its reader has taken it all, and "
+        "a reader may be slow; few settlement systems read at once, and two cores serve two.",
     )
     replay_progress_interval_s: int = setting(
         5,

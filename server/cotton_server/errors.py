@@ -78,13 +78,14 @@ class Reason(Enum):
         grpc.StatusCode.OUT_OF_RANGE,
         "Ask for a revision that exists, for 0, the latest, or for an instant that has passed.",
     )
-    TOO_MANY_ROWS = (
-        grpc.StatusCode.RESOURCE_EXHAUSTED,
-        "Ask for fewer keys, or filter.",
-    )
     TOO_MANY_CALLS = (
         grpc.StatusCode.RESOURCE_EXHAUSTED,
         "Try again in a moment; the operator can raise concurrent_calls_max.",
+    )
+    TOO_MANY_TABLES = (
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        "Try again in a moment, and read tables to their end; the operator can raise"
+        " tables_open_max.",
     )
     TOO_MANY_CODES = (
         grpc.StatusCode.RESOURCE_EXHAUSTED,

@@ -335,6 +335,7 @@ def _server(
             gradings,
             readers,
             rows_max=config.summary_rows_max,
+            tables_open_max=config.tables_open_max,
         ),
         trace=TraceHandlers(registry, ledger, standards, readers, charts_at=charts_at),
         references=ReferenceHandlers(registry, readers),

@@ -14,6 +14,7 @@ from cotton_server.errors import Reason, ServiceError
 from cotton_server.grading.standards import load_standards
 from cotton_server.intake.arrival import WAKE_INTERVAL_S, Arrival
 from cotton_server.summary.changes import ChangeFeed
+from cotton_server.summary.gradings import Gradings
 from cotton_server.summary.views import LotViews
 
 from tests.support.bales import LOT, OTHER_LOT, bale
@@ -46,7 +47,7 @@ def handlers_of(
         history.registry,
         views,
         ChangeFeed(history.registry, views, **feed),
-        STANDARDS,
+        Gradings(history.registry, STANDARDS),
         readers,
         Arrival(),
     )
@@ -62,8 +63,9 @@ def live_handlers(running: Committing, readers: ThreadPoolExecutor) -> Lifecycle
 
     views = LotViews(running.registry, DEADLINES, received_at_us)
     feed = ChangeFeed(running.registry, views)
+    gradings = Gradings(running.registry, STANDARDS)
     return LifecycleHandlers(
-        running.registry, views, feed, STANDARDS, readers, running.committer.arrival
+        running.registry, views, feed, gradings, readers, running.committer.arrival
     )
 
 

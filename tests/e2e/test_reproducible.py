@@ -7,6 +7,7 @@ import os
 import random
 import subprocess
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cotton.inspection.v1 import summary_pb2
@@ -46,7 +47,7 @@ readers = ThreadPoolExecutor(1)
 views = LotViews(registry, Deadlines(5, 7), received.__getitem__)
 gradings = Gradings(registry, standards)
 lots = LotsAtRevision(registry, gradings)
-summaries = SummaryHandlers(registry, lots, views, gradings, readers, rows_max=1000)
+summaries = SummaryHandlers(registry, lots, views, gradings, readers, rows_max=1000, tables_open_max=8)
 revision = registry.revision
 digest = hashlib.sha256()
 answers = 0
@@ -59,6 +60,17 @@ for key in summary_pb2.SummaryKey.values()[1:]:
     request = summary_pb2.SummariseGradesRequest(keys=[key], revision=revision)
     digest.update(summaries._summary(request).SerializeToString(deterministic=True))
     answers += 1
+    table = summary_pb2.TabulateGradesRequest(query=request)
+    for message in summaries._table(table):
+        digest.update(message.SerializeToString(deterministic=True))
+certificates = summary_pb2.TabulateCertificatesRequest(revision=revision)
+for message in summaries._certificates(certificates):
+    digest.update(message.SerializeToString(deterministic=True))
+causes = summary_pb2.BaleCause.values()[1:]
+listed = summary_pb2.ListBalesRequest(causes=causes, revision=revision)
+for message in summaries._listed(listed):
+    digest.update(message.SerializeToString(deterministic=True))
+    answers += len(message.bales)
 print(json.dumps([pl.thread_pool_size(), answers, digest.hexdigest()]))
 """
 
@@ -73,19 +85,20 @@ def test_replays_give_the_same_bytes_with_one_thread_and_with_several(servers: S
             bales = []
             for _ in range(100):
                 number += 1
-                bales.append(
-                    bale(
-                        number,
-                        draw.choice(LOTS),
-                        length=draw.randint(2400, 3300),
-                        micronaire=draw.randint(300, 560),
-                        strength=draw.randint(2300, 3300),
-                        uniformity=draw.randint(7600, 8800),
-                        rd=draw.randint(7000, 8500),
-                        plus_b=draw.randint(700, 1200),
-                        colour_grade=draw.choice([11, 21, 31, 41, 12]),
-                    )
+                reading = bale(
+                    number,
+                    draw.choice(LOTS),
+                    length=draw.randint(2400, 3300),
+                    micronaire=draw.randint(300, 560),
+                    strength=draw.randint(2300, 3300),
+                    uniformity=draw.randint(7600, 8800),
+                    rd=draw.randint(7000, 8500),
+                    plus_b=draw.randint(700, 1200),
+                    colour_grade=draw.choice([11, 21, 31, 41, 12]),
                 )
+                at_s = 1_476_000_000 + draw.randrange(10 * 86_400)
+                laboratory = draw.choice(["L1", "L2", "L3"])
+                bales.append(replace(reading, laboratory=laboratory, inspected_at_s=at_s))
             bales.append(usda_bale(number, lot_no=draw.choice(["", LOTS[0]])))
             readings.append(bales, sequence)
         for lot_no in LOTS[:9]:
@@ -94,6 +107,9 @@ def test_replays_give_the_same_bytes_with_one_thread_and_with_several(servers: S
             calls.weigh(f"w-{lot_no}", lot_no, regain=draw.randint(400, 900))
         lots = [row.keys[0].value for row in calls.summarise(summary_pb2.SUMMARY_KEY_LOT).rows]
         assert sorted(filter(None, lots)) == LOTS
+        asked = summary_pb2.ListBalesRequest(causes=summary_pb2.BaleCause.values()[1:])
+        listed = sum(len(message.bales) for message in calls.summary.ListBales(asked))
+        assert listed > 500
     assert server.end() == 0
 
     def figures(threads: int) -> list[object]:
@@ -110,5 +126,5 @@ def test_replays_give_the_same_bytes_with_one_thread_and_with_several(servers: S
         return [answers, digest]
 
     first = figures(1)
-    assert first[0] == len(LOTS) + len(summary_pb2.SummaryKey.values()) - 1
+    assert first[0] == len(LOTS) + len(summary_pb2.SummaryKey.values()) - 1 + listed
     assert [figures(threads) for threads in (1, 2, 5)] == [first] * 3

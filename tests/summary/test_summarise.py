@@ -1,427 +1,461 @@
-"""Summaries against a recomputation from single bales, for any keys and filters."""
+"""Summaries of random histories: every printed figure against a recount from single bales."""
 
-from collections import defaultdict
-from importlib import resources
-from typing import Any
+from __future__ import annotations
 
-import polars as pl
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
 import pytest
 from cotton.inspection.v1 import summary_pb2
-from cotton_server.api.figures import summary_key_name, summary_message
-from cotton_server.grading.rollup import roll_up
-from cotton_server.grading.shares import ShareDecimalsError, ShareRule
-from cotton_server.grading.standard_file import parse_standard
-from cotton_server.grading.standards import load_standards
-from cotton_server.summary.basis import Basis
-from cotton_server.summary.errors import (
-    EmptyFilterError,
-    FiguresDisagreeError,
-    RepeatedKeyError,
-    TooManyRowsError,
-    UnknownKeyError,
-)
-from cotton_server.summary.figures import FigureReader
-from cotton_server.summary.keys import SUMMARY_KEYS
-from cotton_server.summary.leading import leading_standards
-from cotton_server.summary.summarise import GradeSummary, SummaryRow, summarise
-from hypothesis import given, settings
+from cotton_server.api.figures import row_messages
+from cotton_server.errors import Reason, ServiceError
+from cotton_server.summary import at_revision, standing
+from cotton_server.summary.errors import FiguresDisagreeError
+from cotton_server.summary.query import checked_query
+from cotton_server.summary.summarise import Summary
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.golden.lots import bale_frame, random_bales
-from tests.grading import oracle
+from tests.support.bales import LOT, OTHER_LOT, bale
+from tests.support.chronicles import Author, Chronicle, Reader, fresh_reader
+from tests.support.figures_oracle import answer, counted, rows_of
+from tests.support.histories import History, lot_of
 
-STANDARDS = load_standards()
-TOML_2023 = (
-    resources.files("cotton_server.grading")
-    .joinpath("standards", "GB1103.1-2023.toml")
-    .read_text("utf-8")
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cotton_server.summary.summarise import Answer
+
+SEASON, LOT_KEY, DAY = (
+    summary_pb2.SUMMARY_KEY_SEASON,
+    summary_pb2.SUMMARY_KEY_LOT,
+    summary_pb2.SUMMARY_KEY_DAY,
 )
-IDS = list(STANDARDS)
-TEXT_KEYS = ("region", "division", "regiment", "county", "warehouse", "cotton_type",
-             "picking_mode", "channel", "traceability_unit", "agency")  # fmt: skip
-LOT_SCHEMA = {
-    "lot": pl.Int32, "lot_no": pl.String, "registered": pl.Boolean, "withdrawn": pl.Boolean,
-    "season": pl.Int32,
-    "gin": pl.String, **dict.fromkeys(TEXT_KEYS, pl.String),
-    **dict.fromkeys(
-        ("declared_bales", "bales", "bales_without_standard", "bales_withdrawn"), pl.Int64
-    ),
-    "standard": pl.String,
-    **dict.fromkeys(("gross", "tare", "net", "conditioned"), pl.Int64),
-}  # fmt: skip
+DIVISION, GIN, STATE = (
+    summary_pb2.SUMMARY_KEY_DIVISION,
+    summary_pb2.SUMMARY_KEY_GIN,
+    summary_pb2.SUMMARY_KEY_STATE,
+)
+LABORATORY, STANDARD = summary_pb2.SUMMARY_KEY_LABORATORY, summary_pb2.SUMMARY_KEY_STANDARD
+WEEK = summary_pb2.SUMMARY_KEY_WEEK
 
-Lot = dict[str, Any]
-Bales = list[tuple[int, str, dict[str, int | None]]]
-"""Ordinal of the lot, id of the standard or "", and the reading."""
+Request = summary_pb2.SummariseGradesRequest
+Response = summary_pb2.SummariseGradesResponse
+
+seeds = st.integers(0, 2**32 - 1)
 
 
-def frames(lots: list[Lot], bales: Bales) -> tuple[dict[str, pl.DataFrame], pl.DataFrame]:
-    """Roll-ups by standard and the frame of lots."""
-    rollups = {}
-    for standard in IDS:
-        mine = [(lot, values) for lot, name, values in bales if name == standard]
-        frame = bale_frame(
-            lot=[lot for lot, _ in mine],
-            **{name: [values[name] for _, values in mine] for name in VALUES},
-        )
-        rollups[standard] = roll_up(frame, STANDARDS[standard])
-    for lot in lots:
-        mine_all = [name for ordinal, name, _ in bales if ordinal == lot["lot"]]
-        lot |= {"bales": len(mine_all), "bales_without_standard": mine_all.count("")}
-        lot.setdefault("withdrawn", False)
-        lot.setdefault("bales_withdrawn", 0)
-        lot.setdefault("standard", leading(lot, bales))
-    return rollups, pl.DataFrame(lots, schema=LOT_SCHEMA)
+def plain(response: Response) -> Response:
+    """An answer without what names the version of the service, and its header."""
+    bare = Response.FromString(response.SerializeToString())
+    for name in ("grading_version", "header", "next_page_token"):
+        bare.ClearField(name)  # type: ignore[arg-type]  # a name of a field
+    return bare
 
 
-VALUES = [*oracle.MEASURES, "colour_grade", "preparation", "foreign_fibre"]
+def check_shares(row: summary_pb2.SummaryRow) -> None:
+    """What is printed of an item totals 100 %, and nothing is negative."""
+    for figures in (row.figures, *row.other_figures):
+        items = [
+            *(getattr(figures, name).classes for name in ("length", "micronaire", "strength")),
+            *(figures.colours, figures.colour_types, figures.preparations),
+            *(figures.micronaire_grades, figures.visual_grades, figures.leaf_grades),
+        ]
+        for classes in items:
+            assert not classes or sum(each.share for each in classes) == 10_000
+            assert all(each.share >= 0 for each in classes)
 
 
-def value_of(lot: Lot, key: str) -> str:
-    """A lot's value of a key, as text."""
-    value = lot["lot_no"] if key == "lot" else lot[key]
-    return str(value or "")
+def written(seed: int, steps: int) -> Author:
+    """A history of some steps that is over."""
+    author = Author(seed)
+    for _ in range(steps):
+        author.step()
+    return author
 
 
-def leading(lot: Lot, bales: Bales) -> str:
-    """The standard with most of the lot's bales, the younger on a tie, "" without any."""
-    counts = {s: sum(o == lot["lot"] and n == s for o, n, _ in bales) for s in reversed(IDS)}
-    best = max(counts, key=lambda name: counts[name])
-    return best if counts[best] else ""
-
-
-def brute_force(
-    lots: list[Lot], bales: Bales, keys: list[str], filters: dict[str, list[str]]
-) -> dict[tuple[str, ...], dict[str, int]]:
-    """Facts and counts by key values, one lot and one bale at a time."""
-    rows: dict[tuple[str, ...], dict[str, int]] = defaultdict(lambda: defaultdict(int))
-
-    def place(lot: Lot, standard: str) -> tuple[str, ...] | None:
-        values = {key: value_of(lot, key) for key in SUMMARY_KEYS if key != "standard"}
-        values["standard"] = standard
-        if any(values[key] not in wanted for key, wanted in filters.items()):
-            return None
-        return tuple(values[key] for key in keys)
-
-    def count(row: dict[str, int], **more: int | None) -> None:
-        for name, number in more.items():
-            row[name] += number or 0
-
-    for lot in lots:
-        if (at := place(lot, lot["standard"])) is not None:
-            numbered = bool(lot["lot_no"])
-            count(
-                rows[at], lots=numbered and not lot["withdrawn"],
-                lots_unregistered=numbered and not lot["registered"] and not lot["withdrawn"],
-                lots_withdrawn=numbered and lot["withdrawn"],
-                bales_withdrawn=lot["bales_withdrawn"],
-                lots_weighed=lot["gross"] is not None, declared_bales=lot["declared_bales"],
-                lots_with_conditioned_weight=lot["conditioned"] is not None,
-                **{name: lot[name] for name in ("gross", "tare", "net", "conditioned")},
-            )  # fmt: skip
-    for ordinal, standard, _ in bales:
-        lot = next(each for each in lots if each["lot"] == ordinal)
-        if (at := place(lot, standard)) is not None:
-            count(
-                rows[at], bales=1, bales_unregistered=not lot["registered"],
-                bales_without_lot=not lot["lot_no"], bales_without_standard=not standard,
-            )  # fmt: skip
-    return rows
-
-
-def graded_at(
-    row_keys: tuple[str, ...], lots: list[Lot], bales: Bales, keys: list[str],
-    filters: dict[str, list[str]],
-) -> list[dict[str, int | None]]:  # fmt: skip
-    """The graded readings that belong to a row."""
-    by_ordinal = {lot["lot"]: lot for lot in lots}
-    found = []
-    for ordinal, standard, values in bales:
-        of = {key: value_of(by_ordinal[ordinal], key) for key in SUMMARY_KEYS if key != "standard"}
-        of["standard"] = standard
-        if (
-            standard
-            and tuple(of[key] for key in keys) == row_keys
-            and all(of[key] in wanted for key, wanted in filters.items())
-        ):
-            found.append(values)
-    return found
-
-
-FACTS = ("lots", "lots_unregistered", "lots_weighed", "declared_bales", "bales",
-         "bales_unregistered", "bales_without_lot", "bales_without_standard", "gross", "tare",
-         "net", "conditioned",
-         "lots_with_conditioned_weight", "lots_withdrawn", "bales_withdrawn")  # fmt: skip
-
-
-def check_row(
-    row: SummaryRow, expected: dict[str, int], graded: list[dict[str, int | None]]
+@given(seed=seeds, steps=st.integers(1, 30), parts_max=st.sampled_from([1, 2, 12]))
+@settings(max_examples=22)
+def test_every_figure_is_that_of_a_recount_and_stays_what_it_was(
+    seed: int, steps: int, parts_max: int
 ) -> None:
-    """Facts, and figures by another way: from a row of the oracle."""
-    assert {name: getattr(row, name) for name in FACTS} == {
-        name: expected.get(name, 0) for name in FACTS
-    }
-    reader = FigureReader([STANDARDS[IDS[0]]], rule=ShareRule.LARGEST_REMAINDER, share_decimals=2)
-    if graded:
-        assert row.figures == reader.read(oracle.roll_up(graded))
-    else:
-        assert row.figures == FigureReader([], rule=ShareRule.CERTIFICATE, share_decimals=1).read(
-            {}
-        )
+    """Asked between batches, and asked again of every revision when more has come.
+
+    Kept up to date in parts that are made one soon or late, and read in portions of a few bales.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(at_revision, "PARTS_MAX", parts_max)
+        patch.setattr(standing, "BALES_AT_ONCE_MAX", 9)
+        author = Author(seed)
+        chronicle = author.chronicle
+        given_then: list[tuple[Request, Response]] = []
+        for _ in range(steps):
+            author.step()
+            if chronicle.revision and author.chance.random() < 0.3:
+                request = author.question(revision=chronicle.revision)
+                response = chronicle.reader.summarise(request)
+                assert plain(response) == answer(chronicle.past, request)
+                for row in (*response.rows, response.total):
+                    check_shares(row)
+                given_then.append((request, response))
+        for request, response in given_then[:: 1 + len(given_then) // 4]:
+            assert chronicle.reader.summarise(request) == response
+        if chronicle.revision:
+            fresh = fresh_reader(chronicle.history)
+            for _ in range(2):
+                revision = author.chance.randint(1, chronicle.revision)
+                request = author.question(revision=revision)
+                assert plain(fresh.summarise(request)) == answer(chronicle.pasts[revision], request)
 
 
-reading = st.fixed_dictionaries(
-    {
-        **dict.fromkeys(oracle.MEASURES, st.one_of(st.none(), st.integers(300, 9000))),
-        "colour_grade": st.sampled_from([31, 21, 41, 61, None]),
-        "preparation": st.sampled_from([1, 2, 3, None]),
-        "foreign_fibre": st.sampled_from([0, 1, None]),
-    }
-)
-weight = st.one_of(st.none(), st.integers(0, 10**7))
+def printed(made: Answer) -> list[summary_pb2.SummaryRow]:
+    """The rows of a part of a summary."""
+    return row_messages(made)
 
 
-@st.composite
-def data(draw: st.DrawFn) -> tuple[list[Lot], Bales]:
-    """A few lots of a few organisations, registered or not, weighed or not, and their bales."""
-    lots = []
-    for ordinal in range(draw(st.integers(0, 6))):
-        has_number = draw(st.integers(0, 4)) > 0
-        registered = has_number and draw(st.booleans())
-        text = st.sampled_from(["", "甲", "b"]) if registered else st.just("")
-        gross, conditioned = draw(weight), draw(weight)
-        withdrawn = draw(st.integers(0, 3)) == 0
-        if withdrawn:
-            gross = None
-        lots.append(
-            {
-                "lot": ordinal, "lot_no": f"6507916{ordinal:04}" if has_number else "",
-                "registered": registered,
-                "season": draw(st.sampled_from([2016, 2023, 2024, None])), "gin": "65079",
-                **{key: draw(text) for key in TEXT_KEYS},
-                "declared_bales": 186 if registered and not withdrawn else 0, "gross": gross,
-                "withdrawn": withdrawn, "bales_withdrawn": draw(st.integers(0, 3)),
-                "tare": None if gross is None else 5, "net": None if gross is None else gross - 5,
-                "conditioned": None if gross is None else conditioned,
-                # A lot without graded bales has a standard by its registration, or none.
-                **({"standard": draw(st.sampled_from(IDS))} if draw(st.booleans()) else {}),
-            }
-        )  # fmt: skip
-    if not lots:
-        return lots, []
-    counted = [place for place, lot in enumerate(lots) if not lot["withdrawn"]]
-    if not counted:
-        return lots, []
-    one = st.tuples(st.sampled_from(counted), st.sampled_from([*IDS, ""]), reading)
-    return lots, draw(st.lists(one, max_size=12))
+@given(seed=seeds, steps=st.integers(4, 25))
+@settings(max_examples=12)
+def test_combinations_of_keys_give_what_lots_give(seed: int, steps: int) -> None:
+    """With lots added up beforehand and without; kept up to date and made afresh."""
+    author = Author(seed)
+    reader = author.chronicle.reader
+    names = reader.handlers._names
+    for number in range(steps):
+        author.step()
+        if number % 4 == 3:
+            reader.lots.all_lots(None)
+    keys = ["division", "state", "standard", "gin", "agency", "season", "region"]
+    for _ in range(3):
+        chosen = author.chance.sample(keys, author.chance.randint(0, 3))
+        query = checked_query(chosen, {}, standards=reader.gradings.standards)
+        lots = reader.lots.all_lots(None)
+        assert lots.cube is not None
+        made = [
+            Summary(each, query, names, share_decimals=2).total_and_part(0, 1000)
+            for each in (lots, replace(lots, cube=None))
+        ]
+        (total, rows), (total_of_lots, rows_of_lots) = made
+        assert printed(rows) == printed(rows_of_lots)
+        assert printed(total) == printed(total_of_lots)
 
 
-@given(
-    data(),
-    st.lists(st.sampled_from(SUMMARY_KEYS), unique=True, max_size=4),
-    st.dictionaries(
-        st.sampled_from(["season", "division", "standard", "gin", "warehouse"]),
-        st.lists(st.sampled_from(["", "甲", "2016", "2024", "65079", *IDS]), min_size=1),
-        max_size=2,
-    ),
-)
-@settings(max_examples=80, deadline=None)
-def test_any_summary_equals_a_recomputation_from_single_bales(
-    given_data: tuple[list[Lot], Bales], keys: list[str], filters: dict[str, list[str]]
+@given(seed=seeds, steps=st.integers(5, 25))
+@settings(max_examples=8)
+def test_last_season_is_what_the_question_of_last_season_gives(seed: int, steps: int) -> None:
+    """Beside this season the one before, its days a year earlier, row by row."""
+    author = written(seed, steps)
+    reader = author.chronicle.reader
+    keys = author.chance.sample([DIVISION, GIN, STATE, LABORATORY], author.chance.randint(0, 2))
+    this = Request(
+        keys=keys,
+        filters=[{"key": SEASON, "values": ["2024"]}],  # type: ignore[list-item]  # as a mapping
+        inspected_from="2024-02-29",
+        inspected_through="2024-10-05",
+    )
+    last = Request(
+        keys=keys,
+        filters=[{"key": SEASON, "values": ["2023"]}],  # type: ignore[list-item]  # as a mapping
+        inspected_from="2023-02-28",
+        inspected_through="2023-10-05",
+    )
+    both = Request()
+    both.CopyFrom(this)
+    both.with_last_season = True
+    beside = reader.summarise(both)
+    apart = [reader.summarise(each) for each in (this, last)]
+    header = beside.header
+    assert (header.last_inspected_from, header.last_inspected_through) == (
+        last.inspected_from,
+        last.inspected_through,
+    )
+    mine = {tuple(key.value for key in row.keys): row for row in beside.rows}
+    of_this, of_last = ({tuple(k.value for k in r.keys): r for r in a.rows} for a in apart)
+    assert [*mine] == sorted({*of_this, *of_last})
+    for key, row in mine.items():
+        expected = summary_pb2.SummaryRow()
+        if key in of_this:
+            expected.CopyFrom(of_this[key])
+        before = of_last.get(key, summary_pb2.SummaryRow())
+        if row.HasField("last_season"):
+            before.ClearField("keys")
+            assert row.last_season == before
+        else:
+            assert (before.bales, before.lots, before.lots_withdrawn) == (0, 0, 0)
+        if key in of_this:
+            row.ClearField("last_season")
+            assert row == expected
+        else:
+            assert (row.bales, row.lots) == (0, 0)
+
+
+@given(seed=seeds, page_size=st.integers(1, 7), rows_max=st.sampled_from([3, 1000]))
+@settings(max_examples=8)
+def test_pages_make_up_the_whole_whatever_arrives_between_them(
+    seed: int, page_size: int, rows_max: int
 ) -> None:
-    lots, bales = given_data
-    rollups, frame = frames(lots, bales)
-    summary = summarise(rollups, frame, STANDARDS, keys=keys, filters=filters, share_decimals=2)
-    expected = brute_force(lots, bales, keys, filters)
-    if not keys:
-        expected.setdefault((), {})
-    assert [tuple(value for _, value in row.keys) for row in summary.rows] == sorted(expected)
-    for row in summary.rows:
-        assert [key for key, _ in row.keys] == keys
-        at = tuple(value for _, value in row.keys)
-        check_row(row, expected[at], graded_at(at, lots, bales, keys, filters))
-    (total,) = brute_force(lots, bales, [], filters).values() or [{}]
-    check_row(summary.total, total, graded_at((), lots, bales, [], filters))
-    assert summary.total.keys == ()
-    assert list(summary.standards) == [
-        name for name in IDS
-        if graded_at((name,), lots, bales, ["standard"], filters)
+    """Of the revision of the first page, with the total over all pages on each."""
+    author = written(seed, 18)
+    chronicle = author.chronicle
+    reader = Reader(chronicle.history, rows_max=rows_max)
+    question = author.question(with_last_season=False)
+    whole = answer(chronicle.past, question)
+    revision = chronicle.revision
+    if not revision:
+        return
+    question.page_size = page_size
+    rows = []
+    while True:
+        page = reader.summarise(question)
+        assert page.revision == page.header.revision == revision
+        assert (page.total, page.header.rows) == (whole.total, len(whole.rows))
+        assert page.header.rows_withheld == sum(row.withheld for row in whole.rows)
+        assert len(page.rows) <= min(page_size, rows_max)
+        rows += page.rows
+        if not page.next_page_token:
+            break
+        author.step()
+        question.page_token = page.next_page_token
+    assert rows == list(whole.rows)
+
+
+def a_few_lots() -> Chronicle:
+    """Two lots of one season, read on two days, one of them registered."""
+    chronicle = Chronicle()
+    chronicle.record("lots", lot_of(LOT, declared_bales=2, division="8"))
+    day_s = 1_476_000_000
+    chronicle.read([replace(bale(n), laboratory="L1", inspected_at_s=day_s) for n in (1, 2)])
+    chronicle.read([replace(bale(3, OTHER_LOT), laboratory="L2", inspected_at_s=day_s + 86_400)])
+    return chronicle
+
+
+def by(*filters: tuple[int, list[str]], **fields: Any) -> Request:
+    """A question with filters."""
+    request = Request(**fields)
+    for key, values in filters:
+        request.filters.add(key=key, values=values)  # type: ignore[arg-type]  # any integer
+    return request
+
+
+@pytest.mark.parametrize(
+    ("request_", "field"),
+    [
+        (by(keys=[0]), "keys or filters"),
+        (by(keys=[99]), "keys or filters"),
+        (by(keys=[SEASON, SEASON]), "keys"),
+        (by((0, ["x"])), "keys or filters"),
+        (by((SEASON, [])), "filters"),
+        (by((SEASON, ["2016"]), (SEASON, ["2017"])), "filters"),
+        (by((STATE, ["DONE"])), "filters"),
+        (by((STATE, [""])), "filters"),
+        (by((DAY, ["2024-13-01"])), "filters"),
+        (by((DAY, ["20241005"])), "filters"),
+        (by((DAY, ["2024-W40-1"])), "filters"),
+        (by((WEEK, ["2024-W60"])), "filters"),
+        (by((WEEK, ["99999999999-W01"])), "filters"),
+        (by((summary_pb2.SUMMARY_KEY_MONTH, ["2024-1"])), "filters"),
+        (by(inspected_from="2024-02-30"), "inspected_from"),
+        (by(inspected_from="20240201"), "inspected_from"),
+        (by(inspected_through="2024-W40-1"), "inspected_through"),
+        (by(inspected_through="yesterday"), "inspected_through"),
+        (by(inspected_from="2024-02-02", inspected_through="2024-02-01"), "inspected_through"),
+        (by(with_last_season=True), "with_last_season"),
+        (by((SEASON, ["2016", "2017"]), with_last_season=True), "with_last_season"),
+        (by((SEASON, [""]), with_last_season=True), "with_last_season"),
+        (by((SEASON, ["²"]), with_last_season=True), "with_last_season"),
+        (by((SEASON, ["2016"]), keys=[SEASON], with_last_season=True), "with_last_season"),
+        (by((SEASON, ["2016"]), keys=[WEEK], with_last_season=True), "with_last_season"),
+        (by(withhold_below=-1), "withhold_below"),
+        (by(share_decimals=3), "share_decimals"),
+        (by(basis=7), "basis"),
+        (by(page_token="garbage"), "page_token"),
+        (by(page_token="ü" * 8), "page_token"),
+        (by(page_token="AAAA"), "page_token"),
+        (by(revision=1, as_of_us=1), "as_of_us"),
+    ],
+)  # fmt: skip
+def test_questions_without_an_answer(request_: Request, field: str) -> None:
+    """Each is refused with the field at fault; none is an error of the service."""
+    with pytest.raises(ServiceError) as refused:
+        a_few_lots().reader.summarise(request_)
+    assert refused.value.reason is Reason.INVALID_FIELD
+    assert list(refused.value.violations) == [field]
+
+
+def test_a_revision_that_is_not_there_and_a_standard_that_nobody_has() -> None:
+    reader = a_few_lots().reader
+    with pytest.raises(ServiceError) as refused:
+        reader.summarise(Request(revision=99))
+    assert refused.value.reason is Reason.FUTURE_REVISION
+    with pytest.raises(ServiceError) as refused:
+        reader.summarise(by((STANDARD, ["GB0"])))
+    assert refused.value.reason is Reason.UNKNOWN_STANDARD
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        by((SEASON, ["2016"]), keys=[LOT_KEY]),
+        by(keys=[LABORATORY]),
+        by(keys=[LOT_KEY], share_decimals=1),
+        by(keys=[LOT_KEY], basis=2),
+        by(keys=[LOT_KEY], withhold_below=2),
+        by(keys=[LOT_KEY], inspected_from="2016-01-01"),
+    ],
+)
+def test_a_page_token_is_of_one_question(other: Request) -> None:
+    """Whatever tells another question from it; the size of a page is free to change."""
+    chronicle = a_few_lots()
+    first = chronicle.reader.summarise(by(keys=[LOT_KEY], page_size=1))
+    assert [row.keys[0].value for row in first.rows] == [LOT]
+    last = chronicle.reader.summarise(
+        by(keys=[LOT_KEY], page_size=5, page_token=first.next_page_token)
+    )
+    assert [row.keys[0].value for row in last.rows] == [OTHER_LOT]
+    other.page_token = first.next_page_token
+    with pytest.raises(ServiceError) as refused:
+        chronicle.reader.summarise(other)
+    assert list(refused.value.violations) == ["page_token"]
+
+
+def test_a_page_is_of_no_other_revision() -> None:
+    """Its own may be named beside the token; another, or an instant, may not."""
+    chronicle = a_few_lots()
+    first = chronicle.reader.summarise(by(keys=[LOT_KEY], page_size=1))
+    question = by(keys=[LOT_KEY], page_token=first.next_page_token, revision=first.revision)
+    assert len(chronicle.reader.summarise(question).rows) == 1
+    for fields in ({"revision": 1}, {"as_of_us": 1_480_000_000_000_000, "revision": 0}):
+        other = Request()
+        other.CopyFrom(question)
+        other.MergeFrom(Request(**fields))
+        other.revision = fields["revision"]
+        with pytest.raises(ServiceError) as refused:
+            chronicle.reader.summarise(other)
+        assert refused.value.reason is Reason.INVALID_FIELD
+
+
+@pytest.mark.parametrize("value", ["²", "02016", "２０１６", "0000", "9" * 5000, "-1", "1e3"])
+def test_what_is_no_season_has_no_lots(value: str) -> None:
+    """A filter on it is a filter that nothing passes, as of any other text."""
+    response = a_few_lots().reader.summarise(by((SEASON, [value])))
+    assert (response.total.lots, response.total.bales) == (0, 0)
+
+
+def test_days_before_the_calendar_have_no_bales() -> None:
+    """A year before the first one is none, and no error of the service either."""
+    request = by((SEASON, ["2016"]), with_last_season=True, inspected_through="0001-12-31")
+    assert a_few_lots().reader.summarise(request).total.bales == 0
+
+
+def test_a_day_closes_at_midnight_in_china() -> None:
+    """The last second of a day in China, 15:59:59 UTC, and the first of the next."""
+    history = History()
+    history.register()
+    last_s = 1_475_683_199  # 2016-10-05 15:59:59 UTC
+    history.read([replace(bale(1), inspected_at_s=last_s)])
+    history.read([replace(bale(2), inspected_at_s=last_s + 1)])
+    reader = Reader(history)
+    rows = reader.summarise(by(keys=[DAY])).rows
+    assert [(row.keys[0].value, row.bales) for row in rows] == [
+        ("2016-10-05", 1),
+        ("2016-10-06", 1),
+    ]
+    for day, first in (("2016-10-05", "inspected_through"), ("2016-10-06", "inspected_from")):
+        assert reader.summarise(by(**{first: day})).total.bales == 1
+
+
+def test_a_lot_counts_once_where_most_of_its_bales_were_read() -> None:
+    """The laboratory with most bales, of that the instrument, of that the day; last on a tie."""
+    history = History()
+    history.register(declared_bales=5)
+    history.weigh()
+    read_at = [
+        ("L2", "I1", 5), ("L1", "I1", 4), ("L1", "I2", 4), ("L1", "I2", 5), ("L2", "I1", 4),
+        ("L2", "I1", 5),
     ]  # fmt: skip
-
-
-def one_lot(**more: Any) -> tuple[dict[str, pl.DataFrame], pl.DataFrame]:
-    """A registered lot of three bales: two under the older standard, one under the younger."""
-    nothing: dict[str, int | None] = dict.fromkeys(VALUES)
-    lot = {
-        "lot": 0, "lot_no": "65079161001", "registered": True, "season": 2023, "gin": "65079",
-        **dict.fromkeys(TEXT_KEYS, "x"), "declared_bales": 186,
-        "gross": 7, "tare": 2, "net": 5, "conditioned": 6,
-    }  # fmt: skip
-    bales = [(0, name, nothing | more) for name in (IDS[0], IDS[0], IDS[1])]
-    return frames([lot], bales)
-
-
-def summary_of(keys: list[str], **filters: list[str]) -> GradeSummary:
-    """A summary of `one_lot`."""
-    rollups, lots = one_lot(length=2900)
-    return summarise(rollups, lots, STANDARDS, keys=keys, filters=filters, share_decimals=1)
-
-
-def test_a_lot_under_two_standards_counts_once() -> None:
-    """Its weight stands under the standard of most bales; its bales under their own."""
-    older, younger = summary_of(["standard"]).rows
-    assert (older.lots, older.declared_bales, older.conditioned, older.bales) == (1, 186, 6, 2)
-    assert (younger.lots, younger.declared_bales, younger.conditioned, younger.bales) == (
-        0, 0, 0, 1,
-    )  # fmt: skip
-    total = summary_of(["standard"]).total
-    assert (total.lots, total.declared_bales, total.conditioned, total.bales) == (1, 186, 6, 3)
-    assert summary_of(["division"]).rows[0].figures == total.figures
-    only_younger = summary_of([], standard=[IDS[1]]).total
-    assert (only_younger.lots, only_younger.bales) == (0, 1)
-
-
-def test_unverified_parts_of_the_standards_that_graded_or_weighed() -> None:
-    """Those of a standard that neither graded nor weighed are no matter of the figures."""
-    part = f"{IDS[1]}: weight.standard_trash"
-    assert summary_of([]).unverified == (part,)
-    assert summary_of([], standard=[IDS[0]]).unverified == ()
-    rollups, lots = one_lot()
-    unread = {name: rollup.clear() for name, rollup in rollups.items()}
-    lots = lots.with_columns(bales=pl.lit(0, dtype=pl.Int64), standard=pl.lit(IDS[1]))
-    assert summary_message(
-        summarise(unread, lots, STANDARDS, keys=[], filters={}, share_decimals=1),
-        revision=1,
-        basis=Basis.IN_FORCE,
-    ).unverified == [part]
-    unweighed = lots.with_columns(conditioned=pl.lit(None, dtype=pl.Int64))
-    assert (
-        summarise(unread, unweighed, STANDARDS, keys=[], filters={}, share_decimals=1).unverified
-        == ()
-    )
-
-
-def test_leading_standard_of_a_tie_is_the_one_given_last() -> None:
-    frame = roll_up(bale_frame(lot=[4], rd=[1]), STANDARDS[IDS[0]])
-    assert leading_standards({"a": frame, "b": frame}).rows() == [(4, "b")]
-    assert leading_standards({"b": frame, "a": frame}).rows() == [(4, "a")]
-    assert leading_standards({}).schema == {"lot": pl.Int32, "standard": pl.String}
-
-
-def test_classes_of_different_standards_stand_side_by_side() -> None:
-    """A made-up edition with another name for S1: no tier of the mean where they disagree."""
-    rollups, lots = one_lot(strength=3150)
-    text = TOML_2023.replace('name = "S1"', 'name = "S0"')
-    other = parse_standard(text, "other")
-    rollups[IDS[1]] = rollups[IDS[1]].rename(
-        {f"strength.S1.{what}": f"strength.S0.{what}" for what in ("bales", "sum")}
-    )
-    standards = {IDS[0]: STANDARDS[IDS[0]], IDS[1]: other}
-    summary = summarise(rollups, lots, standards, keys=[], filters={}, share_decimals=1)
-    strength = summary.total.figures.strength
-    assert [(c.name, c.bales, c.share) for c in strength.classes] == [
-        ("S1", 2, 6670), ("S0", 1, 3330),
-    ]  # fmt: skip
-    assert strength.tier is None
-    per_standard = summarise(
-        rollups, lots, standards, keys=["standard"], filters={}, share_decimals=1
-    )
-    assert [row.figures.strength.tier for row in per_standard.rows] == ["S1", "S0"]
-
-
-def test_requests_without_an_answer() -> None:
-    with pytest.raises(UnknownKeyError, match="colour"):
-        summary_of(["colour"])
-    with pytest.raises(UnknownKeyError, match="weather"):
-        summary_of([], weather=["fine"])
-    with pytest.raises(RepeatedKeyError, match="season"):
-        summary_of(["season", "season"])
-    with pytest.raises(EmptyFilterError, match="season"):
-        summary_of([], season=[])
-    rollups, lots = one_lot()
-    with pytest.raises(ShareDecimalsError):
-        summarise(rollups, lots, STANDARDS, keys=[], filters={}, share_decimals=0)
-
-
-def test_more_rows_than_are_given() -> None:
-    """A summary of as many rows as allowed is given; of one more it is refused."""
-    rollups, lots = one_lot()
-
-    def by_lot(rows_max: int) -> GradeSummary:
-        return summarise(
-            rollups,
-            lots,
-            STANDARDS,
-            keys=["lot"],
-            filters={},
-            share_decimals=2,
-            rows_max=rows_max,
+    for number, (laboratory, instrument, day) in enumerate(read_at):
+        reading = replace(
+            bale(number),
+            laboratory=laboratory,
+            instrument=instrument,
+            inspected_at_s=1_475_625_600 + day * 86_400,
         )
+        history.read([reading])
+    reader = Reader(history)
+    keys = [LABORATORY, summary_pb2.SUMMARY_KEY_INSTRUMENT, DAY]
+    rows = reader.summarise(by(keys=keys)).rows
+    where = {tuple(key.value for key in row.keys): row for row in rows}
+    # Three bales each: the laboratory that was first heard of last, L1, and there I2 on day 5.
+    at = ("L1", "I2", "2016-10-10")
+    assert {key: row.lots for key, row in where.items() if row.lots} == {at: 1}
+    assert where[at].declared_bales == 5
+    assert where[at].lots_weighed == 1
+    assert sum(row.bales for row in rows) == 6
+    total = reader.summarise(by((LABORATORY, ["L2"]))).total
+    assert (total.lots, total.bales, total.conditioned) == (0, 3, 0)
 
-    assert len(by_lot(1).rows) == 1
-    with pytest.raises(TooManyRowsError, match="1 rows; at most 0"):
-        by_lot(0)
+
+def test_a_standard_that_is_no_lots_own_has_a_row_of_its_own() -> None:
+    """A bale that names another standard than the rest of its lot, in the first summary ever."""
+    history = History()
+    history.register()
+    history.read([bale(1), bale(2), replace(bale(3), standard="GB1103.1-2023")])
+    reader = Reader(history)
+    rows = reader.summarise(by(keys=[STANDARD])).rows
+    assert [(row.keys[0].value, row.lots, row.bales) for row in rows] == [
+        ("GB1103.1-2012", 1, 2),
+        ("GB1103.1-2023", 0, 1),
+    ]
+    assert [list(row.figures.standards) for row in rows] == [[row.keys[0].value] for row in rows]
+    total = reader.summarise(by((STANDARD, ["GB1103.1-2023"]))).total
+    assert (total.lots, total.bales) == (0, 1)
+    whole = reader.summarise(by()).total
+    assert list(whole.figures.standards) == ["GB1103.1-2012", "GB1103.1-2023"]
+    assert whole.figures.bales == 3
+
+
+@example(seed=1, steps=1)
+@given(seed=seeds, steps=st.integers(1, 20))
+@settings(max_examples=8)
+def test_before_anything_had_arrived_there_is_nothing(seed: int, steps: int) -> None:
+    """At an instant before the first entry every row of a later answer is gone."""
+    chronicle = written(seed, steps).chronicle
+    if not chronicle.revision:
+        return
+    response = chronicle.reader.summarise(by(keys=[LOT_KEY], as_of_us=1))
+    assert (response.revision, len(response.rows)) == (0, 0)
+    assert plain(response).total == answer(chronicle.pasts[0], by(keys=[LOT_KEY])).total
 
 
 def test_figures_that_disagree_are_never_answered() -> None:
-    """Roll-ups that lack a bale of their lot, and roll-ups of a standard that is not loaded."""
-    rollups, lots = one_lot()
-    stale = lots.with_columns(pl.col("bales") + 1)
+    """Lots that say that they have read more bales than their cells count."""
+    reader = a_few_lots().reader
+    lots = reader.lots.all_lots(None)
+    stands = lots.standing
+    wrong = stands.lots.with_columns(bales_read=stands.lots["bales_read"] + 1)
+    stale = replace(lots, standing=replace(stands, lots=wrong), cube=None)
+    query = checked_query(["gin"], {}, standards=reader.gradings.standards)
     with pytest.raises(FiguresDisagreeError, match="rebuild"):
-        summarise(rollups, stale, STANDARDS, keys=["gin"], filters={}, share_decimals=1)
-    with pytest.raises(FiguresDisagreeError, match="not loaded"):
-        summarise(rollups, lots, {}, keys=[], filters={}, share_decimals=1)
+        Summary(stale, query, reader.handlers._names, share_decimals=1)
 
 
-def test_summary_message() -> None:
-    summary = summary_of(["gin", "standard"])
-    message = summary_message(summary, revision=7, basis=Basis.FIRST_INSPECTION)
-    assert message.basis == summary_pb2.BASIS_FIRST_INSPECTION
-    assert (message.revision, list(message.standards), message.weighting) == (7, IDS, "bales")
-    assert [(k.key, k.value) for k in message.rows[0].keys] == [
-        (summary_pb2.SUMMARY_KEY_GIN, "65079"),
-        (summary_pb2.SUMMARY_KEY_STANDARD, IDS[0]),
-    ]
-    for row, source in zip([*message.rows, message.total], [*summary.rows, summary.total],
-                           strict=True):  # fmt: skip
-        assert {name: getattr(row, name) for name in FACTS} == {
-            name: getattr(source, name) for name in FACTS
-        }
-        assert row.figures.bales == source.figures.bales
-    assert message.total.figures.length.mean_to_tenths == 2900
-    assert message.total.figures.length.tier == "29"
+def test_the_oracle_sees_lots_and_bales() -> None:
+    """What everything above is compared with is not empty."""
+    (row,) = rows_of(counted(a_few_lots().past, 0), (), {}, "", "").values()
+    assert ([each.lot.lot_no for each in row.lots], len(row.bales)) == ([LOT, OTHER_LOT], 3)
+    made = {kind for kind in _kinds(written(3, 60))}
+    assert made >= {"registered", "withdrawn", "usda", "without lot", "final or revised"}
 
 
-def test_key_numbers_of_the_contract() -> None:
-    numbers = [n for n in summary_pb2.SummaryKey.values() if n]
-    assert sorted(summary_key_name(n) for n in numbers) == sorted(SUMMARY_KEYS)
-    for number in (0, 99):
-        with pytest.raises(UnknownKeyError):
-            summary_key_name(number)
-
-
-def test_many_lots_in_any_order() -> None:
-    """Roll-ups sorted by lot, the frame of lots shuffled: rows join by ordinal, not by place."""
-    bales = random_bales(5_000, 60, 8)
-    rollup = roll_up(bales, STANDARDS[IDS[0]])
-    lots = rollup.select("lot", "bales").with_columns(
-        lot_no=pl.col("lot").cast(pl.String), registered=pl.lit(value=True),
-        withdrawn=pl.lit(value=False), bales_withdrawn=pl.lit(0, dtype=pl.Int64),
-        season=pl.lit(2016, dtype=pl.Int32), gin=pl.lit("g"),
-        division=(pl.col("lot") % 7).cast(pl.String),
-        **{key: pl.lit("") for key in TEXT_KEYS if key != "division"},
-        declared_bales=pl.col("bales"), bales_without_standard=pl.lit(0, dtype=pl.Int64),
-        standard=pl.lit(IDS[0]),
-        **{name: pl.lit(1, dtype=pl.Int64) for name in ("gross", "tare", "net", "conditioned")},
-    )  # fmt: skip
-    for frame in (lots, lots.reverse()):
-        summary = summarise(
-            {IDS[0]: rollup}, frame, STANDARDS, keys=["division"], filters={}, share_decimals=2
-        )
-        for row in summary.rows:
-            mine = bales.filter(pl.col("lot") % 7 == int(row.keys[0][1])).select(VALUES)
-            graded = mine.rows(named=True)
-            reader = FigureReader(
-                [STANDARDS[IDS[0]]], rule=ShareRule.LARGEST_REMAINDER, share_decimals=2
-            )
-            assert row.figures == reader.read(oracle.roll_up(graded))
+def _kinds(author: Author) -> Iterator[str]:
+    for past in author.chronicle.pasts:
+        for lot in past.lots:
+            if lot.registration is not None:
+                yield "registered"
+            if lot.withdrawn:
+                yield "withdrawn"
+            if lot.state in ("FINAL", "REVISED"):
+                yield "final or revised"
+        for stored in past.bales[1]:
+            yield "usda" if stored.bale.crop_year else "gb"
+            if not stored.bale.lot_no:
+                yield "without lot"

@@ -261,7 +261,8 @@ class Reader:
         self.lots = LotsAtRevision(history.registry, gradings)
         self.gradings = gradings
         self.handlers = SummaryHandlers(
-            history.registry, self.lots, history.views(), gradings, _readers(), rows_max=rows_max
+            history.registry, self.lots, history.views(), gradings, _readers(), rows_max=rows_max,
+            tables_open_max=8,
         )
 
     def summarise(

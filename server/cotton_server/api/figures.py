@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cotton.inspection.v1 import lots_pb2, summary_pb2, trace_pb2
+from cotton.inspection.v1 import lots_pb2, summary_pb2
 
 from cotton_server.grading import GRADING_VERSION
 from cotton_server.grading.standard import MEASURE_NAMES, unverified_parts
@@ -274,20 +274,6 @@ def row_messages(answer: Answer) -> list[summary_pb2.SummaryRow]:
             message.last_season.CopyFrom(_row(answer.last, row))
         rows.append(message)
     return rows
-
-
-def bale_grade_message(bale: Mapping[str, Any], standard: str) -> trace_pb2.BaleGrade:
-    """The grade of one bale: a row of `grade_bales` as a mapping, and the standard's id."""
-    return trace_pb2.BaleGrade(
-        standard=standard,
-        colour_grade=bale["colour_grade"] or "",
-        length_level=bale["length_level"] or "",
-        micronaire_tier=bale["micronaire_tier"] or "",
-        micronaire_grade=bale["micronaire_grade"] or "",
-        strength_tier=bale["strength_tier"] or "",
-        uniformity_tier=bale["uniformity_tier"] or "",
-        preparation=bale["preparation"] or "",
-    )
 
 
 def _row(side: Side, row: int) -> summary_pb2.SummaryRow:

@@ -18,7 +18,13 @@ RETRY_AFTER_S: Final = 1
 
 _DETAILS_KEY: Final = "grpc-status-details-bin"
 _RETRIED: Final = frozenset(
-    {Reason.DRAINING, Reason.STORAGE_FAILED, Reason.STORAGE_FULL, Reason.TOO_MANY_CALLS}
+    {
+        Reason.DRAINING,
+        Reason.STORAGE_FAILED,
+        Reason.STORAGE_FULL,
+        Reason.TOO_MANY_CALLS,
+        Reason.TOO_MANY_TABLES,
+    }
 )
 
 

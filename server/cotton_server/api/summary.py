@@ -92,14 +92,17 @@ class SummaryHandlers:
         readers: Executor,
         *,
         rows_max: int,
+        tables_open_max: int,
     ) -> None:
-        """Takes what is read, the standards, the threads, and the most rows of a page."""
+        """Takes what is read, what grades, the threads, and the most rows and tables at once."""
         self._registry = registry
         self._lots = lots
         self._views = views
         self._gradings = gradings
         self._readers = readers
         self._rows_max = rows_max
+        self._tables_open_max = tables_open_max
+        self._tables_open = 0
         self._names = Names(lots.words, registry.texts)
 
     async def get_lot_certificate(
@@ -121,8 +124,7 @@ class SummaryHandlers:
     ) -> AsyncIterator[summary_pb2.TabulateGradesResponse]:
         """A grade summary as columns, page by page; raises ServiceError."""
         request = parse(summary_pb2.TabulateGradesRequest, payload)
-        messages = await self._run(self._table, request)
-        async for message in self._each(messages):
+        async for message in self._each(self._table, request):
             yield message
 
     async def tabulate_certificates(
@@ -130,8 +132,7 @@ class SummaryHandlers:
     ) -> AsyncIterator[summary_pb2.TabulateCertificatesResponse]:
         """The certificates of lots as columns, page by page; raises ServiceError."""
         request = parse(summary_pb2.TabulateCertificatesRequest, payload)
-        messages = await self._run(self._certificates, request)
-        async for message in self._each(messages):
+        async for message in self._each(self._certificates, request):
             yield message
 
     async def list_bales(
@@ -139,17 +140,28 @@ class SummaryHandlers:
     ) -> AsyncIterator[summary_pb2.ListBalesResponse]:
         """Single bales that somebody has to look at; raises ServiceError."""
         request = parse(summary_pb2.ListBalesRequest, payload)
-        messages = await self._run(self._listed, request)
-        async for message in self._each(messages):
+        async for message in self._each(self._listed, request):
             yield message
 
     async def _run(self, work: Callable[..., _T], *arguments: object) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._readers, work, *arguments)
 
-    async def _each(self, messages: Iterator[_MessageT]) -> AsyncIterator[_MessageT]:
+    async def _each(
+        self, table_of: Callable[[Any], Iterator[_MessageT]], request: Message
+    ) -> AsyncIterator[_MessageT]:
         """The messages, each made on a reader thread when the one before has been sent."""
-        while (message := await self._run(next, messages, None)) is not None:
-            yield message
+        if self._tables_open >= self._tables_open_max:
+            raise ServiceError(
+                Reason.TOO_MANY_TABLES,
+                f"{self._tables_open_max} tables are being read, as many as may be.",
+            )
+        self._tables_open += 1
+        try:
+            messages = await self._run(table_of, request)
+            while (message := await self._run(next, messages, None)) is not None:
+                yield message
+        finally:
+            self._tables_open -= 1
 
     def _certificate(
         self, request: summary_pb2.GetLotCertificateRequest

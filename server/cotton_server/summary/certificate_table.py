@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -31,8 +32,10 @@ if TYPE_CHECKING:
 
 RowArray = npt.NDArray[np.intp]
 
+LOTS_AT_ONCE: Final = 16_000
+"""Lots whose figures are added up at once: 20 MiB, and small beside going through all cells."""
+
 _COPIED: Final = ("declared_bales", "bales_withdrawn", "gross", "tare", "net", "conditioned")
-_OF_WEIGHTS: Final = ("gross", "tare", "net", "conditioned")
 _WORDS: Final = (
     "season",
     "state",
@@ -61,9 +64,10 @@ class CertificatePage:
 
 
 class CertificateTable:
-    """The certificates of the lots that pass a query, sorted by lot number.
+    """The certificates of the lots that pass a query, sorted by lot number, page by page.
 
-    Everything is added up when it is made, and printed page by page.
+    What it holds of a lot until its page is asked for is its number: a reader that is slow or has
+    stalled holds little.
     """
 
     def __init__(
@@ -82,9 +86,10 @@ class CertificateTable:
         self._registry = registry
         self._share_decimals = share_decimals
         chosen = passing_lots(lots.standing.lots, query, names)
-        numbered = chosen.with_columns(
-            names.words.texts(chosen[key_column("lot")]).alias("lot_no"),
-            names.words.texts(chosen[key_column(STANDARD_KEY)]).alias("own"),
+        numbered = chosen.select(
+            "lot",
+            pl.Series("lot_no", names.words.texts(chosen[key_column("lot")])),
+            pl.Series("own", names.words.texts(chosen[key_column(STANDARD_KEY)])),
             # The entries that keep imported bales without a lot have no number.
         ).filter(pl.col("lot_no") != "")
         self.rows_in_all = numbered.height
@@ -92,18 +97,13 @@ class CertificateTable:
         there = set(numbered["own"].unique().to_list())
         self.standards = tuple(name for name in lots.grading.basis.standards if name in there)
         """Ids of the standards of all these lots, oldest first."""
-        self._chosen = numbered.filter(pl.col("lot_no") > after_lot_no).sort("lot_no")
-        self._own = self._chosen["own"]
         self.families = [
             family
             for family in families(lots.grading.basis.standards.values())
             if any(each.id in there for each in family.standards)
         ]
-        self._figures = {
-            name: lot_figures(lots.standing, name, self._chosen["lot"]) for name in self.standards
-        }
-        self._inspected = _inspected(lots, self._chosen["lot"])
-        self._without = lot_figures(lots.standing, NO_STANDARD, self._chosen["lot"])
+        self._chosen = numbered.filter(pl.col("lot_no") > after_lot_no).sort("lot_no")
+        self._some = _Some(lots, self._chosen.clear(), 0, ())
 
     @property
     def rows(self) -> int:
@@ -127,69 +127,60 @@ class CertificateTable:
 
     def page(self, first: int, rows: int) -> CertificatePage:
         """Some certificates, from the one with the number `first` on."""
-        some = self._chosen.slice(first, rows)
+        if not self._some.has(first, min(rows, self.rows - first)):
+            chosen = self._chosen.slice(first, max(rows, LOTS_AT_ONCE))
+            self._some = _Some(self.lots, chosen, first, self.standards)
+        some = self._some.slice(first - self._some.first, rows)
         return CertificatePage(
-            self._facts(some, first),
-            tuple(self._block(family, first, some.height) for family in self.families),
+            self._facts(some), tuple(self._block(family, some) for family in self.families)
         )
 
-    def _facts(self, some: pl.DataFrame, first: int) -> Printed:
-        rows = some.height
-        texts = {"lot_no": some["lot_no"].to_list()}
+    def _facts(self, some: _Some) -> Printed:
+        facts = some.facts
+        texts = {"lot_no": some.lots["lot_no"].to_list()}
         for word in _WORDS:
-            codes = some[key_column(word)]
+            codes = facts[key_column(word)]
             if word == "season":
                 texts[word] = [str(code) if code > 0 else "" for code in codes.to_list()]
             else:
                 texts[word] = self._names.words.texts(codes).to_list()
-        numbers = some["lot"].to_list()
         certified = [
             certificate_numbers(self._registry.lots[number], self.lots.revision)
-            for number in numbers
+            for number in some.lots["lot"].to_list()
         ]
         texts["quality_certificate_no"] = [quality for quality, _ in certified]
         texts["weight_certificate_no"] = [weight for _, weight in certified]
-        inspected = self._inspected.slice(first, rows)
         book = self._names.texts["laboratory"]
         texts["laboratories"] = [
             # Most lots were read in one.
             book[each[0]]
             if each and len(each) == 1
             else ";".join(sorted(book[number] for number in (each or ()) if number))
-            for each in inspected["laboratories"].to_list()
+            for each in some.inspected["laboratories"].to_list()
         ]
         for name in ("first_inspected_on", "last_inspected_on"):
-            texts[name] = _day_texts(inspected[name])
-        unweighed = (some["lots_weighed"] == 0).to_numpy()
-        unconditioned = (some["lots_with_conditioned_weight"] == 0).to_numpy()
-        figures = {
-            name: Values(
-                some[name].to_numpy(),
-                None
-                if name not in _OF_WEIGHTS
-                else unconditioned
-                if name == "conditioned"
-                else unweighed,
-            )
-            for name in _COPIED
-        }
-        figures["bales"] = Values(some["bales_read"].to_numpy())
-        without = self._without["bales"].slice(first, rows)
-        figures["bales_without_standard"] = Values(without.to_numpy())
-        return Printed(rows, figures, texts)
+            texts[name] = _day_texts(some.inspected[name])
+        unweighed = (facts["lots_weighed"] == 0).to_numpy()
+        unconditioned = (facts["lots_with_conditioned_weight"] == 0).to_numpy()
+        absent = {"gross": unweighed, "tare": unweighed, "net": unweighed}
+        absent["conditioned"] = unconditioned
+        figures = {name: Values(facts[name].to_numpy(), absent.get(name)) for name in _COPIED}
+        figures["bales"] = Values(facts["bales_read"].to_numpy())
+        figures["bales_without_standard"] = Values(some.figures[NO_STANDARD]["bales"].to_numpy())
+        return Printed(some.lots.height, figures, texts)
 
-    def _block(self, family: Family, first: int, rows: int) -> Printed:
+    def _block(self, family: Family, some: _Some) -> Printed:
         """The figures of a family of standards; absent for lots of others."""
-        own = self._own.slice(first, rows)
+        rows = some.lots.height
         definitions = applying(self.lots.grading.basis.definitions, family.standards[-1])
         parts = []
         for standard in family.standards:
-            if standard.id not in self._figures:
+            if standard.id not in some.figures:
                 continue
-            places = np.flatnonzero((own == standard.id).to_numpy())
-            some = self._figures[standard.id].slice(first, rows)
+            places = np.flatnonzero((some.lots["own"] == standard.id).to_numpy())
+            sums = some.figures[standard.id]
             printed = print_figures(
-                some if len(places) == rows else some[places],
+                sums if len(places) == rows else sums[places],
                 standard,
                 definitions,
                 rule=ShareRule.CERTIFICATE,
@@ -199,6 +190,40 @@ class CertificateTable:
         if len(parts) == 1 and len(parts[0][0]) == rows:
             return parts[0][1]
         return _scattered(parts, rows)
+
+
+class _Some:
+    """Neighbouring lots of a table with everything that their certificates are printed from.
+
+    `lots` has `lot`, `lot_no` and `own` (the id of the lot's standard); `figures` is by standard.
+    """
+
+    def __init__(
+        self, lots: LotsAt, chosen: pl.DataFrame, first: int, standards: Sequence[str]
+    ) -> None:
+        self.first = first
+        self.lots = chosen
+        numbers = chosen["lot"]
+        self.facts = chosen.select("lot").join(
+            lots.standing.lots, on="lot", how="left", maintain_order="left"
+        )
+        self.figures = {
+            name: lot_figures(lots.standing, name, numbers) for name in (*standards, NO_STANDARD)
+        }
+        self.inspected = _inspected(lots, numbers)
+
+    def has(self, first: int, rows: int) -> bool:
+        """Whether these lots of the table are among them."""
+        return self.first <= first and first + rows <= self.first + self.lots.height
+
+    def slice(self, first: int, rows: int) -> _Some:
+        """Some of them."""
+        part = copy(self)
+        part.lots = self.lots.slice(first, rows)
+        part.facts = self.facts.slice(first, rows)
+        part.inspected = self.inspected.slice(first, rows)
+        part.figures = {name: frame.slice(first, rows) for name, frame in self.figures.items()}
+        return part
 
 
 def _day_texts(days: pl.Series) -> list[str]:
@@ -229,7 +254,8 @@ def _scattered(parts: Sequence[tuple[RowArray, Printed]], rows: int) -> Printed:
 
 def _inspected(lots: LotsAt, numbers: pl.Series) -> pl.DataFrame:
     """First and last day and the laboratories of each lot, in the order given."""
-    current = lots.standing.lots.select("lot", "part")
+    wanted = numbers.to_frame("lot")
+    current = lots.standing.lots.select("lot", "part").join(wanted, on="lot", how="semi")
     cells: Mapping[int, list[pl.DataFrame]] = {
         number: [frame.select("lot", "laboratory", "day") for frame in part.values()]
         for number, part in enumerate(lots.standing.parts)
@@ -252,4 +278,4 @@ def _inspected(lots: LotsAt, numbers: pl.Series) -> pl.DataFrame:
         )
         .collect(engine="in-memory")
     )
-    return numbers.to_frame("lot").join(of_lot, on="lot", how="left", maintain_order="left")
+    return wanted.join(of_lot, on="lot", how="left", maintain_order="left")

@@ -180,7 +180,8 @@ def lot_figures(stands: Standing, standard: str, lots: pl.Series) -> pl.DataFram
 
     A lot without bales of the standard has 0, and null for least and greatest values.
     """
-    current = stands.lots.select("lot", "part")
+    wanted = lots.to_frame("lot")
+    current = stands.lots.select("lot", "part").join(wanted, on="lot", how="semi")
     cells = pl.concat(
         [
             part[standard].join(
@@ -192,8 +193,7 @@ def lot_figures(stands: Standing, standard: str, lots: pl.Series) -> pl.DataFram
     figures = [column for column in cells.columns if column not in CELL]
     added = cells.lazy().group_by("lot").agg(additions(figures)).collect(engine="in-memory")
     return (
-        lots.to_frame("lot")
-        .join(added, on="lot", how="left", maintain_order="left")
+        wanted.join(added, on="lot", how="left", maintain_order="left")
         .drop("lot")
         .with_columns(
             pl.col(name).fill_null(0) for name in figures if not name.endswith((".min", ".max"))

@@ -112,13 +112,5 @@ class UnknownColumnError(SummaryRequestError):
         )
 
 
-class TooManyRowsError(ValueError):
-    """A summary would have more rows than are given in one answer."""
-
-    def __init__(self, rows: int, rows_max: int) -> None:
-        """Takes the rows that there would be, and the most that are given."""
-        super().__init__(f"The summary has {rows} rows; at most {rows_max} are given.")
-
-
 class FiguresDisagreeError(RuntimeError):
     """Figures that must be equal are not: a fault of the service, never of a request."""

@@ -1,0 +1,127 @@
+"""The command of the benchmark of a national season."""
+
+from __future__ import annotations
+
+import signal
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from benchmarks.common import described, finish, interrupt, place, say, scratch
+from benchmarks.errors import BenchmarkError
+from benchmarks.measure import today
+from benchmarks.national import report, results
+from benchmarks.national.measure import measure
+from benchmarks.national.plan import LOTS_NATIONAL, SLICES, Plan
+from benchmarks.processes import ROOT
+
+if TYPE_CHECKING:
+    from benchmarks.machine import Machine
+    from benchmarks.national.measure import Found
+
+PLAN_DEFAULT: Final = Plan(lots=LOTS_NATIONAL, asks=50, rounds=5, scans=5)
+
+_PEERS: Final = ("duckdb", "chdb")
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option(
+    "--lots",
+    type=click.IntRange(SLICES, 1_000_000),
+    default=PLAN_DEFAULT.lots,
+    show_default=True,
+    help="Lots of the season, of about 186 bales each.",
+)
+@click.option(
+    "--asks",
+    type=click.IntRange(1, 10_000),
+    default=PLAN_DEFAULT.asks,
+    show_default=True,
+    help="How often each question is asked of the idle service.",
+)
+@click.option(
+    "--rounds",
+    type=click.IntRange(1, 1000),
+    default=PLAN_DEFAULT.rounds,
+    show_default=True,
+    help="How often each question is asked of service and peers in turn.",
+)
+@click.option(
+    "--scans",
+    type=click.IntRange(1, 1000),
+    default=PLAN_DEFAULT.scans,
+    show_default=True,
+    help="How often what goes through all lots or bales is repeated.",
+)
+@click.option("--without-peers", is_flag=True, help="Measure the service alone.")
+@click.option(
+    "--directory",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=ROOT / ".build",
+    show_default=".build in the project",
+    help="Where the temporary files lie, about 150 bytes a bale.",
+)
+@click.option(
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Directory where the raw results go. Without it: benchmarks/results for a complete run,"
+    " with at least the default sizes, with peers and on a committed tree, from which RESULTS.md is"
+    " then written anew; .build otherwise.",
+)
+def main(
+    lots: int,
+    asks: int,
+    rounds: int,
+    scans: int,
+    directory: Path,
+    output: Path | None,
+    *,
+    without_peers: bool,
+) -> None:
+    """Measure summaries of a national season, beside other engines over the same bales.
+
+    The season is simulated and taken in by the service; questions are asked while it grows, and
+    their answers compared value by value. Progress goes to stderr, the tables to stdout.
+    Exit codes: 0 measured; 1 something did not start, failed, or two answers differ; 2 wrong usage.
+    """
+    missing = [name for name in _PEERS if find_spec(name) is None]
+    if missing and not without_peers:
+        raise click.UsageError(
+            f"{' and '.join(missing)} cannot be imported: `make bench-national` installs what is"
+            " compared, --without-peers measures the service alone."
+        )
+    signal.signal(signal.SIGTERM, interrupt)
+    chosen = Plan(lots, asks, rounds, scans)
+    try:
+        with scratch(directory) as made:
+            machine = described(made)
+            found = measure(chosen, made, with_peers=not without_peers, told=say)
+    except BenchmarkError as error:
+        raise click.ClickException(str(error)) from error
+    of_season = _results(chosen, machine, found)
+    complete = not without_peers and all(
+        getattr(chosen, name) >= getattr(PLAN_DEFAULT, name)
+        for name in ("lots", "asks", "rounds", "scans")
+    )
+    kept = place(output, machine, complete=complete) / (today() + results.SUFFIX)
+    results.write(of_season, kept)
+    finish(kept, report.text(of_season))
+
+
+def _results(chosen: Plan, machine: Machine, found: Found) -> results.Results:
+    return results.Results(
+        measured_on=today(),
+        machine=machine,
+        plan=chosen,
+        gins=found.gins,
+        peers=found.peers,
+        last_bales=found.last_bales,
+        acks_us=tuple(found.acks_us),
+        levels=tuple(found.levels),
+        starts=tuple(found.starts),
+        asked=tuple(found.asked),
+        raced=tuple(found.raced),
+        graded=tuple(found.graded),
+    )

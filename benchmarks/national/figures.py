@@ -1,0 +1,156 @@
+"""Figures that follow from raw times, and the goals that they are held against."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from benchmarks.national.questions import TABULATE
+from benchmarks.national.results import (
+    ALL_CHANGED,
+    AT_INSTANT,
+    AT_REVISION,
+    IDLE,
+    SCANNED,
+    percentile_ms,
+)
+from benchmarks.results import Spread, spread
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from benchmarks.national.results import Asked, Raced, Results
+
+ms = percentile_ms
+
+GROUPS_MAX: Final = 1000
+"""The most groups that the goals of lot-level keys are about."""
+
+_GIN: Final = "gin"
+
+
+class Times(Spread):
+    """A spread of times, which can be turned into one of rates."""
+
+    def inverse(self, amount: float) -> Spread:
+        """Amount over time: the longest gives the least."""
+        return Spread(amount / self.median, amount / self.greatest, amount / self.least)
+
+
+def spread_ms(took_us: Sequence[int]) -> Times:
+    """Median, least and greatest in milliseconds."""
+    found = spread(took_us, lambda took: took / 1000)
+    return Times(found.median, found.least, found.greatest)
+
+
+def in_turn(raced: Raced) -> dict[str, Times]:
+    """What service and peers took, by name."""
+    return {name: spread_ms(took) for name, took in raced.took_us.items()}
+
+
+def of_summary(results: Results, method: str) -> list[str]:
+    """The questions asked of an idle service by a method, in order."""
+    return [
+        each.question
+        for each in results.under(IDLE, bales=results.level.bales)
+        if each.method == method
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """A goal: what it is about, what was found, and whether it is reached.
+
+    `closest`: the goal that is meant beyond, where there is one.
+    """
+
+    about: str
+    found: float
+    goal: float
+    unit: str
+    at_least: bool = False
+    beyond: float | None = None
+
+    def line(self) -> str:
+        """Such as "- …: 41.3 ms, goal 60 ms reached, 30 ms missed"."""
+        said = f"- {self.about}: {self.found:.{self._decimals}f} {self.unit},"
+        said += f" goal {self.goal:g} {self.unit} {self._verdict(self.goal)}"
+        if self.beyond is not None and self._verdict(self.goal) == "reached":
+            said += f", {self.beyond:g} {self.unit} {self._verdict(self.beyond)}"
+        return said
+
+    @property
+    def _decimals(self) -> int:
+        return 0 if self.found >= GROUPS_MAX else 1
+
+    def _verdict(self, goal: float) -> str:
+        reached = self.found >= goal if self.at_least else self.found <= goal
+        return "reached" if reached else "missed"
+
+
+def goals(results: Results) -> str:
+    """Every goal with what was found, in sentences of a list."""
+    return "\n".join(goal.line() for goal in _goals(results))
+
+
+def _goals(results: Results) -> Iterable[Goal]:
+    level = results.level
+    idle = [each for each in results.under(IDLE, bales=level.bales) if each.method == TABULATE]
+    of_lots = [each for each in idle if each.of_lots and each.rows <= GROUPS_MAX]
+    of_bales = [each for each in idle if not each.of_lots]
+    slowest, p50 = _worst(of_lots, lambda each: ms(each.server_us, 50))
+    yield Goal(
+        f"any key of lots, in the server, the slowest ({slowest}): p50", p50, 60, "ms", beyond=30
+    )
+    slowest, p99 = _worst(of_lots, lambda each: ms(each.server_us, 99))
+    yield Goal(f"the same ({slowest}): p99", p99, 200, "ms")
+    slowest, factor = _worst(of_lots, lambda each: _growth(results, each))
+    yield Goal(
+        f"the same, p50 over that of {results.levels[0].bales / 1e6:.3g} M bales ({slowest})",
+        factor,
+        4,
+        "x",
+    )
+    slowest, p99 = _worst(of_bales, lambda each: ms(each.server_us, 99))
+    yield Goal(f"any key of bales, in the server, the slowest ({slowest}): p99", p99, 1000, "ms")
+    older = [*results.under(AT_REVISION), *results.under(AT_INSTANT)]
+    yield Goal("as of older revisions, in the server: p99", _p99(older), 3000, "ms")
+    yield Goal(
+        "as of a revision since which every lot has changed: p99",
+        _p99(results.under(ALL_CHANGED)),
+        3000,
+        "ms",
+    )
+    (scanned,) = results.under(SCANNED)
+    yield Goal(
+        "certificates of all lots, at the client",
+        scanned.rows / spread_ms(scanned.client_us).median,
+        50,
+        "thousand lots/s",
+        at_least=True,
+    )
+    for graded in results.graded:
+        rate = graded.bales / spread_ms(graded.took_us).median / 1000
+        yield Goal(f"grading alone, {graded.function}", rate, 20, "M bales/s", at_least=True)
+    yield Goal("start to serving", results.starts[0].serving_ms / 1000, 10, "s")
+    memory = max(level.anonymous_kib, level.anonymous_answered_kib) * 1024 / level.bales
+    yield Goal("memory, anonymous and resident, a bale", memory, 100, "bytes")
+
+
+def _worst(asked: Sequence[Asked], figure: Callable[[Asked], float]) -> tuple[str, float]:
+    found = max(asked, key=figure)
+    return found.question, figure(found)
+
+
+def _p99(asked: Sequence[Asked]) -> float:
+    return ms([took for each in asked for took in each.server_us], 99)
+
+
+def _growth(results: Results, asked: Asked) -> float:
+    """The median of a question over its median at the first level."""
+    (first,) = (
+        each
+        for each in results.under(IDLE, bales=results.levels[0].bales)
+        if (each.question, each.method) == (asked.question, asked.method)
+    )
+    return ms(asked.server_us, 50) / ms(first.server_us, 50)
