@@ -53,7 +53,7 @@ def _raced(results: Results, name: str) -> list[Point]:
     for raced in results.raced:
         if raced.question == BY_GIN.name:
             found = spread_ms(raced.took_us[name])
-            points.append(Point(raced.bales / 1e6, found.median, found.least, found.greatest))
+            points.append(Point(_millions(raced.bales), found.median, found.least, found.greatest))
     return points
 
 
@@ -63,5 +63,12 @@ def _asked(results: Results, question: str) -> list[Point]:
         for asked in results.under(IDLE, bales=level.bales):
             if (asked.question, asked.method) == (question, TABULATE):
                 found = spread_ms(asked.client_us)
-                points.append(Point(level.bales / 1e6, found.median, found.least, found.greatest))
+                points.append(
+                    Point(_millions(level.bales), found.median, found.least, found.greatest)
+                )
     return points
+
+
+def _millions(bales: int) -> float:
+    """Million bales, to three digits: what is written along the axis."""
+    return float(f"{bales / 1e6:.3g}")

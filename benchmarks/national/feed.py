@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from cotton.inspection.v1 import ingest_pb2, lots_pb2
+from cotton.inspection.v1 import ingest_pb2, lots_pb2, reference_pb2
 
 from benchmarks.data import read_messages
 from benchmarks.errors import BenchmarkError
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _WINDOW: Final = 16
 _LOT_SERVICE: Final = "/cotton.inspection.v1.LotService/"
+_LOAD_REFERENCES: Final = "/cotton.inspection.v1.ReferenceService/LoadReferences"
 _METHODS: Final[dict[str, tuple[str, Any]]] = {
     plan.LOTS: ("RegisterLots", lots_pb2.RegisterLotsResponse),
     plan.WEIGHTS: ("RecordLotWeights", lots_pb2.RecordLotWeightsResponse),
@@ -85,6 +86,23 @@ class Feeder:
                 answer = answer_type.FromString(await call(request))
                 if answer.outcome.created != answer.outcome.received:
                     raise BenchmarkError(f"Records were not stored as new: {answer.outcome}")
+
+    async def chart(self, content: str) -> None:
+        """Loads a colour chart; BenchmarkError unless it is new."""
+        request = reference_pb2.LoadReferencesRequest(
+            producer_id="benchmark",
+            request_id="chart",
+            references=[
+                reference_pb2.Reference(
+                    kind=reference_pb2.REFERENCE_KIND_COLOUR_CHART, id="benchmark", content=content
+                )
+            ],
+        )
+        call = self._records.unary_unary(_LOAD_REFERENCES, None, None)
+        payload = await call(request.SerializeToString())
+        outcome = reference_pb2.LoadReferencesResponse.FromString(payload).outcome
+        if outcome.created != outcome.received:
+            raise BenchmarkError(f"The chart was not stored as new: {outcome}")
 
     async def readings(self, place: int, *, but: Iterable[str] = ()) -> None:
         """Sends the readings of a slice from all producers at once, but for some of them."""

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Final
 
 from benchmarks.national.questions import TABULATE
 from benchmarks.national.results import (
-    ALL_CHANGED,
+    ALL_CLOSED,
     AT_INSTANT,
     AT_REVISION,
     IDLE,
+    OTHER_CHART,
     SCANNED,
     percentile_ms,
 )
@@ -115,12 +116,11 @@ def _goals(results: Results) -> Iterable[Goal]:
     yield Goal(f"any key of bales, in the server, the slowest ({slowest}): p99", p99, 1000, "ms")
     older = [*results.under(AT_REVISION), *results.under(AT_INSTANT)]
     yield Goal("as of older revisions, in the server: p99", _p99(older), 3000, "ms")
-    yield Goal(
-        "as of a revision since which every lot has changed: p99",
-        _p99(results.under(ALL_CHANGED)),
-        3000,
-        "ms",
-    )
+    for condition, said in (
+        (ALL_CLOSED, "as of a revision since which every lot was closed, in the server: p99"),
+        (OTHER_CHART, "as of a revision that had another chart, in the server: p99"),
+    ):
+        yield Goal(said, _p99(results.under(condition)), 3000, "ms")
     (scanned,) = results.under(SCANNED)
     yield Goal(
         "certificates of all lots, at the client",

@@ -21,13 +21,15 @@ from benchmarks.national.peers import peer
 from benchmarks.national.questions import BY_DIVISION, BY_GIN, BY_INSTRUMENT, QUESTIONS, TOTAL
 from benchmarks.national.race import race
 from benchmarks.national.results import (
-    ALL_CHANGED,
+    ALL_CLOSED,
     AT_INSTANT,
     AT_REVISION,
     BESIDE,
+    CHART_LOADED,
     FIRST,
     FRESH,
     IDLE,
+    OTHER_CHART,
     STARTED,
     Graded,
     Level,
@@ -35,7 +37,7 @@ from benchmarks.national.results import (
     Start,
 )
 from benchmarks.national.served import served
-from benchmarks.national.sql import PEERS
+from benchmarks.national.sql import PEERS, STANDARD
 from benchmarks.processes import (
     ROOT,
     cpu_ms,
@@ -69,6 +71,21 @@ GRADED_LOTS_MAX: Final = 14_000
 
 _BYTES_A_BALE: Final = 120
 """Memory asked of the host ahead of the server, for every bale that it will hold."""
+
+_CHART: Final = f"""\
+# id: benchmark
+# standard: {STANDARD}
+# title: One cell, so that there is a chart
+# source: made up
+# confidence: L
+# rd_resolution: 1
+# rd_rounding: half-up
+# plus_b_resolution: 0.1
+# plus_b_rounding: half-up
+grade,plus_b_from,plus_b_to,rd_from,rd_to
+31,8.2,8.2,79,79
+"""
+"""Who reports a colour is not asked of a chart, but every bale is graded again by it."""
 
 _THROUGH_DAY: Final = "2024-12-31"
 """A day within the season, through which it is set beside the one before."""
@@ -352,14 +369,21 @@ class _Run:
             await asking.repeat_beside(BESIDE, question, self._plan.asks, plan.SEASON, _THROUGH_DAY)
 
     async def _all_changed(self, asking: Asking, service: Served, revision: int) -> None:
-        """Closes every lot of the season, and asks for the revision before."""
+        """Closes every lot, then loads a chart, and asks for the revision before each time."""
         async with Feeder(service.server.address, self._this, resumed=True) as feeder:
             for place in range(plan.SLICES):
                 await feeder.records(place, plan.CLOSURES)
-        await asking.latest(TOTAL)
-        answer = await asking.repeat(ALL_CHANGED, BY_GIN, self._plan.scans, revision=revision)
+            await asking.latest(TOTAL)
+            await self._unchanged(ALL_CLOSED, asking, revision)
+            await feeder.chart(_CHART)
+            await asking.once(CHART_LOADED, TOTAL)
+            await self._unchanged(OTHER_CHART, asking, revision)
+
+    async def _unchanged(self, condition: str, asking: Asking, revision: int) -> None:
+        """Asks for a revision of which the answer is known, whatever has come since."""
+        answer = await asking.repeat(condition, BY_GIN, self._plan.scans, revision=revision)
         if answer.table is None or not answer.table.frame.equals(self._then[revision]):
-            raise BenchmarkError("The answer of a revision changed when every lot was closed.")
+            raise BenchmarkError(f"The answer of revision {revision} is another one now.")
 
 
 def _size(directory: Path) -> int:

@@ -3,7 +3,8 @@
 Run as `python -m benchmarks.national.peer NAME`; it says its version and its threads in a line of
 JSON, then takes a line of JSON a question (`sql`, a list of statements, and `output`, a directory
 for their answers or null) and gives one with the time from the question to all answers in memory,
-as frames. Both engines keep their defaults, and stay open from one question to the next.
+as frames. Both engines keep their defaults but where it says so, and stay open from one question to
+the next.
 """
 
 from __future__ import annotations

@@ -8,13 +8,15 @@ from benchmarks.national.figures import goals, in_turn, ms, of_summary, spread_m
 from benchmarks.national.plan import LAST_SEASON_SHARE, SLICES
 from benchmarks.national.questions import SUMMARISE, TABULATE
 from benchmarks.national.results import (
-    ALL_CHANGED,
+    ALL_CLOSED,
     AT_INSTANT,
     AT_REVISION,
     BESIDE,
+    CHART_LOADED,
     FIRST,
     FRESH,
     IDLE,
+    OTHER_CHART,
     SCANNED,
     STARTED,
 )
@@ -33,8 +35,10 @@ _PERCENTS: Final = (50, 90, 99, 100)
 _CONDITIONS: Final = {
     AT_REVISION: "as of older revisions, by gin",
     AT_INSTANT: "as of instants, by gin",
-    ALL_CHANGED: "as of a revision since which every lot has changed, by gin",
+    ALL_CLOSED: "as of a revision since which every lot was closed, by gin",
+    OTHER_CHART: "as of a revision that had another chart, by gin",
     FRESH: "after each batch of 4096 bales, total",
+    CHART_LOADED: "first after a chart was loaded, total",
     STARTED: "first after a start, total",
     SCANNED: "certificates of all lots",
 }

@@ -33,19 +33,21 @@ READING_IT: Final = """\
 - The levels are one service that grows: the same gins, warehouses and instruments, with the tenth
   and the half of the lots that came first.
 - **Peers** read Parquet files of the same bales (zstd, sorted by lot, lot facts in every row so
-  that nothing has to be joined; values already rounded), with their own default threads. They are
-  asked for counts, sums, least, greatest and the bales of every class, and for lots and weights
-  from a table of lots; not for means by weight, deviations, joint conditions or shares. Their times
-  end with the result as a frame, as the service's do. Everybody answers once before the clock, then
-  in turn, and who begins changes with every round; a figure is the median, with least and greatest.
+  that nothing has to be joined; values already rounded), with their own default threads; chDB is
+  told that no column has nulls. They are asked for counts, sums, least, greatest and the bales of
+  every class, and for lots and weights from a table of lots; not for means by weight, deviations,
+  joint conditions or shares. Their times end with the result as a frame, as the service's do.
+  Everybody answers once before the clock, then in turn, and who begins changes with every round; a
+  figure is the median, with least and greatest.
 - Every figure of a peer is compared with the service's, means are recomputed from the sums with
   exact fractions, shares are checked to be the nearest that total 100 %. A run in which one value
   differs is an error and has no figures.
 - *As of older revisions*: ten revisions spread over the whole history, and the instants at which
-  they were received. Lots that have changed since are computed from their bales again: those that
-  were under way then. In the worst case that is every lot: after a start all lots are closed, and
-  the revision before is asked for. Answers of the revisions of all levels are compared with what
-  was answered when they were the latest, and are the same.
+  they were received. Lots that have changed since are computed again: those that were under way
+  then. After a start all lots are closed, so that every lot has changed, and the revision before is
+  asked for. Then a colour chart is loaded, so that what graded then is not what grades now, and
+  every bale is graded again from its reading: the worst case. Answers of the revisions of all
+  levels are compared with what was answered when they were the latest, and are the same.
 - *After each batch*: a batch is acknowledged, then the total is asked for at once, and must name
   its revision and have its bales.
 - The season before has a {share}th of the lots, and comes in after the start.

@@ -229,8 +229,8 @@ class Config:
         WholeNumber(1, 1_000),
         unit="streams",
         summary="Most tables of grades, certificates or bales that are being read at once.",
-        reason="A table by lot of a season holds up to 170 MB until its reader has taken it all, and "
-        "a reader may be slow; few settlement systems read at once, and two cores serve two.",
+        reason="A table by lot of a season holds up to 170 MB until its reader has taken it all, "
+        "and a reader may be slow; few settlement systems read at once, and two cores serve two.",
     )
     replay_progress_interval_s: int = setting(
         5,

@@ -84,8 +84,7 @@ class Reason(Enum):
     )
     TOO_MANY_TABLES = (
         grpc.StatusCode.RESOURCE_EXHAUSTED,
-        "Try again in a moment, and read tables to their end; the operator can raise"
-        " tables_open_max.",
+        "Try again in a moment, and read tables to their end; tables_open_max can be raised.",
     )
     TOO_MANY_CODES = (
         grpc.StatusCode.RESOURCE_EXHAUSTED,

@@ -304,6 +304,9 @@ def _server(
     readers = ThreadPoolExecutor(config.reader_threads, thread_name_prefix="reader")
     stack.callback(readers.shutdown)
     rules = rule_set(CURRENT)
+    lots = LotsAtRevision(registry, gradings)
+    # The cells of a season take seconds: they are begun now, so that nobody waits for all of them.
+    readers.submit(lots.all_lots, None)
     views = LotViews(
         registry,
         Deadlines(rules.objection_days, rules.decision_days),
@@ -330,7 +333,7 @@ def _server(
         ),
         summary=SummaryHandlers(
             registry,
-            LotsAtRevision(registry, gradings),
+            lots,
             views,
             gradings,
             readers,

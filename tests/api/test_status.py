@@ -17,7 +17,9 @@ from tests.support.calls import Error
 from tests.support.committing import Notes, committing
 from tests.support.streaming import Call
 
-RETRIED = {"DRAINING", "STORAGE_FAILED", "STORAGE_FULL", "TOO_MANY_CALLS"}
+RETRIED = {
+    "DRAINING", "STORAGE_FAILED", "STORAGE_FULL", "TOO_MANY_CALLS", "TOO_MANY_TABLES",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("reason", Reason)

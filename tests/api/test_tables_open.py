@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
@@ -41,7 +41,7 @@ def test_a_stalled_reader_keeps_its_table_and_no_more(servers: Servers) -> None:
     with server.channel() as channel:
         calls = Calls(channel)
         calls.submit([bale(number, f"6514016{number:04d}") for number in range(600)], "readings")
-        stalled = calls.summary.TabulateGrades(BY_LOT, timeout=CALL_S_MAX)
+        stalled: Any = calls.summary.TabulateGrades(BY_LOT, timeout=CALL_S_MAX)
         next(stalled)
         with pytest.raises(grpc.RpcError) as refused:
             list(calls.summary.ListBales(BALES, timeout=CALL_S_MAX))

@@ -141,7 +141,7 @@ def test_other_times_are_refused(written: str) -> None:
 
 
 def test_every_column_of_a_csv_reaches_the_frame(tmp_path: Path) -> None:
-    """One value for each column, each different, land in their own columns in the integers of the contract."""
+    """Each column has another value, and each lands in its own in the integers of the contract."""
     written = {
         "bale_code": CODE,
         "lot_no": LOT,

@@ -47,7 +47,8 @@ readers = ThreadPoolExecutor(1)
 views = LotViews(registry, Deadlines(5, 7), received.__getitem__)
 gradings = Gradings(registry, standards)
 lots = LotsAtRevision(registry, gradings)
-summaries = SummaryHandlers(registry, lots, views, gradings, readers, rows_max=1000, tables_open_max=8)
+limits = {"rows_max": 1000, "tables_open_max": 8}
+summaries = SummaryHandlers(registry, lots, views, gradings, readers, **limits)
 revision = registry.revision
 digest = hashlib.sha256()
 answers = 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from cotton.inspection.v1 import lots_pb2, summary_pb2
@@ -54,7 +54,7 @@ def history_of(
 
 
 def certificate(
-    history: History, lot_no: str = LOT, **fields: int
+    history: History, lot_no: str = LOT, **fields: Any
 ) -> summary_pb2.GetLotCertificateResponse:
     """The certificate of a lot."""
     request = summary_pb2.GetLotCertificateRequest(lot_no=lot_no, **fields)

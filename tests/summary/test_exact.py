@@ -81,8 +81,10 @@ def mean_of(lots: Sequence[Lot], resolution: int) -> tuple[int, int]:
         looked.append(row)
         yield from lots
 
-    columns = [added[f"length.{what}"].to_numpy() for what in ("term", "weight", "lots")]
-    (mean,) = weighted_means(*columns, resolution, terms).tolist()
+    term, weight, counted = (
+        added[f"length.{what}"].to_numpy() for what in ("term", "weight", "lots")
+    )
+    (mean,) = weighted_means(term, weight, counted, resolution, terms).tolist()
     return mean, len(looked)
 
 
@@ -147,8 +149,14 @@ def test_the_lots_of_such_a_mean_are_found_in_any_summary() -> None:
 def deviation_of(values: Sequence[int], resolution: int = 10) -> int | None:
     """The printed deviation of values in hundredths, from the sums of a cell."""
     steps = [value // resolution for value in values]
-    sums = ([len(values)], [sum(values)], [sum(each * each for each in steps)])
-    return _deviation(*(np.asarray(each, np.int64) for each in sums), resolution)[0]
+    squares = sum(each * each for each in steps)
+    return from_sums(len(values), sum(values), squares, resolution)
+
+
+def from_sums(bales: int, total: int, squares: int, resolution: int) -> int | None:
+    """The printed deviation of the sums of a cell."""
+    one, two, three = (np.asarray([each], np.int64) for each in (bales, total, squares))
+    return _deviation(one, two, three, resolution)[0]
 
 
 steps_of_ten = st.integers(0, 1000).map(lambda tens: 10 * tens)
@@ -184,11 +192,10 @@ def test_deviations_of_which_two_are_equally_near(
 def test_deviations_of_whole_seasons_do_not_overflow(count: int) -> None:
     """Half of the bales at the least value that intake takes, half at the greatest."""
     low, high = 3000, 9500
-    sums = (count, count // 2 * (low + high), count // 2 * ((low // 10) ** 2 + (high // 10) ** 2))
+    squares = count // 2 * ((low // 10) ** 2 + (high // 10) ** 2)
     variance = Fraction(count * (high - low) ** 2, 4 * (count - 1))
     expected = oracle.half_even(Fraction(_root_1e6(variance), 10**6))
-    found = _deviation(*(np.asarray([each], np.int64) for each in sums), 10)[0]
-    assert found == expected
+    assert from_sums(count, count // 2 * (low + high), squares, 10) == expected
 
 
 def _root_1e6(value: Fraction) -> int:

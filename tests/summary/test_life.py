@@ -6,18 +6,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from cotton.inspection.v1 import lifecycle_pb2, readings_pb2, summary_pb2
-from cotton_server.api.figures import certificate_message, summary_message
-from cotton_server.grading.standards import load_standards
-from cotton_server.summary.at_revision import LotsAtRevision
+from cotton_server.api.figures import certificate_message
 from cotton_server.summary.basis import Basis
 from cotton_server.summary.certificates import certificates
 from cotton_server.summary.changes import ChangeFeed, ChangeFilter, Place
 from cotton_server.summary.selecting import LotKeys
-from cotton_server.summary.summarise import summarise
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.support.bales import LOT, OTHER_LOT, bale
+from tests.support.chronicles import Reader
 from tests.support.histories import History, amendment
 
 if TYPE_CHECKING:
@@ -25,13 +23,12 @@ if TYPE_CHECKING:
 
     from cotton_server.registry.lifecycle import LotChange
 
-STANDARDS = load_standards()
 LOTS = (LOT, OTHER_LOT)
 BALES = range(4)
 MICRONAIRES = (420, 425, 450)
 TOLERANCE = 10
 REVIEW, CORRECTION = readings_pb2.READING_KIND_REVIEW, readings_pb2.READING_KIND_CORRECTION
-EVERYTHING = ChangeFilter(frozenset(), LotKeys({}))
+EVERYTHING = ChangeFilter(frozenset(), LotKeys({}, Reader(History()).gradings))
 
 Told = tuple[int, str, str]
 """Revision, lot and kind of a change."""
@@ -131,7 +128,7 @@ class Life:
         self.history = History()
         self.model = Model()
         # Lots are told in order of first mention: both are mentioned in one weight request.
-        self.lots = LotsAtRevision(self.history.registry, STANDARDS)
+        self.reader = Reader(self.history)
 
     @property
     def next(self) -> int:
@@ -251,17 +248,19 @@ class Life:
         certified = {
             (made.view.lot.lot_no, basis): certificate_message(made).SerializeToString()
             for basis in Basis
-            for made in certificates(there, registry, STANDARDS, share_decimals=1, basis=basis)
-        }
-        summaries = []
-        for basis in Basis:
-            _, stands = self.lots.all_lots(revision, basis)
-            total = summarise(
-                stands.rollups, stands.lots, STANDARDS, keys=["lot"], filters={}, share_decimals=2
+            for made in certificates(
+                there, registry, self.reader.gradings, share_decimals=1, basis=basis
             )
-            message = summary_message(total, revision=revision, basis=basis)
-            summaries.append(message.SerializeToString())
-        return certified, summaries
+        }
+        questions = (
+            summary_pb2.SummariseGradesRequest(
+                keys=[summary_pb2.SUMMARY_KEY_LOT],
+                revision=revision,
+                basis=int(basis),  # type: ignore[arg-type]  # the numbers of that enum
+            )
+            for basis in Basis
+        )
+        return certified, [self.reader.summarise(each).SerializeToString() for each in questions]
 
 
 def check_now(
@@ -363,7 +362,7 @@ MUCH_HAPPENS: list[tuple[Any, ...]] = [
 
 @given(st.lists(steps, max_size=10))
 @example(MUCH_HAPPENS)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=9, deadline=None)
 def test_states_and_figures_follow_the_words_and_are_answered_alike_ever_after(
     chosen: list[tuple[Any, ...]],
 ) -> None:
@@ -397,7 +396,7 @@ def read_from(
 
 @given(st.lists(steps, max_size=10), st.integers(1, 3), st.integers(1, 4))
 @example(MUCH_HAPPENS, 1, 2)
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_the_feed_tells_what_the_words_say_from_any_revision_on(
     chosen: list[tuple[Any, ...]], page_max: int, scan_max: int
 ) -> None:
@@ -418,7 +417,8 @@ def test_the_feed_tells_what_the_words_say_from_any_revision_on(
         assert sorted({*so_far, *resumed}) == sorted(expected)
         assert all(each in so_far for each in expected if each[0] <= resume_at)
     for kind in lifecycle_pb2.LotChangeKind.values()[1:]:
-        wanted = ChangeFilter(frozenset({kind}), LotKeys({"lot": [LOT]}))
+        keys = LotKeys({"lot": [LOT]}, life.reader.gradings)
+        wanted = ChangeFilter(frozenset({kind}), keys)
         name = lifecycle_pb2.LotChangeKind.Name(kind).removeprefix("LOT_CHANGE_KIND_")
         assert told(life, [change for change, _ in read_from(feed, 0, wanted)]) == [
             each for each in expected if each[1:] == (LOT, name)
@@ -429,7 +429,7 @@ def test_the_feed_tells_what_the_words_say_from_any_revision_on(
 
 @given(st.lists(steps, max_size=8))
 @example(MUCH_HAPPENS)
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_before_and_after_of_a_change_are_the_certificates_of_those_revisions(
     chosen: list[tuple[Any, ...]],
 ) -> None:
@@ -441,7 +441,7 @@ def test_before_and_after_of_a_change_are_the_certificates_of_those_revisions(
     shown, sides = feed.sides(changes)
     made = [
         certificate_message(each)
-        for each in certificates(shown, registry, STANDARDS, share_decimals=1)
+        for each in certificates(shown, registry, life.reader.gradings, share_decimals=1)
     ]
     latest: dict[int, summary_pb2.GetLotCertificateResponse] = {}
     for change, before, after in zip(changes, sides[::2], sides[1::2], strict=True):

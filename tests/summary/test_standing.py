@@ -238,7 +238,7 @@ def test_leading_place_is_the_laboratory_then_the_instrument_then_the_day(
         for depth in (1, 2, 3):
             chosen = max(
                 {cell[depth] for cell in rest},
-                key=lambda value: (sum(c[4] for c in rest if c[depth] == value), value),  # noqa: B023
+                key=lambda value: (sum(c[4] for c in rest if c[depth] == value), value),
             )
             rest = [cell for cell in rest if cell[depth] == chosen]
         expected.append(rest[0][:4])

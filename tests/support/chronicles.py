@@ -22,10 +22,10 @@ from cotton_server.grading.standards import load_standards
 from cotton_server.summary.at_revision import LotsAtRevision
 from cotton_server.summary.gradings import Gradings
 
-from tests.support.bales import Bale, code, rows
+from tests.support.bales import Bale, code
 from tests.support.figures_oracle import ORGANISATION, LotRecord, Past, StoredBale, season_of
 from tests.support.histories import History, amendment
-from tests.support.oracle import Oracle
+from tests.support.oracle import Oracle, Read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -91,6 +91,16 @@ _RECORDS: Final[Mapping[str, tuple[type[Any], str]]] = {
 }
 
 _KEYS: Final = tuple(summary_pb2.SummaryKey.values()[1:])
+_SEASON: Final = summary_pb2.SUMMARY_KEY_SEASON
+_NOT_BESIDE: Final = {
+    _SEASON,
+    summary_pb2.SUMMARY_KEY_DAY,
+    summary_pb2.SUMMARY_KEY_WEEK,
+    summary_pb2.SUMMARY_KEY_MONTH,
+}
+"""Keys by which a season and the one before have no row in common."""
+
+_BASES: Final = tuple(summary_pb2.Basis.values())
 
 
 @cache
@@ -177,7 +187,7 @@ class Chronicle:
         known = list(oracle.bales.values())
         states = oracle.snapshots[-1].lots
         withdrawn_lots = {lot.lot_no for lot in oracle.lots.values() if lot.withdrawn}
-        counting = {
+        counting: dict[int, list[Read | None]] = {
             summary_pb2.BASIS_IN_FORCE: [each.in_force for each in known if not each.withdrawn],
             summary_pb2.BASIS_FIRST_INSPECTION: [
                 each.first for each in known if not each.withdrawn
@@ -261,7 +271,12 @@ class Reader:
         self.lots = LotsAtRevision(history.registry, gradings)
         self.gradings = gradings
         self.handlers = SummaryHandlers(
-            history.registry, self.lots, history.views(), gradings, _readers(), rows_max=rows_max,
+            history.registry,
+            self.lots,
+            history.views(),
+            gradings,
+            _readers(),
+            rows_max=rows_max,
             tables_open_max=8,
         )
 
@@ -324,7 +339,7 @@ class Author:
         request = summary_pb2.SummariseGradesRequest(
             keys=chance.sample(_KEYS, chance.choice([0, 1, 1, 2, 2, 3])),
             share_decimals=chance.choice([0, 1, 2]),
-            basis=chance.choice([0, 1, 2]),
+            basis=chance.choice(_BASES),
             withhold_below=chance.choice([0, 0, 0, 0, 2, 4]),
         )
         if chance.random() < 0.2:
@@ -332,22 +347,22 @@ class Author:
             request.inspected_from = chance.choice(["", begun])
             request.inspected_through = chance.choice(["", ended])
         names = [key for key in _KEYS if chance.random() < 0.06]
-        if chance.random() < 0.15 and not {1, 18, 19, 20} & {*request.keys}:
+        if chance.random() < 0.15 and not _NOT_BESIDE & {*request.keys}:
             request.with_last_season = True
             if not request.inspected_through:
                 request.inspected_from = ""
-            names = [1, *(name for name in names if name != 1)]
+            names = [_SEASON, *(name for name in names if name != _SEASON)]
         for name in names:
             values = self._values(name)
-            if name == 1 and request.with_last_season:
+            if name == _SEASON and request.with_last_season:
                 values = [chance.choice(["2023", "2024", "2025"])]
             request.filters.add(key=name, values=values)
         request.MergeFrom(summary_pb2.SummariseGradesRequest(**fixed))
         return request
 
-    def _values(self, key: int) -> list[str]:
+    def _values(self, key: summary_pb2.SummaryKey.ValueType) -> list[str]:
         """Some values of a key, most of which something has."""
-        name = summary_pb2.SummaryKey.Name(key).removeprefix("SUMMARY_KEY_").lower()  # type: ignore[arg-type]  # any integer
+        name = summary_pb2.SummaryKey.Name(key).removeprefix("SUMMARY_KEY_").lower()
         known: Mapping[str, Sequence[str]] = {
             "season": ("2023", "2024", ""),
             "lot": ("", *LOTS),
@@ -423,15 +438,13 @@ class Author:
 
     def _register(self) -> None:
         chance = self.chance
-        self._registered(
-            chance.choice(LOTS[:-1]), declared_bales=chance.choice([0, 2, 3, 5, 186])
-        )
+        self._registered(chance.choice(LOTS[:-1]), declared_bales=chance.choice([0, 2, 3, 5, 186]))
 
     def _registered(self, lot_no: str, **fields: Any) -> None:
         chance = self.chance
         lot = lots_pb2.Lot(
             lot_no=lot_no,
-            cotton_type=COTTON[lot_no] if chance.random() < 0.9 else SAW,
+            cotton_type=(chance.random() < 0.9 and COTTON[lot_no]) or SAW,
             region=chance.choice(["兵团", "xpcc", "地方", ""]),
             division=chance.choice(["8", "第七师", "z", ""]),
             regiment=chance.choice(["150", "一五〇团", "甲", ""]),
@@ -439,8 +452,8 @@ class Author:
             warehouse=chance.choice(["w1", "w2"]),
             agency=chance.choice(["甲", ""]),
             traceability_unit=chance.choice(["u1", "u2", ""]),
-            picking_mode=chance.choice([0, 1, 2]),
-            channel=chance.choice([0, 1]),
+            picking_mode=chance.choice(common_pb2.PickingMode.values()),
+            channel=chance.choice(common_pb2.Channel.values()[:2]),
             gate_in_at_s=chance.choice([0, *INSTANTS]),
             standard=chance.choices(["", "GB1103.1-2012", "GB0"], [12, 1, 1])[0],
             **fields,

@@ -19,14 +19,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import cotton_server
-from cotton.inspection.v1 import common_pb2, summary_pb2
+from cotton.inspection.v1 import common_pb2, lots_pb2, summary_pb2
 
 from tests.grading import oracle as grades
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-
-    from cotton.inspection.v1 import lots_pb2
 
     from tests.support.bales import Bale
 
@@ -291,7 +289,7 @@ def leading_place(bales: Sequence[GradedBale], heard: Mapping[str, Sequence[str]
     rest = list(bales)
     for key in ("laboratory", "instrument", "day"):
         counts = Counter(each.keys[key] for each in rest)
-        best = max(counts, key=lambda value: (counts[value], last_first(key, value)), default="")  # noqa: B023
+        best = max(counts, key=lambda value: (counts[value], last_first(key, value)), default="")
         chosen.append(best)
         rest = [each for each in rest if each.keys[key] == best]
     return tuple(chosen)
@@ -492,7 +490,10 @@ class Printer:
         message = summary_pb2.MeasureSummary(bales=len(values), sum=sum(values))
         if values:
             mean = Fraction(sum(values), len(values))
-            message.mean_to_hundredths, message.mean_to_tenths = half_even(mean), half_even(mean, 10)
+            message.mean_to_hundredths, message.mean_to_tenths = (
+                half_even(mean),
+                half_even(mean, 10),
+            )
             message.min, message.max = min(values), max(values)
             of_mean = Decimal(half_even(mean, step)) / 100
             message.tier = grades.tier(name, of_mean, newest) or ""
@@ -589,9 +590,7 @@ class Printer:
             share = half_even(Fraction(meets * 10_000, len(of))) if of else 0
             message.joint.add(name=name, bales=meets, of_bales=len(of), share=share)
 
-    def row(
-        self, row: Row, total: Row, *, by_weight: bool
-    ) -> summary_pb2.SummaryRow:
+    def row(self, row: Row, total: Row, *, by_weight: bool) -> summary_pb2.SummaryRow:
         """All figures of a row, without its keys."""
         message = facts(row, total)
         families = []
@@ -750,7 +749,9 @@ def answer(
     ]
     totals = [merged(rows.values()) for rows in found]
     response = summary_pb2.SummariseGradesResponse(
-        revision=past.revision, weighting="bales", basis=request.basis or 1
+        revision=past.revision,
+        weighting="bales",
+        basis=request.basis or summary_pb2.BASIS_IN_FORCE,
     )
     keys = sorted({key for rows in found for key in rows})
     for key in keys:
@@ -772,15 +773,20 @@ def answer(
                 message.last_season.CopyFrom(printed)
     if not request.keys:
         response.rows[0].CopyFrom(response.total)
-    graded = {each.standard for total in totals for each in total.bales}
-    graded_or_weighed = graded | {
-        each.standard for total in totals for each in total.lots if each.conditioned is not None
-    }
-    response.standards.extend(name for name in grades.STANDARDS if name in graded)
-    for name in grades.STANDARDS:
-        if name in graded_or_weighed:
-            response.unverified.extend(UNVERIFIED.get(name, []))
+    _name_standards(response, totals)
     return response
+
+
+def _name_standards(response: summary_pb2.SummariseGradesResponse, totals: Sequence[Row]) -> None:
+    """The standards that graded, and what is not verified of these and of those that weighed."""
+    graded = {each.standard for total in totals for each in total.bales} - {""}
+    weighed = {
+        lot.standard for total in totals for lot in total.lots if lot.conditioned is not None
+    }
+    response.standards.extend(standard for standard in grades.STANDARDS if standard in graded)
+    for standard in grades.STANDARDS:
+        if standard in graded | weighed:
+            response.unverified.extend(UNVERIFIED.get(standard, []))
 
 
 def withheld(bales: Sequence[int], below: int) -> tuple[list[bool], bool]:
@@ -810,7 +816,7 @@ def certificate(lot: CountedLot, decimals: int) -> summary_pb2.GetLotCertificate
     record = lot.lot
     message = summary_pb2.GetLotCertificateResponse(
         state=f"LOT_STATE_{record.state}",  # type: ignore[arg-type]  # names are taken too
-        lot=record.registration or {"lot_no": record.lot_no},
+        lot=record.registration or lots_pb2.Lot(lot_no=record.lot_no),
         season=record.season,
         standard=lot.standard,
         bales=len(lot.bales),

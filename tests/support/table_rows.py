@@ -1,4 +1,4 @@
-"""Tables taken apart into rows, and rows laid out as the cells of a table; from the contract alone."""
+"""Tables taken apart into rows, and rows laid out as cells of a table, by the contract alone."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def cells_of_row(row: summary_pb2.SummaryRow, there: Iterable[str], *, last: boo
     """The cells of a row where any of these standards graded something anywhere in the answer."""
     cells: Cells = {}
     if not row.withheld:
-        states = {each.state: each.lots for each in row.lots_by_state}
+        states = {int(each.state): each.lots for each in row.lots_by_state}
         cells |= {Place(name): getattr(row, name) for name in COUNTS}
         cells |= {
             Place(f"lots.{name.lower()}"): states.get(number, 0)

@@ -17,7 +17,7 @@ from cotton_server.summary.keys import SUMMARY_KEYS, key_column
 from cotton_server.summary.query import Days
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from cotton_server.grading.definitions import Definition
     from cotton_server.grading.standard import Measure, Standard

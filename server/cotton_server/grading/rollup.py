@@ -175,7 +175,7 @@ def _keys_of(spans: Sequence[tuple[str, int]], schema: pl.Schema) -> list[pl.Exp
 
 
 def _coded_values(bales: pl.DataFrame, standard: Standard) -> list[pl.Expr]:
-    """The codes of what is judged, and of colour: the reported one, the chart's, the one that is."""
+    """The codes of what is judged, and of colour: the official one, the chart's, the reported."""
     values = [pl.col(item.column) for item in standard.items.values()]
     if standard.colour is None:
         return values

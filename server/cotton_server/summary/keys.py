@@ -86,7 +86,7 @@ def place_code(key: str) -> pl.Expr:
 
 
 def season_code(label: str) -> int:
-    """The season that a text names; 0 for "", and -1, which no lot has, for what is no crop year."""
+    """The season that a text names; 0 for "", and -1, which no lot has, for any other text."""
     if label == "":
         return 0
     digits = len(label) == len("2024") and label.isascii() and label.isdigit()
