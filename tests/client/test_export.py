@@ -34,6 +34,7 @@ from tests.support.grades_service import (
     COLUMNS,
     DIVISIONS,
     KEYS,
+    LABELS_EN,
     LOT_NOS,
     REVISION,
     TOTAL,
@@ -107,10 +108,11 @@ def test_excel_is_the_table(table: Table, tmp_path: Path, labels: Labels) -> Non
     sheet = book.worksheets[0]
     lines = 2 if labels == "both" else 1
     rows = [[cell.value for cell in row] for row in sheet.iter_rows()]
-    english = ["Division", "State", "Main colour grade", "Bales"]
-    chinese = ["师", "状态", "主体颜色级", "包数"]
-    assert rows[0][:4] == (chinese if labels == "zh" else english)
-    assert labels != "both" or rows[1][:4] == chinese
+    named = 0 if labels == "zh" else 1
+    english = ["Division", "Division in English", "State", "Main colour grade", "Bales"]
+    chinese = ["师", *["师英文名"] * named, "状态", "主体颜色级", "包数"]
+    assert rows[0][: len(chinese)] == (chinese if labels == "zh" else english)
+    assert labels != "both" or rows[1][:5] == chinese
     assert rows[0][-1] == ("上年度：包数" if labels == "zh" else "Last season: Bales")
     data, (total,) = rows[lines:-1], rows[-1:]
     assert len(data) == len(DIVISIONS)
@@ -122,12 +124,15 @@ def test_excel_is_the_table(table: Table, tmp_path: Path, labels: Labels) -> Non
         values = table.frame[table.names[number]]
         for place, value in enumerate(values):
             if not table.withheld[place]:
-                cell = by_division[DIVISIONS[place]][2 + number]
+                cell = by_division[DIVISIONS[place]][2 + named + number]
                 assert number_of(cell) == exact(value, column.decimals)
-    assert number_of(total[4]) == Decimal("681506987.40")
+    if named:
+        assert {name: row[1] for name, row in by_division.items() if row[1]} == LABELS_EN
+        assert total[1] is None
+    assert number_of(total[4 + named]) == Decimal("681506987.40")
     assert total[0] == {"both": "Total 合计", "en": "Total", "zh": "合计"}[labels]
-    assert sheet.freeze_panes == f"C{lines + 1}"
-    assert sheet.cell(lines + 1, 5).number_format == "#,##0.00"
+    assert sheet.freeze_panes == f"{'CD'[named]}{lines + 1}"
+    assert sheet.cell(lines + 1, 5 + named).number_format == "#,##0.00"
 
 
 def exact(value: int | None, decimals: int) -> Decimal | None:
@@ -145,7 +150,7 @@ def test_withheld_rows_have_their_keys_alone(table: Table, tmp_path: Path) -> No
     write_excel(tmp_path / "a.xlsx", table, about_grades(table, QUERY))
     sheet = openpyxl.load_workbook(tmp_path / "a.xlsx").worksheets[0]
     (row,) = (row for row in sheet.iter_rows(values_only=True) if row[0] == "第二师")
-    assert list(row) == ["第二师", "final", "withheld 不公布", *[None] * 5]
+    assert list(row) == ["第二师", None, "final", "withheld 不公布", *[None] * 5]
 
 
 def test_a_withheld_total_is_told(table: Table, tmp_path: Path) -> None:
@@ -156,7 +161,7 @@ def test_a_withheld_total_is_told(table: Table, tmp_path: Path) -> None:
     write_excel(tmp_path / "a.xlsx", told, about_grades(table, QUERY))
     sheet = openpyxl.load_workbook(tmp_path / "a.xlsx").worksheets[0]
     row = [cell.value for cell in sheet[3 + len(DIVISIONS)]]
-    assert row == ["Total 合计", None, "withheld 不公布", *[None] * 5]
+    assert row == ["Total 合计", None, None, "withheld 不公布", *[None] * 5]
 
 
 def test_the_second_sheet_says_what_the_figures_rest_on(table: Table, tmp_path: Path) -> None:
@@ -172,7 +177,10 @@ def test_the_second_sheet_says_what_the_figures_rest_on(table: Table, tmp_path: 
     assert said["Grouped by 分组"] == "division, state"
     assert said["Days of inspection 检验日期"] == "2024-10-01 to 2024-12-01"
     assert said["Last season, days of inspection 上年度检验日期"] == "2023-10-01 to 2023-12-01"
-    assert said["Withheld 不公布"].startswith("1 of 6 rows: rows of fewer than 500 bales")
+    assert said["Withheld 不公布"].startswith(
+        "1 of 6 rows: rows of at least one bale and fewer than 500,"
+    )
+    assert said["English names 英文名"] == "第一师 = First Division; 第八师 = Eighth Division"
     assert "GB1103.1-2023: weight.standard_trash" in said["Not verified 未核实"]
     assert "largest remainder" in said["Shares 占比"]
     assert "0.01 %" in said["Shares 占比"]
@@ -182,6 +190,8 @@ def test_the_second_sheet_says_what_the_figures_rest_on(table: Table, tmp_path: 
         "Colour charts 颜色图",
         "Organisation of revision 机构版本",
         "Readings that count 数据口径",
+        "Year on year 同比",
+        "Placing of lots 归属",
         "Weighting 加权",
         "Rounding 修约",
         "Units 单位",
@@ -193,8 +203,10 @@ def test_the_third_sheet_names_every_column(table: Table, tmp_path: Path) -> Non
     write_excel(tmp_path / "a.xlsx", table, about_grades(table, QUERY))
     sheet = openpyxl.load_workbook(tmp_path / "a.xlsx").worksheets[2]
     rows = [[cell.value for cell in row] for row in sheet.iter_rows(min_row=2)]
-    assert [row[0] for row in rows] == [*table.key_names, *table.names]
-    assert rows[4][:5] == [
+    division, *others = [*table.key_names, *table.names]
+    assert [row[0] for row in rows] == [division, None, *others]
+    assert rows[1][1:3] == ["Division in English", "师英文名"]
+    assert rows[5][:5] == [
         "conditioned",
         "Conditioned weight [kg]",
         "公定重量 [kg]",
@@ -211,8 +223,9 @@ def test_certificates_have_a_workbook_too(certificates: Table, tmp_path: Path) -
     book = openpyxl.load_workbook(tmp_path / "a.xlsx")
     rows = [[cell.value for cell in row] for row in book.worksheets[0].iter_rows(min_row=3)]
     assert [row[0] for row in rows] == list(LOT_NOS)
-    assert rows[1][9:12] == [0, 42580, None]
+    assert rows[1][10:13] == [0, 42580, None]
     assert rows[0][1] == "final"
+    assert rows[0][3:5] == ["第八师", "Eighth Division"]
     shares = next(line for line in about.lines if line.name == "shares")
     assert "the last class takes the rest" in shares.value
     assert "0.1 %" in shares.value

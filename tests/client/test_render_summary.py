@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from cotton.inspection.v1 import summary_pb2
-from cotton_client.render import bale_list, json_figures
+from cotton_client.render import bale_list, json_answers, json_figures
 from cotton_client.render.certificate import Certificate
 from cotton_client.render.certificate_table import CertificateTable
 from cotton_client.render.compared import change, difference
@@ -31,6 +31,7 @@ from tests.support.grades_service import (
 from tests.support.tables import encode_page, figure_column
 
 if TYPE_CHECKING:
+    from cotton_client.render.labels import Labels
     from rich.console import RenderableType
 
 
@@ -99,7 +100,9 @@ def test_conditions_charts_weights_and_lots_are_told() -> None:
         "Regain, mean by net weight 回潮率按净重平均 % 8.19",
         "Coverage of declared bales 检验覆盖率 % 98.04",
         "Share of the total 占总量 % 50.00",
+        "Lots registered elsewhere 归属与登记不符批 2",
         "Lots by state 批次状态 final 8 · held 2",
+        "2 of 10 lots registered in another division or region than the organisation",
     ):
         assert expected in text
     words = " ".join(text.split())
@@ -115,12 +118,12 @@ def test_last_season_stands_beside_this_one() -> None:
     answer.total.last_season.figures.colours.extend(class_shares(("41", 1, 5)))
     lines = lines_of(page(Summary(answer)))
     assert any(line.startswith("last season 上年度 0 990 227.000 29.11") for line in lines)
-    assert any(line.startswith("change 增减 — +1.0 % 0.0 % -0.10") for line in lines)
+    assert any(line.startswith("change 增减 — +1.01 % -0.03 % -0.10") for line in lines)
     assert "Length 长度 mm 29.01 28.71 0.78 26.01 32.01 29 29.11 -0.10" in lines
     assert any("31 white 3 白棉三级 73.00 % +0.10" in line for line in lines)
     assert any("41 white 4 白棉四级 0.00 % -0.05" in line for line in lines)
     assert any("last season 上年度 12.41 %, -0.10" in line for line in lines)
-    assert "Bales read 检验包数 1 000 990 +1.0 %" in lines
+    assert "Bales read 检验包数 1 000 990 +1.01 %" in lines
     assert "Last season 上年度: inspected from 2023-10-01 through 2023-12-01." in lines
 
 
@@ -143,6 +146,28 @@ def test_a_season_before_that_is_not_there_is_left_out() -> None:
     assert page(Summary(answer)).count("last season 上年度 12.41 %") == 2
 
 
+def test_the_change_of_an_older_service_is_worked_out() -> None:
+    """One that says nothing of it sends what it is of."""
+    answer = summary_answer("第八师", last_season=True)
+    for row in (answer.rows[0], answer.total):
+        row.ClearField("bales_on_last_season")
+        row.ClearField("conditioned_on_last_season")
+    lines = lines_of(page(Summary(answer)))
+    assert any(line.startswith("change 增减 — +1.01 % 0.00 % -0.10") for line in lines)
+
+
+@pytest.mark.parametrize("labels", ["both", "en", "zh"])
+@pytest.mark.parametrize("width", [80, 160])
+def test_values_have_their_english_names(labels: Labels, width: int) -> None:
+    """Those that the service knows, in the table and above the blocks; none in Chinese alone."""
+    text = page(Summary(summary_answer("第一师", "第二师", "第八师"), labels=labels), width)
+    times = 0 if labels == "zh" else 2
+    assert text.count("第一师 (First Division)") == times
+    assert text.count("第八师 (Eighth Division)") == times
+    assert text.count("第一师") == 2
+    assert "第二师 (" not in text
+
+
 @pytest.mark.parametrize(("groups", "blocks"), [(1, 1), (GROUPS_SHOWN_MAX, 5), (5, 1)])
 def test_blocks_are_of_few_groups_or_of_the_total(groups: int, blocks: int) -> None:
     """One group is the total; of many nobody looks through the bars, and it is said."""
@@ -160,6 +185,7 @@ def test_withheld_groups_are_said_to_be() -> None:
     answer = summary_answer("第一师", "第二师", "第八师")
     text = page(Summary(answer))
     assert "第二师 withheld 不公布" in lines_of(text)
+    assert "cannot be told from the total" in " ".join(text.split())
     assert "1 group withheld 不公布" in text
     answer.total.CopyFrom(summary_pb2.SummaryRow(withheld=True))
     text = page(Summary(answer, where=["season=2024"]))
@@ -188,7 +214,12 @@ def test_json_has_everything_of_a_row() -> None:
     assert row["coverage_percent"] == "98.04"
     assert row["conditioned_per_bale_kg"] == "227.05"
     assert row["trash_mean_by_net_percent"] == "2.31"
+    assert row["lots_organisation_differs"] == 2
+    assert row["bales_on_last_season_percent"] == "1.01"
+    assert row["conditioned_on_last_season_percent"] == "-0.03"
+    assert data["total"]["bales_on_last_season_percent"] == "1.01"
     assert set(row["last_season"]) == set(row)
+    assert row["last_season"]["bales_on_last_season_percent"] is None
     assert row["last_season"]["bales"] == 990
     assert row["last_season"]["last_season"] is None
     figures = row["figures"]
@@ -202,6 +233,11 @@ def test_json_has_everything_of_a_row() -> None:
     assert (figures["main_colour"], figures["bales_chart_differs"]) == ("31", 41)
     assert data["header"]["received_at"] == "2024-12-01T09:50:15.123456Z"
     assert data["header"]["organisation_revision"] == 650
+    assert data["header"]["labels"][0] == {
+        "key": "division",
+        "value": "第一师",
+        "label_en": "First Division",
+    }
 
 
 def test_json_of_a_withheld_row_is_null() -> None:
@@ -252,6 +288,50 @@ def test_a_certificate_shows_what_else_was_found(width: int) -> None:
     ):
         assert expected in words
     assert ("31 白棉三级" in words) == (width == 120)
+
+
+@pytest.mark.parametrize(
+    ("registered", "differs", "expected"),
+    [
+        (
+            "第七师",
+            True,
+            "Counted in 统计归属: 兵团 · 第八师, by the organisation 机构 of revision 650;",
+        ),
+        ("", False, "Counted in 统计归属: 兵团 · 第八师, by the organisation 机构 of revision 650"),
+        ("第八师", False, ""),
+    ],
+)
+def test_a_certificate_says_where_its_lot_is_counted(
+    registered: str, differs: bool, expected: str
+) -> None:
+    """Where that is not as it was registered; and by which charts colours were graded."""
+    answer = summary_pb2.GetLotCertificateResponse(
+        revision=9,
+        region="兵团",
+        division="第八师",
+        organisation_differs=differs,
+        organisation_revision=650,
+        charts=["xinjiang@700"],
+    )
+    answer.lot.region, answer.lot.division = "兵团", registered
+    text = page(Certificate(answer), 160)
+    assert ("Counted in" in text) == bool(expected)
+    assert expected in text
+    assert ("registered in another division or region 归属与登记不符" in text) == differs
+    assert "charts 颜色图 xinjiang@700" in text
+    data = json_answers.certificate(answer)
+    assert (data["region"], data["division"], data["county"]) == ("兵团", "第八师", None)
+    assert data["lot"]["division"] == (registered or None)
+    assert (data["organisation_differs"], data["organisation_revision"]) == (differs, 650)
+    assert data["charts"] == ["xinjiang@700"]
+
+
+def test_every_field_of_a_certificate_is_in_its_json() -> None:
+    """One that is added to the contract is not forgotten here."""
+    data = json_answers.certificate(summary_pb2.GetLotCertificateResponse())
+    fields = set(summary_pb2.GetLotCertificateResponse.DESCRIPTOR.fields_by_name)
+    assert fields - set(data) == set()
 
 
 def certificates() -> Table:
@@ -307,14 +387,15 @@ def test_a_listed_bale_is_a_line() -> None:
 @pytest.mark.parametrize(
     ("now", "before", "by", "percent"),
     [
-        (2901, 2911, "-0.10", "-0.3 %"),
-        (2911, 2901, "+0.10", "+0.3 %"),
-        (5, 5, "0.00", "0.0 %"),
+        (2901, 2911, "-0.10", "-0.34 %"),
+        (2911, 2901, "+0.10", "+0.34 %"),
+        (5, 5, "0.00", "0.00 %"),
         (5, 0, "+0.05", "—"),
         (None, 5, "—", "—"),
-        (0, 8, "-0.08", "-100.0 %"),
-        (2001, 2000, "+0.01", "0.0 %"),
-        (2003, 2000, "+0.03", "+0.2 %"),
+        (0, 8, "-0.08", "-100.00 %"),
+        (20_001, 20_000, "+0.01", "0.00 %"),
+        (20_003, 20_000, "+0.03", "+0.02 %"),
+        (19_997, 20_000, "-0.03", "-0.02 %"),
     ],
 )
 def test_changes_are_exact_or_rounded_once(

@@ -144,6 +144,33 @@ async def test_a_table_that_breaks_anywhere_is_the_same(broken: int, rows_a_call
     assert {each.query.revision for each in service.requests} == {0}
 
 
+async def test_pages_by_instant_are_asked_for_as_the_first_was() -> None:
+    """A token belongs to its question, of which the instant is a part."""
+    pages = [summary_answer(each) for each in DIVISIONS]
+    for number, page in enumerate(pages[:-1], 1):
+        page.next_page_token = str(number)
+    service = service_with(pages=pages, break_after={len(DIVISIONS) + 1: 1})
+    async with connected(service) as client:
+        await client.summarise_grades([DIVISION], as_of_us=5, page_size=1)
+        table = await client.tabulate_grades(grades_query([DIVISION], as_of_us=5))
+    assert table.frame["division"].to_list() == list(DIVISIONS)
+    *paged, first, second = service.requests
+    assert [each.page_token for each in paged] == ["", *"12345"]
+    assert (first.query.page_token, second.query.page_token) == ("", "2")
+    for query in (*paged, first.query, second.query):
+        assert (query.as_of_us, query.revision) == (5, 0)
+
+
+async def test_before_anything_had_come_an_instant_stays_one() -> None:
+    """Revision 0 in a request would be the latest."""
+    service = service_with(break_after={1: 1, 3: 1}, revision=0)
+    async with connected(service) as client:
+        await client.tabulate_certificates(as_of_us=5)
+        assert [bale async for bale in client.list_bales(CAUSES, as_of_us=5)]
+    assert len(service.requests) == 4
+    assert {(each.revision, each.as_of_us) for each in service.requests} == {(0, 5)}
+
+
 @pytest.mark.parametrize("broken", range(4))
 async def test_certificates_that_break_anywhere_are_the_same(broken: int) -> None:
     """They go on behind the last lot, at the revision of the first."""

@@ -55,21 +55,21 @@ answers = 0
 for lot in registry.lots:
     if lot.lot_no:
         request = summary_pb2.GetLotCertificateRequest(lot_no=lot.lot_no, revision=revision)
-        digest.update(summaries._certificate(request).SerializeToString(deterministic=True))
+        digest.update(summaries._certificate(request.SerializeToString()).SerializeToString(deterministic=True))
         answers += 1
 for key in summary_pb2.SummaryKey.values()[1:]:
     request = summary_pb2.SummariseGradesRequest(keys=[key], revision=revision)
-    digest.update(summaries._summary(request).SerializeToString(deterministic=True))
+    digest.update(summaries._summary(request.SerializeToString()).SerializeToString(deterministic=True))
     answers += 1
     table = summary_pb2.TabulateGradesRequest(query=request)
-    for message in summaries._table(table):
+    for message in summaries._table(table.SerializeToString()):
         digest.update(message.SerializeToString(deterministic=True))
 certificates = summary_pb2.TabulateCertificatesRequest(revision=revision)
-for message in summaries._certificates(certificates):
+for message in summaries._certificates(certificates.SerializeToString()):
     digest.update(message.SerializeToString(deterministic=True))
 causes = summary_pb2.BaleCause.values()[1:]
 listed = summary_pb2.ListBalesRequest(causes=causes, revision=revision)
-for message in summaries._listed(listed):
+for message in summaries._listed(listed.SerializeToString()):
     digest.update(message.SerializeToString(deterministic=True))
     answers += len(message.bales)
 print(json.dumps([pl.thread_pool_size(), answers, digest.hexdigest()]))

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from cotton.inspection.v1 import common_pb2, lots_pb2
 from cotton_server.intake.lots import OBJECTIONS_MAX
+from cotton_server.intake.rules import rule_set
+from cotton_server.intake.verdict import judge
+from cotton_server.registry.registry import Registry
 
 from tests.support.bales import LOT
 from tests.support.deciding import Deciding
@@ -167,6 +170,52 @@ def test_a_record_with_a_fault_is_rejected_with_its_field(record: Any, field: st
     assert name == "REJECTED"
     assert result.field == common_pb2.Field.Value(f"FIELD_{field.upper()}")
     assert result.message
+
+
+LAST_S = 4_294_967_295
+LATE = [
+    (
+        lots_pb2.Lot(lot_no=LOT, cotton_type=common_pb2.COTTON_TYPE_SAW_GINNED_UPLAND),
+        "gate_in_at",
+    ),
+    (lots_pb2.LotWeight(lot_no=LOT, gross=4_262_000, tare=1000, resolution=10), "weighed_at"),
+    (lots_pb2.LotClosure(lot_no=LOT, bales_received=1), "closed_at"),
+    (lots_pb2.LotCertificates(lot_no=LOT, weight_certificate_no="W"), "issued_at"),
+    (lots_pb2.LotObjection(lot_no=LOT, objection_no="1", raised_by="owner"), "raised_at"),
+    (
+        lots_pb2.LotObjection(
+            lot_no=LOT,
+            objection_no="1",
+            raised_by="owner",
+            raised_at_s=LAST_S,
+            decision=lots_pb2.OBJECTION_DECISION_UPHELD,
+            decided_by="office",
+        ),
+        "decided_at",
+    ),
+]
+
+
+@pytest.mark.parametrize(("record", "field"), LATE, ids=[field for _, field in LATE])
+def test_an_instant_that_cannot_be_in_seconds_is_rejected(record: Any, field: str) -> None:
+    """The last second that is taken is, the next is not, nor are milli- and microseconds."""
+    assert sent(Deciding(), but(record, **{f"{field}_s": LAST_S}))[0] == "CREATED"
+    for instant in (LAST_S + 1, 1_730_000_000_000, 1_730_000_000_000_000, 2**63 - 1):
+        name, _, result = sent(Deciding(), but(record, **{f"{field}_s": instant}))
+        assert name == "REJECTED"
+        assert result.field == common_pb2.Field.Value(f"FIELD_{field.upper()}")
+        assert result.received == str(instant)
+        assert "not milli- or microseconds" in result.message
+
+
+@pytest.mark.parametrize(("record", "field"), LATE, ids=[field for _, field in LATE])
+def test_the_rule_set_before_has_no_last_instant(record: Any, field: str) -> None:
+    """What it took it takes again when a ledger of its time is replayed."""
+    late = but(record, **{f"{field}_s": 1_730_000_000_000_000})
+    verdict = judge([REQUESTS[type(late)](late)], Registry(bales_max=1), rule_set("intake-2"), 1)
+    (outcome,) = verdict.outcomes
+    assert isinstance(outcome, lots_pb2.LotsOutcome)
+    assert (outcome.created, outcome.rejected) == (1, 0)
 
 
 def certificates(quality: str = "", weight: str = "") -> lots_pb2.LotCertificates:

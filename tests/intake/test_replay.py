@@ -18,7 +18,7 @@ from cotton_server.registry.registry import Registry
 
 from tests.support.bales import bale, usda_bale
 from tests.support.broken import without_duplicate_check
-from tests.support.committing import committing
+from tests.support.committing import answer, committing
 from tests.support.entries import edit, read, rewrite, with_outcomes
 
 if TYPE_CHECKING:
@@ -115,6 +115,28 @@ async def test_a_ledger_that_was_begun_under_the_rule_set_before_is_replayed_and
     assert registry.bales.values["visual_grade"][: registry.bales.count].tolist() == [
         *([ABSENT] * (READINGS + 1)), 3, 3,
     ]  # fmt: skip
+
+
+async def test_an_instant_that_an_older_rule_set_took_is_replayed_and_is_not_taken_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A registration in microseconds stays stored; another lot like it is rejected."""
+    at_us = 1_730_000_000_000_000
+    monkeypatch.setattr(committer_module, "CURRENT", "intake-2")
+    async with committing(tmp_path) as running:
+        taken = await answer(await running.register("r1", gate_in_at_s=at_us))
+    monkeypatch.undo()
+    async with committing(tmp_path) as running:
+        (lot,) = running.registry.lots
+        registered = lot.registrations.last
+        assert registered is not None
+        assert registered.record.gate_in_at_s == at_us
+        again = await answer(await running.register("r1", gate_in_at_s=at_us))
+        refused = await answer(
+            await running.register("r2", lot_no="65140161078", gate_in_at_s=at_us)
+        )
+    assert [each.outcome.rejected for each in (taken, again, refused)] == [0, 0, 1]
+    assert contents(replayed(tmp_path)) == contents(running.registry)
 
 
 @pytest.mark.parametrize("group_bytes_max", [1, 600, 1 << 30])

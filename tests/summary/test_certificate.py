@@ -58,7 +58,7 @@ def certificate(
 ) -> summary_pb2.GetLotCertificateResponse:
     """The certificate of a lot."""
     request = summary_pb2.GetLotCertificateRequest(lot_no=lot_no, **fields)
-    return Reader(history).handlers._certificate(request)
+    return Reader(history).certificate(request)
 
 
 def golden186() -> History:

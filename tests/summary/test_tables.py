@@ -20,6 +20,7 @@ from tests.support.table_rows import (
     Place,
     cells_of_certificate,
     cells_of_row,
+    cells_on_last_season,
     place_of,
     rows_of_page,
 )
@@ -60,7 +61,10 @@ def check_row(found: TableRow, row: SummaryRow, standards: Iterable[str]) -> Non
     """A row of a table against the row of a summary, both seasons."""
     assert found.withheld == row.withheld
     cells = of_season(found.cells, last=False)
-    assert nothing(cells) if row.withheld else cells == cells_of_row(row, standards)
+    expected = cells_of_row(row, standards)
+    if Place("bales_on_last_season") in cells:
+        expected |= cells_on_last_season(row)
+    assert nothing(cells) if row.withheld else cells == expected
     beside = of_season(found.cells, last=True)
     if row.HasField("last_season") and not row.last_season.withheld:
         assert beside == cells_of_row(row.last_season, standards, last=True)
@@ -137,30 +141,31 @@ def test_certificates_one_by_one_and_as_columns(
         return
     revision = author.chance.randint(1, chronicle.revision)
     past = chronicle.pasts[revision]
-    handlers = chronicle.reader.handlers
+    reader = chronicle.reader
     lots = {lot.lot.lot_no: lot for lot in counted(past, basis) if lot.lot.lot_no}
     expected = {lot_no: certificate(lot, decimals or 1) for lot_no, lot in lots.items()}
     for lot_no, wanted in expected.items():
         request = summary_pb2.GetLotCertificateRequest(
             lot_no=lot_no, revision=revision, basis=basis, share_decimals=decimals
         )
-        made = handlers._certificate(request)
+        made = reader.certificate(request)
         assert (made.revision, made.status.state) == (revision, made.state)
         for name in ("revision", "status", "grading_version", "basis"):
             made.ClearField(name)
         assert made == wanted
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(summary_handlers, "TABLE_ROWS", author.chance.choice([1, 3, 1000]))
+        rows = author.chance.choice([1, 3, 1000])
+        patch.setattr(summary_handlers, "_rows_of", lambda _columns: rows)
         patch.setattr(certificate_table, "LOTS_AT_ONCE", author.chance.choice([1, 2, 1000]))
         after = author.chance.choice(["", "", LOTS[2]])
         asked = summary_pb2.TabulateCertificatesRequest(
             revision=revision, basis=basis, share_decimals=decimals, after_lot_no=after
         )
-        messages = list(handlers._certificates(asked))
-    rows = [row for each in messages for row in rows_of_page(each.page, messages[0].columns)]
-    assert [row.cells[Place("lot_no")] for row in rows] == sorted(n for n in lots if n > after)
+        messages = reader.certificates(asked)
+    found = [row for each in messages for row in rows_of_page(each.page, messages[0].columns)]
+    assert [row.cells[Place("lot_no")] for row in found] == sorted(n for n in lots if n > after)
     assert messages[0].header.rows == len(lots)
-    for row in rows:
+    for row in found:
         lot_no = str(row.cells[Place("lot_no")])
         standard = expected[lot_no].standard
         own = {
@@ -184,11 +189,11 @@ def test_certificates_of_lots_that_pass_with_their_numbers() -> None:
     )
     request = lots_pb2.RecordCertificatesRequest(certificates=[record])
     chronicle.history.take(request)
-    handlers = chronicle.reader.handlers
+    reader = chronicle.reader
     for standard in ("", *grades.STANDARDS):
         asked = summary_pb2.TabulateCertificatesRequest(columns=["lot_no", "standard"])
         asked.filters.add(key=summary_pb2.SUMMARY_KEY_STANDARD, values=[standard])
-        messages = list(handlers._certificates(asked))
+        messages = reader.certificates(asked)
         rows = [row for each in messages for row in rows_of_page(each.page, messages[0].columns)]
         assert [row.cells[Place("lot_no")] for row in rows] == sorted(
             lot.lot.lot_no
@@ -197,15 +202,15 @@ def test_certificates_of_lots_that_pass_with_their_numbers() -> None:
         )
     asked = summary_pb2.TabulateCertificatesRequest(columns=["quality_certificate_no"])
     asked.filters.add(key=summary_pb2.SUMMARY_KEY_LOT, values=[lot_no])
-    (message,) = handlers._certificates(asked)
+    (message,) = reader.certificates(asked)
     (row,) = rows_of_page(message.page, message.columns)
     assert row.cells == {Place("lot_no"): lot_no, Place("quality_certificate_no"): "Q1"}
     asked.filters.add(key=summary_pb2.SUMMARY_KEY_DAY, values=["2024-10-05"])
     with pytest.raises(ServiceError) as refused:
-        list(handlers._certificates(asked))
+        reader.certificates(asked)
     assert refused.value.reason is Reason.INVALID_FIELD
     with pytest.raises(ServiceError) as refused:
-        handlers._certificates(summary_pb2.TabulateCertificatesRequest(after_lot_no="9"))
+        reader.certificates(summary_pb2.TabulateCertificatesRequest(after_lot_no="9"))
     assert list(refused.value.violations) == ["after_lot_no"]
 
 
@@ -238,7 +243,7 @@ def test_listed_bales_are_those_of_a_recount(
         asked.filters.add(key=f"SUMMARY_KEY_{name.upper()}", values=values)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(summary_handlers, "LISTED_MAX", 2)
-        messages = list(chronicle.reader.handlers._listed(asked))
+        messages = chronicle.reader.bales(asked)
     assert {message.revision for message in messages} == {revision}
     found = [bale for message in messages for bale in message.bales]
     expected = listed(chronicle.pasts[revision], basis, causes, filters)
@@ -258,8 +263,8 @@ def test_listed_bales_are_those_of_a_recount(
     ],
 )
 def test_lists_that_cannot_be_given(told: dict[str, Any], fields: list[str]) -> None:
-    handlers = Author(0).chronicle.reader.handlers
+    reader = Author(0).chronicle.reader
     with pytest.raises(ServiceError) as refused:
-        list(handlers._listed(summary_pb2.ListBalesRequest(**told)))
+        reader.bales(summary_pb2.ListBalesRequest(**told))
     assert refused.value.reason is Reason.INVALID_FIELD
     assert list(refused.value.violations) == fields

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -23,12 +24,15 @@ from cotton_server.summary.at_revision import LotsAtRevision
 from cotton_server.summary.gradings import Gradings
 
 from tests.support.bales import Bale, code
+from tests.support.calls import Context
 from tests.support.figures_oracle import ORGANISATION, LotRecord, Past, StoredBale, season_of
 from tests.support.histories import History, amendment
 from tests.support.oracle import Oracle, Read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from google.protobuf.message import Message
 
 SAW: Final = common_pb2.COTTON_TYPE_SAW_GINNED_UPLAND
 ROLLER: Final = common_pb2.COTTON_TYPE_ROLLER_GINNED_UPLAND
@@ -100,12 +104,29 @@ _NOT_BESIDE: Final = {
 }
 """Keys by which a season and the one before have no row in common."""
 
+_KEYS_OF_LOTS: Final = tuple(
+    key
+    for key in _KEYS
+    if key
+    not in (
+        summary_pb2.SUMMARY_KEY_LABORATORY,
+        summary_pb2.SUMMARY_KEY_INSTRUMENT,
+        summary_pb2.SUMMARY_KEY_DAY,
+        summary_pb2.SUMMARY_KEY_WEEK,
+        summary_pb2.SUMMARY_KEY_MONTH,
+    )
+)
 _BASES: Final = tuple(summary_pb2.Basis.values())
 
 
 @cache
 def _readers() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(1)
+
+
+@cache
+def _loop() -> asyncio.AbstractEventLoop:
+    return asyncio.new_event_loop()
 
 
 class Chronicle:
@@ -283,14 +304,39 @@ class Reader:
     def summarise(
         self, request: summary_pb2.SummariseGradesRequest
     ) -> summary_pb2.SummariseGradesResponse:
-        """A page of a summary."""
-        return self.handlers._summary(request)
+        """A page of a summary; raises ServiceError, as all that follow."""
+        return self._answer(self.handlers.summarise_grades, request)
 
     def tabulate(
         self, request: summary_pb2.TabulateGradesRequest
     ) -> list[summary_pb2.TabulateGradesResponse]:
         """A summary as columns."""
-        return list(self.handlers._table(request))
+        return self._answers(self.handlers.tabulate_grades, request)
+
+    def certificate(
+        self, request: summary_pb2.GetLotCertificateRequest
+    ) -> summary_pb2.GetLotCertificateResponse:
+        """The certificate of a lot."""
+        return self._answer(self.handlers.get_lot_certificate, request)
+
+    def certificates(
+        self, request: summary_pb2.TabulateCertificatesRequest
+    ) -> list[summary_pb2.TabulateCertificatesResponse]:
+        """Certificates as columns."""
+        return self._answers(self.handlers.tabulate_certificates, request)
+
+    def bales(self, request: summary_pb2.ListBalesRequest) -> list[summary_pb2.ListBalesResponse]:
+        """Lists of bales."""
+        return self._answers(self.handlers.list_bales, request)
+
+    def _answer(self, handler: Callable[..., Any], request: Message) -> Any:
+        return _loop().run_until_complete(handler(request.SerializeToString(), Context()))
+
+    def _answers(self, handler: Callable[..., Any], request: Message) -> list[Any]:
+        async def all_of_them() -> list[Any]:
+            return [each async for each in handler(request.SerializeToString(), Context())]
+
+        return _loop().run_until_complete(all_of_them())
 
 
 def fresh_reader(history: History) -> Reader:
@@ -312,6 +358,7 @@ class Author:
         """Takes the seed; nothing is written yet."""
         self.chance = random.Random(seed)  # noqa: S311 - reproducible histories
         self.chronicle = Chronicle()
+        self._busy = self.chance.sample(LOTS, 4)
         self._next = 1
         self._steps: list[tuple[int, Callable[[], None]]] = [
             (10, self._read),
@@ -326,6 +373,8 @@ class Author:
             (2, self._withdraw_lot),
             (1, self.chronicle.organise),
         ]
+        if self.chance.random() < 0.8:
+            self._open()
 
     def step(self) -> None:
         """Something happens, in one content or a few."""
@@ -336,17 +385,18 @@ class Author:
     def question(self, **fixed: Any) -> summary_pb2.SummariseGradesRequest:
         """Any question; of the latest revision unless told otherwise."""
         chance = self.chance
+        known = _KEYS if chance.random() < 0.25 else _KEYS_OF_LOTS
         request = summary_pb2.SummariseGradesRequest(
-            keys=chance.sample(_KEYS, chance.choice([0, 1, 1, 2, 2, 3])),
+            keys=chance.sample(known, chance.choice([0, 1, 1, 2, 2, 3])),
             share_decimals=chance.choice([0, 1, 2]),
             basis=chance.choice(_BASES),
             withhold_below=chance.choice([0, 0, 0, 0, 2, 4]),
         )
-        if chance.random() < 0.2:
+        if chance.random() < 0.12:
             begun, ended = sorted(chance.choices(DAYS, k=2))
             request.inspected_from = chance.choice(["", begun])
             request.inspected_through = chance.choice(["", ended])
-        names = [key for key in _KEYS if chance.random() < 0.06]
+        names = [key for key in known if chance.random() < 0.04]
         if chance.random() < 0.15 and not _NOT_BESIDE & {*request.keys}:
             request.with_last_season = True
             if not request.inspected_through:
@@ -383,13 +433,20 @@ class Author:
         values = known.get(name, ("", "w1", "xpcc", "兵团", "一五〇团", "150", "库车", "u1", "甲"))
         return self.chance.sample(list(values), self.chance.randint(1, min(4, len(values))))
 
+    def _open(self) -> None:
+        """A season that has begun: most lots are registered, and many weighed."""
+        lots = [self._lot(each) for each in LOTS[:-1] if self.chance.random() < 0.7]
+        weights = [self._weight(each) for each in LOTS if self.chance.random() < 0.6]
+        self.chronicle.record("lots", *lots)
+        self.chronicle.record("weights", *weights)
+
     def _read(self) -> None:
-        bales = [self._bale() for _ in range(self.chance.randint(1, 7))]
+        bales = [self._bale() for _ in range(self.chance.randint(1, 12))]
         self.chronicle.read(bales)
 
-    def _bale(self, lot_no: str | None = None) -> Bale:
+    def _bale(self) -> Bale:
         chance = self.chance
-        lot_no = chance.choice(LOTS) if lot_no is None else lot_no
+        lot_no = chance.choice(self._busy if chance.random() < 0.75 else LOTS)
         is_usda = COTTON.get(lot_no) == IMPORTED if chance.random() < 0.93 else True
         if is_usda and chance.random() < 0.4:
             lot_no = ""
@@ -437,13 +494,15 @@ class Author:
         )
 
     def _register(self) -> None:
-        chance = self.chance
-        self._registered(chance.choice(LOTS[:-1]), declared_bales=chance.choice([0, 2, 3, 5, 186]))
+        self._amended("lots", self._lot(self.chance.choice(LOTS[:-1])))
 
-    def _registered(self, lot_no: str, **fields: Any) -> None:
+    def _lot(self, lot_no: str, declared_bales: int | None = None) -> lots_pb2.Lot:
         chance = self.chance
-        lot = lots_pb2.Lot(
+        if declared_bales is None:
+            declared_bales = chance.choice([0, 2, 3, 5, 186])
+        return lots_pb2.Lot(
             lot_no=lot_no,
+            declared_bales=declared_bales,
             cotton_type=(chance.random() < 0.9 and COTTON[lot_no]) or SAW,
             region=chance.choice(["兵团", "xpcc", "地方", ""]),
             division=chance.choice(["8", "第七师", "z", ""]),
@@ -456,21 +515,21 @@ class Author:
             channel=chance.choice(common_pb2.Channel.values()[:2]),
             gate_in_at_s=chance.choice([0, *INSTANTS]),
             standard=chance.choices(["", "GB1103.1-2012", "GB0"], [12, 1, 1])[0],
-            **fields,
         )
-        self._amended("lots", lot)
 
     def _weigh(self) -> None:
+        self._amended("weights", self._weight(self.chance.choice(LOTS)))
+
+    def _weight(self, lot_no: str) -> lots_pb2.LotWeight:
         chance = self.chance
-        weight = lots_pb2.LotWeight(
-            lot_no=chance.choice(LOTS),
+        return lots_pb2.LotWeight(
+            lot_no=lot_no,
             gross=chance.choice([4_262_000, 4_220_010, 90_000, 77_777]),
             tare=chance.choice([24_600, 1_003]),
-            regain=chance.choice([None, 820, 460, 0]),
-            trash=chance.choice([None, 230, 240, 999]),
+            regain=chance.choice([None, 820, 820, 460, 460, 0]),
+            trash=chance.choice([None, 230, 230, 240, 240, 999]),
             resolution=chance.choice([10, 100]),
         )
-        self._amended("weights", weight)
 
     def _close(self) -> None:
         lot_no = self.chance.choice(LOTS)
@@ -485,9 +544,12 @@ class Author:
 
     def _finish(self) -> None:
         """All that makes a lot final."""
-        lot_no = self.chance.choice(LOTS[:-1])
+        lot_no = self.chance.choice([each for each in self._busy if COTTON[each]])
         bales = max(self._bales_of(lot_no), 1)
-        self._registered(lot_no, declared_bales=bales)
+        lot = self.chronicle.oracle.lots.get(lot_no)
+        if lot is None or not lot.last("weights"):
+            self.chronicle.record("weights", self._weight(lot_no))
+        self._amended("lots", self._lot(lot_no, bales))
         self._closed(lot_no, bales)
 
     def _amended(self, name: str, record: Any) -> None:

@@ -117,13 +117,14 @@ class Committing:
         )
 
     async def register(
-        self, request_id: str, *, lot_no: str = LOT, producer: str = "p"
+        self, request_id: str, *, lot_no: str = LOT, producer: str = "p", gate_in_at_s: int = 0
     ) -> asyncio.Future[Stored]:
         """Submits the registration of a lot; its answer to come."""
         lot = lots_pb2.Lot(
             lot_no=lot_no,
             cotton_type=common_pb2.COTTON_TYPE_SAW_GINNED_UPLAND,
             declared_bales=186,
+            gate_in_at_s=gate_in_at_s,
         )
         request = lots_pb2.RegisterLotsRequest(
             producer_id=producer, request_id=request_id, lots=[lot]

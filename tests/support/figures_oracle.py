@@ -24,7 +24,7 @@ from cotton.inspection.v1 import common_pb2, lots_pb2, summary_pb2
 from tests.grading import oracle as grades
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from tests.support.bales import Bale
 
@@ -140,13 +140,17 @@ class GradedBale:
 
 @dataclass
 class CountedLot:
-    """A lot where it counts once: its own standard, conditioned weight, bales and keys."""
+    """A lot where it counts once: its own standard, conditioned weight, bales and keys.
+
+    `differs`: whether its registration names another division or region than it is placed in.
+    """
 
     lot: LotRecord
     standard: str
     conditioned: int | None
     bales: list[GradedBale]
     keys: Mapping[str, str]
+    differs: bool = False
 
 
 @dataclass
@@ -238,7 +242,7 @@ def words_of(lot: LotRecord, *, organised: bool) -> dict[str, str]:
         return {**words, "gin": lot.lot_no[:5], "production_line": lot.lot_no[7:8]}
     words = {name: getattr(record, name) for name in names}
     if organised:
-        words |= placed(words, china_day(record.gate_in_at_s or lot.registered_at_s))
+        words |= placed(words, arrived_on(lot))
     enums: dict[str, tuple[Any, int]] = {
         "cotton_type": (common_pb2.CottonType, record.cotton_type),
         "picking_mode": (common_pb2.PickingMode, record.picking_mode),
@@ -250,8 +254,21 @@ def words_of(lot: LotRecord, *, organised: bool) -> dict[str, str]:
     return {**words, "gin": record.gin_code, "production_line": record.production_line}
 
 
-def placed(words: Mapping[str, str], day: date) -> dict[str, str]:
+def differs(lot: LotRecord, *, organised: bool) -> bool:
+    """Whether a registration names another division or region than the organisation of its day."""
+    if lot.registration is None or not organised:
+        return False
+    said = words_of(lot, organised=False)
+    got = words_of(lot, organised=True)
+    return any(
+        said[level] and _NAMES.get((level, said[level]), said[level]) != got[level]
+        for level in ("region", "division")
+    )
+
+
+def placed(words: Mapping[str, str], day: date | None) -> dict[str, str]:
     """Where a lot belongs on its day, by ORGANISATION; what is not known stays."""
+    assert day is not None
     named = {
         level: _NAMES.get((level, words[level]), "")
         for level in ("region", "division", "regiment", "county")
@@ -270,14 +287,32 @@ def place_keys(bale: Bale) -> dict[str, str]:
     keys = dict.fromkeys(PLACE_KEYS, "")
     keys |= {"laboratory": bale.laboratory, "instrument": bale.instrument}
     if bale.inspected_at_s:
-        day = china_day(bale.inspected_at_s)
-        year, week, _ = day.isocalendar()
-        keys |= {"day": day.isoformat(), "month": day.isoformat()[:7]}
-        keys["week"] = f"{year}-W{week:02d}"
+        keys |= day_keys(china_day(bale.inspected_at_s))
     return keys
 
 
-def leading_place(bales: Sequence[GradedBale], heard: Mapping[str, Sequence[str]]) -> Key:
+def day_keys(day: date) -> dict[str, str]:
+    """A day, its ISO week and its month."""
+    year, week, _ = day.isocalendar()
+    return {"day": day.isoformat(), "week": f"{year}-W{week:02d}", "month": day.isoformat()[:7]}
+
+
+def arrived_on(lot: LotRecord) -> date | None:
+    """The day of a lot's arrival at the gate, else of its registration."""
+    if lot.registration is None:
+        return None
+    return china_day(lot.registration.gate_in_at_s or lot.registered_at_s)
+
+
+def arrival(lot: LotRecord) -> dict[str, str]:
+    """When a lot without bales counts; where is not known."""
+    day = arrived_on(lot)
+    return dict.fromkeys(PLACE_KEYS, "") | ({} if day is None else day_keys(day))
+
+
+def leading_place(
+    bales: Sequence[GradedBale], heard: Mapping[str, Sequence[str]]
+) -> dict[str, str]:
     """The laboratory with most bales, of that the instrument, of that the day; last on a tie."""
 
     def last_first(key: str, value: str) -> tuple[int, str]:
@@ -285,14 +320,12 @@ def leading_place(bales: Sequence[GradedBale], heard: Mapping[str, Sequence[str]
         known = heard.get(key, ())
         return (known.index(value) + 1 if value in known else 0, value)
 
-    chosen: list[str] = []
     rest = list(bales)
     for key in ("laboratory", "instrument", "day"):
         counts = Counter(each.keys[key] for each in rest)
         best = max(counts, key=lambda value: (counts[value], last_first(key, value)), default="")
-        chosen.append(best)
         rest = [each for each in rest if each.keys[key] == best]
-    return tuple(chosen)
+    return {key: rest[0].keys[key] for key in PLACE_KEYS}
 
 
 def conditioned_weight(weight: lots_pb2.LotWeight, standard: str) -> int | None:
@@ -337,17 +370,13 @@ def counted(past: Past, basis: int) -> list[CountedLot]:
         own = leading[-1] if leading else default_standard(lot)
         weight = None if lot.withdrawn or lot.weight is None else lot.weight
         conditioned = None if weight is None else conditioned_weight(weight, own)
-        laboratory, instrument, day = leading_place(mine, past.heard)
-        at = next(
-            (
-                {key: each.keys[key] for key in PLACE_KEYS}
-                for each in mine
-                if (each.keys["laboratory"], each.keys["instrument"], each.keys["day"])
-                == (laboratory, instrument, day)
-            ),
-            dict.fromkeys(PLACE_KEYS, ""),
+        # Of a lot without bales under its own standard the place is that of its other ones.
+        leads = [each for each in mine if each.standard == own] or mine
+        at = leading_place(leads, past.heard) if mine else arrival(lot)
+        differs_ = differs(lot, organised=organised)
+        found.append(
+            CountedLot(lot, own, conditioned, mine, keys | {"standard": own} | at, differs_)
         )
-        found.append(CountedLot(lot, own, conditioned, mine, keys | at | {"standard": own}))
     assert not bales_of, "bales of lots that are not known"
     return found
 
@@ -590,7 +619,7 @@ class Printer:
             share = half_even(Fraction(meets * 10_000, len(of))) if of else 0
             message.joint.add(name=name, bales=meets, of_bales=len(of), share=share)
 
-    def row(self, row: Row, total: Row, *, by_weight: bool) -> summary_pb2.SummaryRow:
+    def row(self, row: Row, total: Row) -> summary_pb2.SummaryRow:
         """All figures of a row, without its keys."""
         message = facts(row, total)
         families = []
@@ -598,7 +627,7 @@ class Printer:
             bales = [each for each in row.bales if each.standard in family]
             if bales:
                 weighted = [each for each in row.lots if each.standard in family]
-                found = self.figures(bales, weighted if by_weight else None, family[-1])
+                found = self.figures(bales, weighted, family[-1])
                 families.append((-len(bales), -place, found))
         families.sort(key=lambda each: each[:2])
         message.figures.SetInParent()
@@ -634,6 +663,7 @@ def facts(row: Row, total: Row) -> summary_pb2.SummaryRow:
         lots_weighed=len(weighed),
         lots_with_conditioned_weight=len(conditioned),
         lots_withdrawn=len(numbered) - len(lots),
+        lots_organisation_differs=sum(each.differs for each in lots),
         gins=len({each.keys["gin"] for each in lots}),
         declared_bales=sum(_declared(each) for each in registered),
         bales=len(row.bales),
@@ -654,7 +684,7 @@ def facts(row: Row, total: Row) -> summary_pb2.SummaryRow:
     both = [each for each in conditioned if each.bales]
     ratios = {
         "coverage": (
-            10_000 * sum(len(each.bales) for each in registered),
+            10_000 * sum(each.lot.registration is not None for each in row.bales),
             message.declared_bales,
         ),
         "share_of_total": (10_000 * len(row.bales), len(total.bales)),
@@ -700,12 +730,6 @@ class Asked:
     filters: Mapping[str, tuple[str, ...]]
     first_day: str
     last_day: str
-
-    @property
-    def by_weight(self) -> bool:
-        """Whether the question is of lots, which alone can be weighed against each other."""
-        asked = {*self.keys, *self.filters}
-        return not (self.first_day or self.last_day or asked & set(PLACE_KEYS))
 
     def year_earlier(self) -> Asked:
         """The same of the season before."""
@@ -760,21 +784,36 @@ def answer(
             row.keys.add(key=name, value=value)
     for place, (rows, total) in enumerate(zip(found, totals, strict=True)):
         sides = [rows.get(key, Row()) for key in keys]
-        hidden, total_hidden = withheld([len(e.bales) for e in sides], request.withhold_below)
+        parts = [parts_of(side, by_state="state" in asked.keys) for side in sides]
+        hidden, total_hidden = withheld(parts, request.withhold_below)
         for side, is_hidden, message in zip(
             [*sides, total], [*hidden, total_hidden], [*response.rows, response.total], strict=True
         ):
-            printed = printer.row(side, total, by_weight=asked.by_weight)
+            printed = printer.row(side, total)
             if is_hidden:
                 printed = summary_pb2.SummaryRow(withheld=True)
             if place == 0:
                 message.MergeFrom(printed)
             elif side.bales or any(each.lot.lot_no for each in side.lots):
                 message.last_season.CopyFrom(printed)
+    if request.with_last_season:
+        for message in (*response.rows, response.total):
+            _set_year_on_year(message)
     if not request.keys:
         response.rows[0].CopyFrom(response.total)
     _name_standards(response, totals)
     return response
+
+
+def _set_year_on_year(row: summary_pb2.SummaryRow) -> None:
+    """What has changed since the season before, where both are told."""
+    if row.withheld or row.last_season.withheld:
+        return
+    for name in ("bales", "conditioned"):
+        before = getattr(row.last_season, name)
+        if before:
+            change = Fraction((getattr(row, name) - before) * 10_000, before)
+            setattr(row, f"{name}_on_last_season", half_even(change))
 
 
 def _name_standards(response: summary_pb2.SummariseGradesResponse, totals: Sequence[Row]) -> None:
@@ -789,23 +828,76 @@ def _name_standards(response: summary_pb2.SummariseGradesResponse, totals: Seque
             response.unverified.extend(UNVERIFIED.get(standard, []))
 
 
-def withheld(bales: Sequence[int], below: int) -> tuple[list[bool], bool]:
-    """Which rows are withheld, and whether the total is, by their bales.
+def parts_of(row: Row, *, by_state: bool) -> Counter[str]:
+    """The bales of a row that figures of their own are told of, and by state its lots."""
+    counts = Counter({"all": len(row.bales)})
+    for bale in row.bales:
+        counts["unregistered"] += bale.lot.registration is None
+        counts["without lot"] += not bale.lot.lot_no
+        counts["under", bale.standard] += 1  # type: ignore[index]  # any name will do
+        if not bale.standard:
+            continue
+        for name in _items_of(bale):
+            counts["under", bale.standard, name] += 1  # type: ignore[index]  # any name will do
+    for lot in row.lots:
+        counts["withdrawn"] += lot.lot.bales_withdrawn
+        if lot.conditioned is not None:
+            counts["weighed"] += len(lot.bales)
+        if by_state and lot.lot.lot_no:
+            counts["state", lot.lot.state] += 1  # type: ignore[index]  # any name will do
+    return counts
 
-    Small rows, and the smallest others until at least two rows with at least `below` bales are.
+
+def _items_of(bale: GradedBale) -> Iterator[str]:
+    """What a bale has that is told of by itself, under its standard."""
+    grade, standard = bale.grade, bale.standard
+    yield from (name for name in grades.MEASURES if grade[name] is not None)
+    if grade[ITEMS[standard][0]] is not None:
+        yield "judged"
+    if grade["foreign_fibre"] is not None:
+        yield "foreign fibre"
+    if grades.colours(standard):
+        yield "no colour" if grade["colour_grade"] is None else "colour"
+        if bale.reported and grade["chart_colour_grade"]:
+            yield "chart"
+    for name, asked in grades.DEFINITIONS.items():
+        items = [item for item, each in zip(grades.DEFINED_OF, asked, strict=True) if each]
+        by_tier = any(each and "." not in each for each in asked)
+        applies = standard in grades.SAW_GINNED or (standard != grades.USDA and not by_tier)
+        if applies and all(grade[item] is not None for item in items):
+            yield f"of {name}"
+            if name in grade["definitions"]:
+                yield name
+
+
+def withheld(rows: Sequence[Mapping[str, int]], below: int) -> tuple[list[bool], bool]:
+    """Which rows are withheld, and whether the total is, by the parts of their bales.
+
+    Small rows; and while of any part what the withheld rows have is neither nothing nor at least
+    `below` of two rows, the smallest row that has some of it. Without one the total.
     """
-    small = {place for place, count in enumerate(bales) if 0 < count < below}
-    hidden = set(small)
-    for count, place in sorted((count, place) for place, count in enumerate(bales)):
-        if small and count >= below and not _hides(bales, hidden, below):
-            hidden.add(place)
-    total = bool(small) and not _hides(bales, hidden, below)
-    return [place in hidden for place in range(len(bales))], total
+    hidden = {place for place, row in enumerate(rows) if 0 < row["all"] < below}
+    if not hidden:
+        return [False] * len(rows), False
+    names = sorted({name for row in rows for name in row}, key=str)
+    total = False
+    while open_parts := [name for name in names if _tells(rows, hidden, name, below)]:
+        able = [
+            place
+            for place, row in enumerate(rows)
+            if place not in hidden and row["all"] and any(row[name] for name in open_parts)
+        ]
+        if not able:
+            total = True
+            break
+        hidden.add(min(able, key=lambda place: (rows[place]["all"], place)))
+    return [place in hidden for place in range(len(rows))], total
 
 
-def _hides(bales: Sequence[int], hidden: set[int], below: int) -> bool:
-    """Whether nothing is found by subtracting what stands from the total."""
-    return len(hidden) > 1 and sum(bales[place] for place in hidden) >= below
+def _tells(rows: Sequence[Mapping[str, int]], hidden: set[int], name: str, below: int) -> bool:
+    """Whether subtracting what is told from the total tells of a row, or of too few bales."""
+    counts = [rows[place][name] for place in hidden if rows[place][name]]
+    return bool(counts) and (len(counts) < 2 or sum(counts) < below)
 
 
 # Certificates and single bales.

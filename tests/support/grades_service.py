@@ -17,6 +17,7 @@ REVISION: Final = 812
 RECEIVED_AT_US: Final = 1_733_046_615_123_456
 
 DIVISIONS: Final = ("第一师", "第二师", "第三师", "第八师", "第十四师", "=1+1")
+LABELS_EN: Final = {"第一师": "First Division", "第八师": "Eighth Division"}
 LOT_NOS: Final = tuple(f"6514024100{number}" for number in range(1, 6))
 
 KEYS: Final = (summary_pb2.SUMMARY_KEY_DIVISION, summary_pb2.SUMMARY_KEY_STATE)
@@ -80,6 +81,10 @@ def header() -> summary_pb2.SummaryHeader:
         last_inspected_from="2023-10-01",
         last_inspected_through="2023-12-01",
         received_at_us=RECEIVED_AT_US,
+        labels=[
+            summary_pb2.KeyLabel(key=KEYS[0], value=value, label_en=name)
+            for value, name in LABELS_EN.items()
+        ],
     )
 
 
@@ -180,6 +185,7 @@ class GradesService(summary_pb2_grpc.SummaryServiceServicer):
 
     break_after: dict[int, int] = field(default_factory=dict)
     rows_a_call: int = 100
+    revision: int = REVISION
     requests: list[Any] = field(default_factory=list)
     pages: list[summary_pb2.SummariseGradesResponse] = field(default_factory=list)
     columns: tuple[summary_pb2.FigureColumn, ...] = COLUMNS
@@ -228,6 +234,7 @@ class GradesService(summary_pb2_grpc.SummaryServiceServicer):
                 if not first:
                     message.header.CopyFrom(header())
                     message.header.rows = len(LOT_NOS)
+                    message.header.revision = self.revision
                     message.columns.extend(CERTIFICATE_COLUMNS)
                 yield message
 
@@ -237,7 +244,9 @@ class GradesService(summary_pb2_grpc.SummaryServiceServicer):
         """Two bales a message."""
         self._heard(request)
         messages = (
-            summary_pb2.ListBalesResponse(revision=REVISION, bales=self.listed[first : first + 2])
+            summary_pb2.ListBalesResponse(
+                revision=self.revision, bales=self.listed[first : first + 2]
+            )
             for first in range(0, max(len(self.listed), 1), 2)
         )
         yield from self._until_broken(messages, context)
@@ -351,9 +360,12 @@ def summary_row(*values: str, last_season: bool = False, shift: int = 0) -> summ
         regain_mean_by_net=819,
         trash_mean_by_lots=230,
         trash_mean_by_net=231,
+        lots_organisation_differs=2,
     )
     if last_season:
         row.last_season.CopyFrom(summary_row(*values, shift=10))
+        row.bales_on_last_season = 101
+        row.conditioned_on_last_season = -3
     return row
 
 

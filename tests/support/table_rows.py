@@ -95,7 +95,14 @@ def _bits(packed: bytes, rows: int) -> list[bool]:
 
 COUNTS: Final = (
     *("lots", "lots_unregistered", "lots_weighed", "lots_with_conditioned_weight"),
-    *("lots_withdrawn", "gins", "declared_bales", "bales", "bales_unregistered"),
+    *(
+        "lots_withdrawn",
+        "lots_organisation_differs",
+        "gins",
+        "declared_bales",
+        "bales",
+        "bales_unregistered",
+    ),
     *("bales_without_lot", "bales_without_standard", "bales_withdrawn"),
     *("gross", "tare", "net", "conditioned"),
 )
@@ -141,6 +148,14 @@ def cells_of_row(row: summary_pb2.SummaryRow, there: Iterable[str], *, last: boo
                 found = next(mine, summary_pb2.GradeFigures())
                 cells |= cells_of_figures(found, family)
     return {Place(place.name, place.standards, last): cell for place, cell in cells.items()}
+
+
+def cells_on_last_season(row: summary_pb2.SummaryRow) -> Cells:
+    """What stands in a row beside a season and the one before."""
+    return {
+        Place(name): getattr(row, name) if row.HasField(name) else None
+        for name in ("bales_on_last_season", "conditioned_on_last_season")
+    }
 
 
 def cells_of_figures(figures: summary_pb2.GradeFigures, family: tuple[str, ...]) -> Cells:

@@ -20,7 +20,7 @@ MESSAGE_BYTES_MAX: Final = 4 * 1024 * 1024
 """Largest message that is sent, as servers take them unless told otherwise."""
 
 ANSWER_BYTES_MAX: Final = 64 * 1024 * 1024
-"""Largest answer that is taken: a summary of 30 000 rows, where servers give 5 000 by default."""
+"""Largest answer that is taken: a summary of 30 000 rows, where servers give 1 000 by default."""
 
 _OPTIONS: Final[Sequence[tuple[str, int]]] = (
     ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),

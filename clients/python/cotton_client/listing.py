@@ -83,7 +83,12 @@ class Listing(Generic[_T]):
 
 
 def _pin(request: Any, revision: int) -> None:
-    """Has the rest asked for as of the revision that the answer began with."""
+    """Has the rest asked for as of the revision that the answer began with.
+
+    Before anything had been received that is 0, which in a request would be the latest.
+    """
+    if not revision:
+        return
     request.revision = revision
     if "as_of_us" in request.DESCRIPTOR.fields_by_name:
         request.as_of_us = 0

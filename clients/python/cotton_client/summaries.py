@@ -20,6 +20,8 @@ async def pages(
 ) -> AsyncIterator[summary_pb2.SummariseGradesResponse]:
     """Every page of an answer; all are of the revision of the first.
 
+    A page is asked for as the first was, by instant too, with the token of the one before it.
+
     Raises ContractViolation for a page of another revision, and for one that leads to itself.
     """
     request = summary_pb2.SummariseGradesRequest()

@@ -138,7 +138,7 @@ class GradesWay:
         self._last = False
 
     def take(self, message: summary_pb2.TabulateGradesResponse, gathered: Gathered) -> None:
-        """Goes on behind the message's page."""
+        """Goes on behind the message's page; the token is that of the question as it was."""
         if message.HasField("header"):
             gathered.begin(message.header, message.columns, keys=message.keys, total=message.total)
         gathered.add(message.page)
@@ -157,11 +157,15 @@ class CertificatesWay:
         self.request = request
 
     def take(self, message: summary_pb2.TabulateCertificatesResponse, gathered: Gathered) -> None:
-        """Goes on behind the last lot of the message, at the revision of the first."""
+        """Goes on behind the last lot of the message, at the revision of the first.
+
+        An instant before anything had been received is asked for again: 0 would be the latest.
+        """
         if message.HasField("header"):
             gathered.begin(message.header, message.columns)
         frame = gathered.add(message.page)
-        self.request.revision, self.request.as_of_us = gathered.header.revision, 0
+        if gathered.header.revision:
+            self.request.revision, self.request.as_of_us = gathered.header.revision, 0
         if frame.height:
             if LOT_NO not in frame.columns:
                 raise errors.ContractViolation(f"A table of certificates has no {LOT_NO}.")

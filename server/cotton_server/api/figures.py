@@ -56,6 +56,7 @@ _ROW_COUNTS = (
     "lots_weighed",
     "lots_with_conditioned_weight",
     "lots_withdrawn",
+    "lots_organisation_differs",
     "gins",
     "declared_bales",
     "bales",
@@ -77,6 +78,9 @@ _ROW_OPTIONAL = {
     "regain_mean_by_net": "regain.mean_by_net",
     "trash_mean_by_lots": "trash.mean_by_lots",
     "trash_mean_by_net": "trash.mean_by_net",
+    # Of this season beside the one before.
+    "bales_on_last_season": "bales_on_last_season",
+    "conditioned_on_last_season": "conditioned_on_last_season",
 }
 
 
@@ -225,6 +229,14 @@ def certificate_message(certificate: Certificate) -> summary_pb2.GetLotCertifica
     answer.first_inspected_on = certificate.first_inspected_on
     answer.last_inspected_on = certificate.last_inspected_on
     answer.laboratories.extend(certificate.laboratories)
+    answer.region = certificate.placed.region
+    answer.division = certificate.placed.division
+    answer.regiment = certificate.placed.regiment
+    answer.county = certificate.placed.county
+    answer.organisation_differs = certificate.placed.differs
+    answer.organisation_revision = certificate.grading.organisation_revision
+    if certificate.standard is not None:
+        answer.charts.extend(certificate.grading.charts_of([certificate.standard.id]))
     return answer
 
 
@@ -256,6 +268,10 @@ def header_message(
         last_inspected_from=_day(last.first),
         last_inspected_through=_day(last.last),
         received_at_us=received_at_us,
+        labels=[
+            summary_pb2.KeyLabel(key=NUMBER_OF_KEY[key], value=value, label_en=label)
+            for key, value, label in summary.labels
+        ],
     )
 
 
@@ -283,7 +299,7 @@ def _row(side: Side, row: int) -> summary_pb2.SummaryRow:
     figures = side.row.figures
     counts: dict[str, Any] = {name: int(figures[name].values[row]) for name in _ROW_COUNTS}
     optional: dict[str, Any] = {
-        name: figures[column][row] for name, column in _ROW_OPTIONAL.items()
+        name: figures[column][row] for name, column in _ROW_OPTIONAL.items() if column in figures
     }
     message = summary_pb2.SummaryRow(
         **counts,

@@ -29,14 +29,19 @@ from cotton_server.summary.basis import Basis
 from cotton_server.summary.certificate_table import CertificateTable
 from cotton_server.summary.certificates import CERTIFICATE_SHARE_DECIMALS, certificates
 from cotton_server.summary.dates import china_date
-from cotton_server.summary.errors import SummaryRequestError, UnknownStandardError
-from cotton_server.summary.keys import PLACE_KEYS
+from cotton_server.summary.errors import (
+    PageTokenError,
+    SummaryRequestError,
+    TooManyError,
+    UnknownStandardError,
+)
+from cotton_server.summary.keys import PLACE_KEYS, SUMMARY_KEYS
 from cotton_server.summary.pages import Page, page_of, page_token, question_of
 from cotton_server.summary.query import checked_query
 from cotton_server.summary.summarise import WEIGHTING, Summary
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
     from concurrent.futures import Executor
 
     from google.protobuf.message import Message
@@ -54,14 +59,22 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 SUMMARY_SHARE_DECIMALS: Final = 2
 
-TABLE_ROWS: Final = 4_000
-"""Rows in one message of a table: about 2 MiB, well below the 4 that clients take untold."""
+TABLE_BYTES: Final = 3 << 20
+"""What a message of a table may be: below the 4 MiB that clients in any language take untold."""
+
+TABLE_ROWS_MAX: Final = 4_000
 
 LISTED_MAX: Final = 1_000
 """Bales in one message of a list."""
 
-_PAGING: Final = ("page_size", "page_token", "revision", "as_of_us")
-"""Fields of a question that its pages do not share: the token has the revision."""
+_PAGING: Final = ("page_size", "page_token", "revision")
+"""Fields of a question in which its pages may differ: the token has the revision."""
+
+_FILTERS_MAX: Final = len(SUMMARY_KEYS)
+_VALUES_MAX: Final = 10_000
+"""Values of one filter; what names more lots than this is asked for part by part."""
+
+_COLUMNS_MAX: Final = 2_000
 
 
 class Question(NamedTuple):
@@ -109,45 +122,40 @@ class SummaryHandlers:
         self, payload: bytes, _context: Context
     ) -> summary_pb2.GetLotCertificateResponse:
         """The certificate of one lot; raises ServiceError."""
-        request = parse(summary_pb2.GetLotCertificateRequest, payload)
-        return await self._run(self._certificate, request)
+        return await self._run(self._certificate, payload)
 
     async def summarise_grades(
         self, payload: bytes, _context: Context
     ) -> summary_pb2.SummariseGradesResponse:
         """A page of a grade summary; raises ServiceError."""
-        request = parse(summary_pb2.SummariseGradesRequest, payload)
-        return await self._run(self._summary, request)
+        return await self._run(self._summary, payload)
 
     async def tabulate_grades(
         self, payload: bytes, _context: Context
     ) -> AsyncIterator[summary_pb2.TabulateGradesResponse]:
         """A grade summary as columns, page by page; raises ServiceError."""
-        request = parse(summary_pb2.TabulateGradesRequest, payload)
-        async for message in self._each(self._table, request):
+        async for message in self._each(self._table, payload):
             yield message
 
     async def tabulate_certificates(
         self, payload: bytes, _context: Context
     ) -> AsyncIterator[summary_pb2.TabulateCertificatesResponse]:
         """The certificates of lots as columns, page by page; raises ServiceError."""
-        request = parse(summary_pb2.TabulateCertificatesRequest, payload)
-        async for message in self._each(self._certificates, request):
+        async for message in self._each(self._certificates, payload):
             yield message
 
     async def list_bales(
         self, payload: bytes, _context: Context
     ) -> AsyncIterator[summary_pb2.ListBalesResponse]:
         """Single bales that somebody has to look at; raises ServiceError."""
-        request = parse(summary_pb2.ListBalesRequest, payload)
-        async for message in self._each(self._listed, request):
+        async for message in self._each(self._listed, payload):
             yield message
 
     async def _run(self, work: Callable[..., _T], *arguments: object) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._readers, work, *arguments)
 
     async def _each(
-        self, table_of: Callable[[Any], Iterator[_MessageT]], request: Message
+        self, table_of: Callable[[bytes], Iterator[_MessageT]], payload: bytes
     ) -> AsyncIterator[_MessageT]:
         """The messages, each made on a reader thread when the one before has been sent."""
         if self._tables_open >= self._tables_open_max:
@@ -157,15 +165,14 @@ class SummaryHandlers:
             )
         self._tables_open += 1
         try:
-            messages = await self._run(table_of, request)
+            messages = await self._run(table_of, payload)
             while (message := await self._run(next, messages, None)) is not None:
                 yield message
         finally:
             self._tables_open -= 1
 
-    def _certificate(
-        self, request: summary_pb2.GetLotCertificateRequest
-    ) -> summary_pb2.GetLotCertificateResponse:
+    def _certificate(self, payload: bytes) -> summary_pb2.GetLotCertificateResponse:
+        request = parse(summary_pb2.GetLotCertificateRequest, payload)
         if not is_lot_no(request.lot_no):
             raise ServiceError(
                 Reason.INVALID_FIELD,
@@ -187,9 +194,8 @@ class SummaryHandlers:
         )
         return certificate_message(certificate)
 
-    def _summary(
-        self, request: summary_pb2.SummariseGradesRequest
-    ) -> summary_pb2.SummariseGradesResponse:
+    def _summary(self, payload: bytes) -> summary_pb2.SummariseGradesResponse:
+        request = parse(summary_pb2.SummariseGradesRequest, payload)
         asked = self._question(request)
         summary = asked.summary
         over_all, part = summary.total_and_part(asked.first, asked.rows)
@@ -211,30 +217,30 @@ class SummaryHandlers:
             next_page_token=asked.token(asked.first + asked.rows),
         )
 
-    def _table(
-        self, request: summary_pb2.TabulateGradesRequest
-    ) -> Iterator[summary_pb2.TabulateGradesResponse]:
+    def _table(self, payload: bytes) -> Iterator[summary_pb2.TabulateGradesResponse]:
+        request = parse(summary_pb2.TabulateGradesRequest, payload)
         asked = self._question(request.query)
         header = header_message(
             asked.summary,
             basis=asked.basis,
             received_at_us=self._received_at_us(asked.summary.lots),
         )
-        # A page size asked for is that of each message; the stream goes on to the end.
-        rows = min(request.query.page_size or TABLE_ROWS, TABLE_ROWS)
+        _refuse_many_columns(request.columns)
         with _typed():
             return table_messages(
                 asked.summary,
                 header,
                 request.columns,
                 first=asked.first,
-                rows=rows,
+                # A page size asked for is that of each message; the stream goes on to the end.
+                rows_of=lambda columns: min(
+                    request.query.page_size or TABLE_ROWS_MAX, _rows_of(columns)
+                ),
                 token=asked.token,
             )
 
-    def _certificates(
-        self, request: summary_pb2.TabulateCertificatesRequest
-    ) -> Iterator[summary_pb2.TabulateCertificatesResponse]:
+    def _certificates(self, payload: bytes) -> Iterator[summary_pb2.TabulateCertificatesResponse]:
+        request = parse(summary_pb2.TabulateCertificatesRequest, payload)
         decimals = _share_decimals(request.share_decimals, CERTIFICATE_SHARE_DECIMALS)
         basis = _basis(request.basis)
         if request.after_lot_no and not is_lot_no(request.after_lot_no):
@@ -243,6 +249,7 @@ class SummaryHandlers:
                 "A lot number has 11 digits: gin 5, crop year 2, production line 1, serial 3.",
                 {"after_lot_no": "not 11 digits"},
             )
+        _refuse_many_columns(request.columns)
         query = self._query_of_lots(request.filters)
         lots = self._all_lots(request.revision, request.as_of_us, basis)
         table = CertificateTable(
@@ -257,14 +264,13 @@ class SummaryHandlers:
             return certificate_messages(
                 table,
                 request.columns,
-                rows=TABLE_ROWS,
+                rows_of=_rows_of,
                 basis=basis,
                 received_at_us=self._received_at_us(lots),
             )
 
-    def _listed(
-        self, request: summary_pb2.ListBalesRequest
-    ) -> Iterator[summary_pb2.ListBalesResponse]:
+    def _listed(self, payload: bytes) -> Iterator[summary_pb2.ListBalesResponse]:
+        request = parse(summary_pb2.ListBalesRequest, payload)
         causes = _causes(request.causes)
         basis = _basis(request.basis)
         query = self._query_of_lots(request.filters)
@@ -285,6 +291,7 @@ class SummaryHandlers:
             lots = self._all_lots(
                 revision or request.revision, 0 if revision else request.as_of_us, basis
             )
+            _refuse_many_filters(request.filters)
             query = checked_query(
                 [summary_key_name(key) for key in request.keys],
                 key_filters(request.filters),
@@ -295,7 +302,11 @@ class SummaryHandlers:
                 withhold_below=request.withhold_below,
             )
         summary = Summary(lots, query, self._names, share_decimals=decimals)
-        rows = min(request.page_size or self._rows_max, self._rows_max)
+        if first > summary.rows:
+            raise _invalid("page_token", _no_such_page())
+        # Each row has the season before in it, too.
+        rows_max = max(1, self._rows_max // 2) if query.with_last_season else self._rows_max
+        rows = min(request.page_size or rows_max, rows_max)
         return Question(summary, basis, first, rows, digest)
 
     def _through(self, request: summary_pb2.SummariseGradesRequest, lots: LotsAt) -> str:
@@ -304,8 +315,9 @@ class SummaryHandlers:
             return request.inspected_through
         return china_date(self._received_at_us(lots) // 1_000_000)
 
-    def _query_of_lots(self, filters: Iterable[summary_pb2.KeyFilter]) -> Query:
+    def _query_of_lots(self, filters: Sequence[summary_pb2.KeyFilter]) -> Query:
         with _typed():
+            _refuse_many_filters(filters)
             wanted = key_filters(filters)
             return checked_query([], wanted, standards=self._gradings.standards, without=PLACE_KEYS)
 
@@ -318,14 +330,40 @@ class SummaryHandlers:
         return self._registry.received_by_us(lots.revision) if lots.revision else 0
 
 
+def _rows_of(columns: int) -> int:
+    """Rows of a message of a table with as many columns, of at most 4 bytes each but for a few."""
+    return max(1, min(TABLE_ROWS_MAX, TABLE_BYTES // (4 * max(1, columns))))
+
+
+def _refuse_many_filters(filters: Sequence[summary_pb2.KeyFilter]) -> None:
+    if len(filters) > _FILTERS_MAX:
+        raise TooManyError("filters", len(filters), _FILTERS_MAX)
+    for each in filters:
+        if len(each.values) > _VALUES_MAX:
+            raise TooManyError("filters", len(each.values), _VALUES_MAX)
+
+
+def _refuse_many_columns(columns: Sequence[str]) -> None:
+    if len(columns) > _COLUMNS_MAX:
+        error = TooManyError("columns", len(columns), _COLUMNS_MAX)
+        raise _invalid(error.field, error)
+
+
+def _no_such_page() -> PageTokenError:
+    return PageTokenError(
+        "The page token is for rows that the answer does not have; pass on `next_page_token` as it"
+        " came."
+    )
+
+
 def _page(request: summary_pb2.SummariseGradesRequest, digest: bytes) -> Page:
     """The page that a token is for; its revision stands in the token."""
     page = page_of(request.page_token, digest)
-    if request.as_of_us or request.revision not in (0, page.revision):
+    if request.revision not in (0, page.revision):
         raise ServiceError(
             Reason.INVALID_FIELD,
-            "A page is of the revision of the first page; leave revision and as_of_us as they"
-            " were, or out.",
+            f"The page is of revision {page.revision}, as its first page was, and revision"
+            f" {request.revision} was asked for; leave it as it was.",
             {"page_token": f"of revision {page.revision}"},
         )
     return page

@@ -32,13 +32,15 @@ def chosen_columns(columns: Iterable[Column], wanted: Sequence[str]) -> list[Col
     All when nothing is asked for. Raises UnknownColumnError for what names none.
     """
     every = list(columns)
+    names = {name for each in every for name in (each.name, each.name.partition(".")[0])}
+    asked = set(wanted)
     for name in wanted:
-        if not any(name in (each.name, each.name.partition(".")[0]) for each in every):
+        if name not in names:
             raise UnknownColumnError(name)
     chosen = [
         each
         for each in every
-        if not wanted or each.name in wanted or each.name.partition(".")[0] in wanted
+        if not asked or not asked.isdisjoint((each.name, each.name.partition(".")[0]))
     ]
     return sorted(chosen, key=lambda each: not each.is_text)
 

@@ -17,7 +17,7 @@ from cotton_server.api.tables import (
 )
 from cotton_server.grading import GRADING_VERSION
 from cotton_server.grading.standard import unverified_parts
-from cotton_server.summary.catalogue import grade_columns, row_columns
+from cotton_server.summary.catalogue import grade_columns, row_columns, year_on_year_columns
 from cotton_server.summary.keys import key_column
 
 if TYPE_CHECKING:
@@ -37,10 +37,13 @@ def table_messages(
     wanted: Sequence[str],
     *,
     first: int,
-    rows: int,
+    rows_of: Callable[[int], int],
     token: Callable[[int], str],
 ) -> Iterator[summary_pb2.TabulateGradesResponse]:
-    """A summary as columns, `rows` rows a message; raises UnknownColumnError at once."""
+    """A summary as columns; `rows_of` a number of columns are in a message.
+
+    Raises UnknownColumnError at once.
+    """
     every = [
         *row_columns(),
         *(
@@ -51,7 +54,9 @@ def table_messages(
     ]
     if summary.query.with_last_season:
         every += [replace(column, last_season=True) for column in every]
+        every += year_on_year_columns()
     columns = chosen_columns(every, wanted)
+    rows = rows_of(len(columns))
 
     def messages() -> Iterator[summary_pb2.TabulateGradesResponse]:
         start = first
@@ -74,15 +79,16 @@ def certificate_messages(
     table: CertificateTable,
     wanted: Sequence[str],
     *,
-    rows: int,
+    rows_of: Callable[[int], int],
     basis: Basis,
     received_at_us: int,
 ) -> Iterator[summary_pb2.TabulateCertificatesResponse]:
-    """Certificates as columns, `rows` of them a message; raises UnknownColumnError at once.
+    """Certificates as columns; `rows_of` a number of columns are in a message.
 
-    The lot number is always the first of the texts.
+    Raises UnknownColumnError at once. The lot number is always the first of the texts.
     """
     columns = chosen_columns(table.columns, [*wanted, "lot_no"] if wanted else ())
+    rows = rows_of(len(columns))
     grading = table.lots.grading
     header = summary_pb2.SummaryHeader(
         revision=table.lots.revision,

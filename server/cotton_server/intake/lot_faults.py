@@ -92,6 +92,19 @@ def _form_faults(record: LotRecord) -> Iterator[Fault]:
             yield fault
 
 
+def _late_faults(record: LotRecord, rules: RuleSet, *names: str) -> Iterator[Fault]:
+    """Instants later than any that the rule set takes."""
+    last = rules.lot_instant_max
+    for name in names:
+        instant = getattr(record, name)
+        if last is not None and instant > last:
+            yield Fault(
+                name,
+                str(instant),
+                f"Give seconds since 1970, not milli- or microseconds: at most {last} is taken.",
+            )
+
+
 def _lot_no_fault(lot_no: str) -> Fault | None:
     if is_lot_no(lot_no):
         return None
@@ -128,6 +141,7 @@ def lot_faults(lot: lots_pb2.Lot, rules: RuleSet) -> Iterator[Fault]:
         )
     if lot.gate_in_at_s < 0:
         yield Fault("gate_in_at_s", str(lot.gate_in_at_s), "A time before 1970 is not taken.")
+    yield from _late_faults(lot, rules, "gate_in_at_s")
 
 
 def weight_faults(weight: lots_pb2.LotWeight, rules: RuleSet) -> Iterator[Fault]:
@@ -153,6 +167,7 @@ def weight_faults(weight: lots_pb2.LotWeight, rules: RuleSet) -> Iterator[Fault]
     for name in ("truck_gross", "truck_tare", "weighed_at_s"):
         if getattr(weight, name) < 0:
             yield Fault(name, spelled_value(weight, name), "A negative value is not taken.")
+    yield from _late_faults(weight, rules, "weighed_at_s")
 
 
 def closure_faults(closure: lots_pb2.LotClosure, rules: RuleSet) -> Iterator[Fault]:
@@ -170,9 +185,10 @@ def closure_faults(closure: lots_pb2.LotClosure, rules: RuleSet) -> Iterator[Fau
         yield Fault("bales_received", "0", "A lot of which nothing was received is not closed.")
     if closure.closed_at_s < 0:
         yield Fault("closed_at_s", str(closure.closed_at_s), "A time before 1970 is not taken.")
+    yield from _late_faults(closure, rules, "closed_at_s")
 
 
-def certificate_faults(certificates: lots_pb2.LotCertificates) -> Iterator[Fault]:
+def certificate_faults(certificates: lots_pb2.LotCertificates, rules: RuleSet) -> Iterator[Fault]:
     """What is wrong with certificates, gravest first."""
     yield from _form_faults(certificates)
     if not (certificates.quality_certificate_no or certificates.weight_certificate_no):
@@ -182,9 +198,10 @@ def certificate_faults(certificates: lots_pb2.LotCertificates) -> Iterator[Fault
     if certificates.issued_at_s < 0:
         issued = str(certificates.issued_at_s)
         yield Fault("issued_at_s", issued, "A time before 1970 is not taken.")
+    yield from _late_faults(certificates, rules, "issued_at_s")
 
 
-def objection_faults(objection: lots_pb2.LotObjection) -> Iterator[Fault]:
+def objection_faults(objection: lots_pb2.LotObjection, rules: RuleSet) -> Iterator[Fault]:
     """What is wrong with an objection or its decision, gravest first."""
     yield from _form_faults(objection)
     if not is_token(objection.objection_no):
@@ -197,6 +214,7 @@ def objection_faults(objection: lots_pb2.LotObjection) -> Iterator[Fault]:
         yield Fault("raised_by", "", "Say who objects.")
     if objection.raised_at_s <= 0:
         yield Fault("raised_at_s", str(objection.raised_at_s), "Say when: deadlines run from it.")
+    yield from _late_faults(objection, rules, "raised_at_s", "decided_at_s")
     decided = (objection.decided_by, objection.decided_at_s)
     if not objection.decision:
         if any(decided):

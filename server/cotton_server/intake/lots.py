@@ -122,7 +122,7 @@ def decide_closures(
 def decide_certificates(
     certificates: Iterable[lots_pb2.LotCertificates],
     registry: Registry,
-    _rules: RuleSet,
+    rules: RuleSet,
     position: int,
 ) -> LotsDecision:
     """Decides certificates in order; those of quality and of weight each by themselves."""
@@ -130,7 +130,7 @@ def decide_certificates(
         certificates,
         registry,
         position,
-        certificate_faults,
+        lambda record: certificate_faults(record, rules),
         lambda _record: (),
         _certificate_chains,
     )
@@ -150,7 +150,7 @@ def _certificate_chains(
 def decide_objections(
     objections: Iterable[lots_pb2.LotObjection],
     registry: Registry,
-    _rules: RuleSet,
+    rules: RuleSet,
     position: int,
 ) -> LotsDecision:
     """Decides objections in order: each is raised once and decided once."""
@@ -160,7 +160,7 @@ def decide_objections(
     new_of_lot: Counter[str] = Counter()
     for row, objection in enumerate(objections):
         outcome.received += 1
-        fault = next(objection_faults(objection), None)
+        fault = next(objection_faults(objection, rules), None)
         if fault is not None:
             _reject(outcome, row, objection.lot_no, fault)
             continue

@@ -33,9 +33,6 @@ if TYPE_CHECKING:
 _GROUP: Final = "group"
 _GINS: Final = "gins"
 
-_FILTERED_SHARE: Final = 2
-"""Cells are filtered before they are added up when fewer than one in this many are wanted."""
-
 
 @dataclass(frozen=True, slots=True)
 class Names:
@@ -131,6 +128,17 @@ def passing_lots(lots: pl.DataFrame, query: Query, names: Names) -> pl.DataFrame
     return codes.facts_passing(codes.passing(lots))
 
 
+def lots_of_groups(stands: Standing, query: Query, names: Names) -> pl.DataFrame:
+    """The lots that pass: `lot`, `conditioned`, `own` and the texts of the query's keys.
+
+    `own` is the id of the lot's standard, "" without one.
+    """
+    codes = _KeyCodes(query, names)
+    passing = codes.facts_passing(codes.passing(stands.lots))
+    own = names.words.texts(passing[key_column(STANDARD_KEY)])
+    return passing.select("lot", "conditioned", own.alias("own"), *codes.texts_of(passing))
+
+
 def no_figures(stands: Standing, standard: str, rows: int) -> pl.DataFrame:
     """The figures of rows without bales of a standard."""
     columns = [name for name in stands.parts[0][standard].columns if name not in CELL]
@@ -214,11 +222,7 @@ class _KeyCodes:
         by: Sequence[str],
     ) -> Sums:
         """The groups with the texts of their keys, sorted by these, and all sums in that order."""
-        codes = keyed.join(of_lot, on=_GROUP, how="left", maintain_order="left")
-        texts = [
-            self._texts(key, codes[key_column(key)]).alias(key_column(key))
-            for key in self._query.keys
-        ]
+        texts = self.texts_of(keyed.join(of_lot, on=_GROUP, how="left", maintain_order="left"))
         groups = keyed.select(by).with_columns(pl.Series(f"_{t.name}", t) for t in texts)
         if texts:
             groups = groups.sort([f"_{each.name}" for each in texts])
@@ -252,6 +256,13 @@ class _KeyCodes:
             gins=0,
             conditioning=frozenset(),
         )
+
+    def texts_of(self, coded: pl.DataFrame) -> list[pl.Series]:
+        """The texts of the keys, from a frame with their codes."""
+        return [
+            self._texts(key, coded[key_column(key)]).alias(key_column(key))
+            for key in self._query.keys
+        ]
 
     def _place_filters(self) -> list[pl.Expr]:
         days = self._query.days

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, replace
+from collections import OrderedDict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 PARTS_MAX: Final = 12
 """Parts of a standing, beyond which they are made one."""
+
+OLDER_MAX: Final = 2
+"""Standings of older revisions that are kept: each may have 200 MB of its own for a season."""
 
 LOTS_AT_ONCE: Final = 64
 """Lots copied while the registry stands still: half a millisecond."""
@@ -56,6 +60,7 @@ class LotsAtRevision:
         self._gradings = gradings
         self._lock = threading.Lock()
         self._amended: set[int] = set()
+        self._older: OrderedDict[tuple[int, Basis], LotsAt] = OrderedDict()
         self.words = Words()
         """What the keys of all standings are called."""
         grading = gradings.at(0)
@@ -76,29 +81,36 @@ class LotsAtRevision:
             amended = frozenset(self._amended) if basis is Basis.FIRST_INSPECTION else frozenset()
         if revision == latest.revision and not amended:
             return latest
+        with self._lock:
+            kept = self._older.get((revision, basis))
+            if kept is not None:
+                self._older.move_to_end((revision, basis))
+                return kept
+        made = self._put_together(latest, revision, basis, amended)
+        with self._lock:
+            # What was at a revision never changes: pages of one answer ask for it again.
+            self._older[revision, basis] = made
+            while len(self._older) > OLDER_MAX:
+                self._older.popitem(last=False)
+        return made
+
+    def _put_together(
+        self, latest: LotsAt, revision: int, basis: Basis, amended: frozenset[int]
+    ) -> LotsAt:
+        """All lots at a revision: the latest cells, with those of lots that differ made anew.
+
+        Of a lot that has only been weighed, closed, certified or placed otherwise since, the bales
+        are not read again.
+        """
         grading = self._gradings.at(revision)
-        # By other charts or another organisation any lot may be graded or placed otherwise.
         alike = grading.same_as(latest.grading)
-        then = replace(latest, revision=revision, grading=grading, cube=None)
         with self._registry.lock:
+            count = self._registry.bales.count_at(revision, self._registry.bales.count)
             entries = [
                 lot
                 for lot in self._registry.lots
                 if not alike or lot.changed_at > revision or lot.number in amended
             ]
-        return self._beside(then, entries, basis, alike=alike)
-
-    def _beside(
-        self, then: LotsAt, entries: Sequence[LotEntry], basis: Basis, *, alike: bool
-    ) -> LotsAt:
-        """The same, with the lots of these entries computed anew as they were at its revision.
-
-        `alike`: what grades and places is the same as in the latest standing. Of a lot that has
-        only been weighed, closed or certified since, the bales are not read.
-        """
-        revision, stands = then.revision, then.standing
-        with self._registry.lock:
-            count = self._registry.bales.count_at(revision, self._registry.bales.count)
         lots: list[LotAt] = []
         same: list[int] = []
         for entry in self._in_turn(entries):
@@ -106,13 +118,16 @@ class LotsAtRevision:
                 continue
             lots.append(entry.at(revision, count))
             # The latest cells are of what is in force.
-            amended = entry.out_of_force or entry.out_of_first
-            if entry.same_bales_since(revision, count) and (basis is Basis.IN_FORCE or not amended):
+            in_force = basis is Basis.IN_FORCE or not (entry.out_of_force or entry.out_of_first)
+            if in_force and entry.same_bales_since(revision, count):
                 same.append(entry.number)
-        known = known_cells(stands, same) if same and alike else None
-        computed = self._compute([on_basis(lot, basis) for lot in lots], then.grading, known)
+        known = None
+        if same and grading.grades_as(latest.grading):
+            known = known_cells(latest.standing, same)
+        computed = self._compute([on_basis(lot, basis) for lot in lots], grading, known)
         numbers = [entry.number for entry in entries]
-        return replace(then, standing=_replaced(stands, numbers, computed))
+        stands = _replaced(latest.standing, numbers, computed)
+        return LotsAt(revision, stands, grading)
 
     def _refresh(self) -> None:
         with self._registry.lock:
@@ -145,9 +160,12 @@ class LotsAtRevision:
         stands, cube = latest.standing, latest.cube
         if changed:
             touched = [lot.number for lot in changed]
-            stands = _compacted(
-                _replaced(latest.standing, touched, self._compute(changed, grading))
-            )
+            known = None
+            if not alike and grading.grades_as(latest.grading):
+                # Only placed otherwise: the bales of what did not change are as they were.
+                known = known_cells(stands, sorted({*touched} - {*numbers}))
+            computed = self._compute(changed, grading, known)
+            stands = _compacted(_replaced(stands, touched, computed))
             cube = (
                 cube.renewed(latest.standing, stands, touched)
                 if alike and cube is not None

@@ -13,11 +13,11 @@ from cotton_server.domain.identifiers import BaleKey
 from cotton_server.grading.rollup import CHART_COLOUR
 from cotton_server.summary.adding import passing_lots
 from cotton_server.summary.basis import Basis, on_basis
-from cotton_server.summary.keys import STANDARD_KEY
+from cotton_server.summary.keys import STANDARD_KEY, key_column
 from cotton_server.summary.standing import NO_STANDARD, graded_bales
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from cotton_server.registry.registry import Registry
     from cotton_server.summary.adding import Names
@@ -67,18 +67,18 @@ def listed_bales(
     """
     of_lots = {key: values for key, values in query.filters.items() if key != STANDARD_KEY}
     chosen = passing_lots(lots.standing.lots, replace(query, filters=of_lots), names)
-    standards = query.filters.get(STANDARD_KEY)
-    concerned = _concerned(lots, causes)
-    found = chosen.filter(pl.col("lot").is_in(concerned)).with_columns(
-        lot_no=names.words.texts(chosen.filter(pl.col("lot").is_in(concerned))["key.lot"])
+    standards = query.filters.get(STANDARD_KEY, (*lots.grading.basis.standards, NO_STANDARD))
+    concerned = chosen.filter(pl.col("lot").is_in(_concerned(lots, causes, standards)))
+    lot_nos = names.words.texts(concerned[key_column("lot")])
+    numbers = (
+        concerned.select("lot", lot_nos.alias("lot_no")).sort("lot_no", "lot")["lot"].to_list()
     )
-    numbers = found.sort("lot_no", "lot")["lot"].to_list()
     for first in range(0, len(numbers), LOTS_AT_ONCE):
-        some = _bales_of(numbers[first : first + LOTS_AT_ONCE], lots, causes, registry, basis)
-        yield [bale for bale in some if standards is None or bale.standard in standards]
+        some = numbers[first : first + LOTS_AT_ONCE]
+        yield _bales_of(some, lots, causes, standards, registry, basis)
 
 
-def _concerned(lots: LotsAt, causes: frozenset[Cause]) -> list[int]:
+def _concerned(lots: LotsAt, causes: frozenset[Cause], standards: Sequence[str]) -> list[int]:
     """The lots that have such bales, as their cells tell."""
     current = lots.standing.lots.select("lot", "part", "registered", "bales_read")
     parts = []
@@ -87,7 +87,8 @@ def _concerned(lots: LotsAt, causes: frozenset[Cause]) -> list[int]:
         parts.append(current.filter(unregistered).select("lot"))
     for number, part in enumerate(lots.standing.parts):
         mine = current.filter(pl.col("part") == number).select("lot")
-        for standard, cells in part.items():
+        for standard in standards:
+            cells = part[standard]
             which = _cells_with(standard, cells, causes)
             if which is not None:
                 parts.append(cells.filter(which).select("lot").join(mine, on="lot", how="semi"))
@@ -111,6 +112,7 @@ def _bales_of(
     numbers: list[int],
     lots: LotsAt,
     causes: frozenset[Cause],
+    standards: Sequence[str],
     registry: Registry,
     basis: Basis,
 ) -> list[ListedBale]:
@@ -119,36 +121,40 @@ def _bales_of(
         then = [registry.lots[number].at(lots.revision, count) for number in numbers]
     some = [on_basis(lot, basis) for lot in then]
     lot_nos = {lot.number: lot.lot_no for lot in some}
-    unregistered = {lot.number for lot in some if lot.registration is None}
+    unregistered = [lot.number for lot in some if lot.registration is None]
     found = []
     for frame in graded_bales(some, registry.bales, registry.texts["standard"], lots.grading.basis):
-        for bale in frame.iter_rows(named=True):
-            why = tuple(
-                cause
-                for cause in _causes(bale, lots, unregistered=bale["lot"] in unregistered)
-                if cause in causes
-            )
-            if why:
-                found.append(_listed(bale, why, lot_nos[bale["lot"]], registry))
+        mine = frame.filter(pl.col("graded_by").is_in(list(standards))).with_columns(
+            *_causes(lots, unregistered)
+        )
+        listed = mine.filter(pl.any_horizontal(cause.name for cause in causes))
+        for bale in listed.iter_rows(named=True):
+            why = tuple(cause for cause in Cause if cause in causes and bale[cause.name])
+            found.append(_listed(bale, why, lot_nos[bale["lot"]], registry))
     return found
 
 
-def _causes(bale: dict[str, Any], lots: LotsAt, *, unregistered: bool) -> Iterator[Cause]:
-    if unregistered:
-        yield Cause.UNREGISTERED
-    standard = lots.grading.basis.standards.get(bale["graded_by"])
-    if standard is None:
-        yield Cause.WITHOUT_STANDARD
-        return
-    if standard.colour is None:
-        return
-    codes = {grade.code for grade in standard.colour.grades}
-    reported = bale["colour_grade"] if bale["colour_grade"] in codes else None
-    chart = bale[CHART_COLOUR]
-    if reported is None and chart is None:
-        yield Cause.UNGRADED_IN_COLOUR
-    if reported is not None and chart is not None and reported != chart:
-        yield Cause.CHART_DIFFERS
+def _causes(lots: LotsAt, unregistered: Sequence[int]) -> list[pl.Expr]:
+    """Of every cause whether a bale has it, Boolean, by its name."""
+    graded_by, reported, chart = pl.col("graded_by"), pl.col("colour_grade"), pl.col(CHART_COLOUR)
+    known = [
+        (graded_by == name) & reported.is_in([grade.code for grade in standard.colour.grades])
+        for name, standard in lots.grading.basis.standards.items()
+        if standard.colour is not None
+    ]
+    in_colour = graded_by.is_in(
+        [n for n, each in lots.grading.basis.standards.items() if each.colour is not None]
+    )
+    by_laboratory = pl.any_horizontal(known).fill_null(value=False)
+    by_chart = chart.is_not_null()
+    return [
+        pl.col("lot").is_in(list(unregistered)).alias(Cause.UNREGISTERED.name),
+        (graded_by == NO_STANDARD).alias(Cause.WITHOUT_STANDARD.name),
+        (in_colour & ~by_laboratory & ~by_chart).alias(Cause.UNGRADED_IN_COLOUR.name),
+        (in_colour & by_laboratory & by_chart & (reported != chart))
+        .fill_null(value=False)
+        .alias(Cause.CHART_DIFFERS.name),
+    ]
 
 
 def _listed(

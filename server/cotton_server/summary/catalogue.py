@@ -59,6 +59,12 @@ def _row_columns() -> Iterator[Column]:
         "lots_with_conditioned_weight", "Lots with conditioned weight", "有公定重量批数", "lots"
     )
     yield Column("lots_withdrawn", "Lots withdrawn", "撤销批数", "lots")
+    yield Column(
+        "lots_organisation_differs",
+        "Lots the organisation places otherwise",
+        "组织归属不一致批数",
+        "lots",
+    )
     for state in STATES:
         words = state.lower().replace("_", " ")
         yield Column(
@@ -136,6 +142,16 @@ def certificate_columns() -> tuple[Column, ...]:
     )
     figures = (Column(name, *titles) for name, titles in _CERTIFICATE_FIGURES.items())
     return (*texts, *figures)
+
+
+def year_on_year_columns() -> tuple[Column, ...]:
+    """What stands beside a season and the one before."""
+    return (
+        Column("bales_on_last_season", "Bales, year on year", "包数同比", "%", 2),
+        Column(
+            "conditioned_on_last_season", "Conditioned weight, year on year", "公定重量同比", "%", 2
+        ),
+    )
 
 
 GRADE_TEXTS: Final = {

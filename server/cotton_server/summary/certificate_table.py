@@ -103,7 +103,7 @@ class CertificateTable:
             if any(each.id in there for each in family.standards)
         ]
         self._chosen = numbered.filter(pl.col("lot_no") > after_lot_no).sort("lot_no")
-        self._some = _Some(lots, self._chosen.clear(), 0, ())
+        self._some = _Some(lots, self._chosen.clear(), 0, self.standards)
 
     @property
     def rows(self) -> int:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 import polars as pl
 
 from cotton_server.grading.rollup import additions, applying
 from cotton_server.grading.shares import ShareRule
+from cotton_server.reference.units import LEVELS
 from cotton_server.summary.basis import Basis, on_basis
 from cotton_server.summary.dates import china_date
 from cotton_server.summary.facts import WeightFigures, weigh
@@ -44,6 +45,19 @@ class LotGrade:
     row: int
 
 
+class Placed(NamedTuple):
+    """Where the organisation of its day puts a lot; "" where nothing says.
+
+    `differs`: whether its registration names another division or region.
+    """
+
+    region: str
+    division: str
+    regiment: str
+    county: str
+    differs: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Certificate:
     """What is certified of one lot at a revision.
@@ -55,6 +69,8 @@ class Certificate:
 
     view: LotView
     basis: Basis
+    grading: Grading
+    placed: Placed
     standard: Standard | None
     grade: LotGrade | None
     bales: int
@@ -91,7 +107,7 @@ def certificates(
     made: list[Certificate | None] = [None] * len(views)
     for grading, places in _by_grading(views, gradings):
         some = [views[place] for place in places]
-        certified = _certified(some, registry, grading.basis, share_decimals, basis)
+        certified = _certified(some, registry, grading, share_decimals, basis)
         for place, certificate in zip(places, certified, strict=True):
             made[place] = certificate
     return [each for each in made if each is not None]
@@ -113,22 +129,23 @@ def _by_grading(views: Sequence[LotView], gradings: Gradings) -> list[tuple[Grad
 def _certified(
     views: Sequence[LotView],
     registry: Registry,
-    grading: GradingBasis,
+    grading: Grading,
     share_decimals: int,
     basis: Basis,
 ) -> list[Certificate]:
     # Each view is a lot by itself here, under its place for a number.
     lots = [replace(on_basis(view.lot, basis), number=place) for place, view in enumerate(views)]
     words = Words()
-    stands = standing(lots, registry.bales, registry.texts["standard"], grading, words)
+    stands = standing(lots, registry.bales, registry.texts["standard"], grading.basis, words)
     own = words.texts(stands.lots[key_column(STANDARD_KEY)]).to_list()
     grades: dict[int, LotGrade] = {}
-    for name, standard in grading.standards.items():
+    for name, standard in grading.basis.standards.items():
         places = [place for place, each in enumerate(own) if each == name]
         if places:
-            grades |= lot_grades(stands, standard, grading, places, share_decimals)
+            grades |= lot_grades(stands, standard, grading.basis, places, share_decimals)
     without = _without_standard(stands)
     inspections = _inspections(lots, registry)
+    placed = _placed(stands, words)
     made = []
     for place, view in enumerate(views):
         grade = grades.get(place)
@@ -139,6 +156,8 @@ def _certified(
             Certificate(
                 view=view,
                 basis=basis,
+                grading=grading,
+                placed=placed[place],
                 standard=mine,
                 grade=grade,
                 bales=lot.bales,
@@ -150,6 +169,16 @@ def _certified(
             )
         )
     return made
+
+
+def _placed(stands: Standing, words: Words) -> list[Placed]:
+    """Where each lot is placed, in their order."""
+    levels = (words.texts(stands.lots[key_column(level)]).to_list() for level in LEVELS)
+    differs = (stands.lots["lots_organisation_differs"] > 0).to_list()
+    return [
+        Placed(**dict(zip(LEVELS, names, strict=True)), differs=other)
+        for *names, other in zip(*levels, differs, strict=True)
+    ]
 
 
 def lot_grades(

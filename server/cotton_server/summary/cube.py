@@ -16,7 +16,7 @@ import polars as pl
 from cotton_server.grading.rollup import additions
 from cotton_server.summary.facts import ADDITIVE, CODED_KEYS, FLAGS
 from cotton_server.summary.keys import key_column
-from cotton_server.summary.standing import CELL, Standing
+from cotton_server.summary.standing import CELL, Cells, Standing
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 APART: Final = ("lot", "traceability_unit")
 """The keys of lots that the cube does not have."""
+
+_NUMBERS_PER_ENTRY: Final = 2
+_NUMBERS_SPARE: Final = 1_024
+"""Numbers beyond which entries are numbered anew: what looks them up is as long as the highest."""
 
 _KEYS: Final = [*(key_column(key) for key in CODED_KEYS if key not in APART), *FLAGS]
 
@@ -61,7 +65,10 @@ class Cube:
             name: pl.concat([frame.join(kept.select("lot"), on="lot", how="semi"), new_cells[name]])
             for name, frame in old_cells.items()
         }
-        return Cube(Standing((cells,), pl.concat([kept, anew.standing.lots])), anew.next_entry)
+        lots = pl.concat([kept, anew.standing.lots])
+        if anew.next_entry > _NUMBERS_PER_ENTRY * lots.height + _NUMBERS_SPARE:
+            return _numbered_anew(cells, lots)
+        return Cube(Standing((cells,), lots), anew.next_entry)
 
     @classmethod
     def _from(cls, stands: Standing, lots: pl.DataFrame, first_entry: int) -> Cube:
@@ -86,6 +93,19 @@ class Cube:
             for name in stands.parts[0]
         }
         return cls(Standing((cells,), facts), first_entry + entries.height)
+
+
+def _numbered_anew(cells: Cells, lots: pl.DataFrame) -> Cube:
+    """The same with the numbers from 0 on: those of combinations that are gone are taken again."""
+    old = lots["lot"].to_numpy()
+    new = np.full(int(old.max()) + 1, -1, np.int32)
+    new[old] = np.arange(len(old), dtype=np.int32)
+    renumbered = {
+        name: frame.with_columns(pl.Series("lot", new[frame["lot"].to_numpy()]))
+        for name, frame in cells.items()
+    }
+    numbers = pl.Series("lot", new[old])
+    return Cube(Standing((renumbered,), lots.with_columns(numbers)), len(old))
 
 
 def _by_entry(parts: Collection[pl.DataFrame], placed: pl.DataFrame) -> pl.DataFrame:

@@ -12,6 +12,9 @@ _DAY_S: Final = 24 * 3600
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 _LAST: Final = date.max.toordinal()
 
+DAY_MAX: Final = _LAST - _EPOCH
+"""The last day there is, of the year 9999, counted from 1970-01-01."""
+
 
 def china_day(seconds: int) -> int:
     """The day in China, counted from 1970-01-01, of seconds since 1970 UTC; any integer."""

@@ -101,6 +101,16 @@ class PageTokenError(SummaryRequestError):
     field = "page_token"
 
 
+class TooManyError(SummaryRequestError):
+    """More filters, values or columns than one question may have."""
+
+    def __init__(self, field: str, count: int, limit: int) -> None:
+        self.field = field
+        super().__init__(
+            f"{count} of {field} were given; at most {limit} are taken in one request."
+        )
+
+
 class UnknownColumnError(SummaryRequestError):
     """A column that the table does not have."""
 

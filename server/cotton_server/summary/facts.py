@@ -3,10 +3,11 @@
 Keys are numbers of `Words` (the season is its own number); everything else is additive, so that
 any set of lots has the sum of their facts:
 
-- `lots`, `lots_unregistered`, `lots_withdrawn`, `lots.<state>`: 1 or 0 a lot. The entry that keeps
-  imported bales without a lot is no lot, and a withdrawn one counts in `lots_withdrawn` alone;
-- `declared_bales`, `bales_read` (all bales that count), `bales_registered` (of registered lots),
-  `bales_withdrawn` (of withdrawn lots, and single ones);
+- `lots`, `lots_unregistered`, `lots_withdrawn`, `lots_organisation_differs`, `lots.<state>`: 1 or 0
+  a lot. The entry that keeps imported bales without a lot is no lot, and a withdrawn one counts in
+  `lots_withdrawn` and by its state alone;
+- `declared_bales`, `bales_read` (all bales that count), `bales_withdrawn` (of withdrawn lots, and
+  single ones);
 - `lots_weighed`, `lots_with_conditioned_weight`, and sums in hundredths of a kilogram: `gross`,
   `tare`, `net`, `conditioned`; `weighed_bales` and `weighed_conditioned` of lots with both;
 - for regain and trash: `<item>.lots`, `<item>.sum` (hundredths of a percent), `<item>.net` and
@@ -24,7 +25,7 @@ from cotton.inspection.v1 import common_pb2
 from cotton_server.grading.standards import choose_standard
 from cotton_server.grading.weight import conditioned_weight, net_weight
 from cotton_server.registry.lifecycle import LotState
-from cotton_server.summary.dates import china_day
+from cotton_server.summary.dates import DAY_MAX, china_day
 from cotton_server.summary.keys import LOT_KEYS, LOT_WORDS, STANDARD_KEY, key_column
 
 if TYPE_CHECKING:
@@ -57,10 +58,10 @@ ADDITIVE: Final = (
     "lots",
     "lots_unregistered",
     "lots_withdrawn",
+    "lots_organisation_differs",
     *(f"lots.{state.lower()}" for state in STATES),
     "declared_bales",
     "bales_read",
-    "bales_registered",
     "bales_withdrawn",
     "lots_weighed",
     "lots_with_conditioned_weight",
@@ -166,10 +167,11 @@ def day_of(registration: lots_pb2.Lot | None, registered_at_us: int) -> int:
     """The day by which a lot is placed in an organisation, counted from 1970-01-01 China time.
 
     That of its arrival at the gate, else that of its first registration; 0 while it has neither.
+    An instant after the year 9999, which older rule sets took, is of its last day.
     """
     if registration is None:
         return 0
-    return china_day(registration.gate_in_at_s or registered_at_us // _SECOND_US)
+    return min(china_day(registration.gate_in_at_s or registered_at_us // _SECOND_US), DAY_MAX)
 
 
 def lot_facts(
@@ -181,7 +183,7 @@ def lot_facts(
     """The facts of lots, a row each in the order given.
 
     `own` has the standard of each lot as a whole. Columns: `lot` Int32, the codes of CODED_KEYS
-    (`key_column`, Int32), FLAGS (Boolean), `organisation_differs` (Boolean), ADDITIVE.
+    (`key_column`, Int32), FLAGS (Boolean), `day` (Int32: `day_of`), ADDITIVE.
     """
     said = pl.DataFrame(
         [_said(lot) for lot in lots],
@@ -224,6 +226,7 @@ def lot_facts(
                 "withdrawn",
                 "organisation_differs",
                 "state",
+                "day",
                 "declared_bales",
                 "bales_read",
                 "bales_withdrawn",
@@ -243,6 +246,7 @@ def _added(frame: pl.DataFrame) -> pl.DataFrame:
         "lots": counted,
         "lots_unregistered": counted & ~pl.col("registered"),
         "lots_withdrawn": has_number & pl.col("withdrawn"),
+        "lots_organisation_differs": counted & pl.col("organisation_differs"),
         **{f"lots.{name.lower()}": has_number & (pl.col("state") == name) for name in STATES},
         "lots_weighed": pl.col("gross").is_not_null(),
         "lots_with_conditioned_weight": pl.col("conditioned").is_not_null(),
@@ -261,7 +265,6 @@ def _added(frame: pl.DataFrame) -> pl.DataFrame:
         frame.with_columns(
             has_number.alias("has_number"),
             *(flag.cast(pl.Int64).alias(name) for name, flag in flags.items()),
-            pl.when("registered").then("bales_read").otherwise(0).alias("bales_registered"),
             pl.when(both).then("bales_read").otherwise(0).alias("weighed_bales"),
             pl.when(both).then("conditioned").otherwise(0).alias("weighed_conditioned"),
             *sampled,
@@ -271,7 +274,7 @@ def _added(frame: pl.DataFrame) -> pl.DataFrame:
             "lot",
             *(key_column(key) for key in CODED_KEYS),
             *FLAGS,
-            "organisation_differs",
+            "day",
             *ADDITIVE,
         )
     )

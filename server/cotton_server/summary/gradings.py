@@ -36,12 +36,13 @@ class Grading:
         """The charts of these standards."""
         return tuple(self.charts[name] for name in standards if name in self.charts)
 
+    def grades_as(self, other: Grading) -> bool:
+        """Whether both grade bales alike."""
+        return self.charts == other.charts
+
     def same_as(self, other: Grading) -> bool:
-        """Whether both grade and place alike."""
-        return (
-            self.charts == other.charts
-            and self.organisation_revision == other.organisation_revision
-        )
+        """Whether both grade bales and place lots alike."""
+        return self.grades_as(other) and self.organisation_revision == other.organisation_revision
 
 
 class Gradings:

@@ -9,7 +9,7 @@ import polars as pl
 from cotton_server.summary.facts import PLACE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
 _NO_LOT = pl.Schema({"lot": pl.Int32, "standard": pl.String})
 
@@ -45,18 +45,30 @@ def leading_standards(cells: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     )
 
 
-def leading_places(cells: Iterable[pl.DataFrame]) -> pl.DataFrame:
-    """Per lot where and when most of its bales were read.
+def leading_places(cells: Mapping[str, pl.DataFrame], own: pl.DataFrame) -> pl.DataFrame:
+    """Per lot where and when most of its bales under its own standard were read.
 
-    The laboratory with most of them, of that the instrument with most, of that the day; on a tie
-    the one with the highest number, which is the one first heard of last. Columns `lot` and
-    `place.<column>` of PLACE (Int32), a row for every lot with bales.
+    `own` has `lot` and `standard` (String, "" without one). The laboratory with most of them, of
+    that the instrument with most, of that the day; on a tie the one with the highest number, which
+    is the one first heard of last, or the later day. Of a lot with no such bales it is that of its
+    other ones. Columns `lot` and `place.<column>` of PLACE (Int32), a row for every lot with bales.
     """
-    rows = pl.concat([frame.select("lot", *PLACE, "bales") for frame in cells])
+    rows = pl.concat(
+        [
+            frame.select("lot", *PLACE, "bales", pl.lit(name).alias("standard"))
+            for name, frame in cells.items()
+        ]
+    )
     # Nearly every lot was read in one place.
     several = rows["lot"].is_duplicated()
     alone = rows.filter(~several).select("lot", *PLACE)
-    rest = rows.filter(several).group_by("lot", *PLACE).agg(pl.col("bales").sum())
+    rest = rows.filter(several).join(own, on="lot", how="left", suffix="_own")
+    is_own = pl.col("standard") == pl.col("standard_own")
+    rest = (
+        rest.filter(is_own | ~is_own.any().over("lot"))
+        .group_by("lot", *PLACE)
+        .agg(pl.col("bales").sum())
+    )
     for depth in range(1, len(PLACE) + 1):
         upto = ["lot", *PLACE[:depth]]
         most = (

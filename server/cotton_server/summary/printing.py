@@ -90,6 +90,7 @@ def print_row(sums: Sums, total: Sums) -> Printed:
             "lots_weighed",
             "lots_with_conditioned_weight",
             "lots_withdrawn",
+            "lots_organisation_differs",
             *(f"lots.{state.lower()}" for state in STATES),
             "gins",
             "declared_bales",
@@ -103,7 +104,8 @@ def print_row(sums: Sums, total: Sums) -> Printed:
         "bales_withdrawn",
     ):
         figures[name] = Values(fact[name])
-    figures["coverage"] = _ratio(fact["bales_registered"] * _WHOLE, fact["declared_bales"])
+    registered = bales - fact["bales_unregistered"]
+    figures["coverage"] = _ratio(registered * _WHOLE, fact["declared_bales"])
     figures["share_of_total"] = _ratio(bales * _WHOLE, zeros + of_all)
     for name in ("gross", "tare", "net", "conditioned"):
         figures[name] = Values(fact[name])
@@ -244,12 +246,12 @@ class _Printer:
                 "weighted_mean_to_tenths": absent,
                 "lots_weighted": Values(self._zeros),
             }
-        term, weight, lots = (
-            self._columns[f"{name}.{what}"] for what in ("term", "weight", "lots")
+        term, weight, lots, cut = (
+            self._columns[f"{name}.{what}"] for what in ("term", "weight", "lots", "cut")
         )
 
         def mean(resolution: int) -> Values:
-            means = weighted_means(term, weight, lots, resolution, lambda row: terms_of(row, name))
+            means = weighted_means(term, weight, cut, resolution, lambda row: terms_of(row, name))
             return Values(means, weight == 0)
 
         return {

@@ -199,10 +199,20 @@ def _lots(
         for lot, default in zip(lots, defaults, strict=True)
     ]
     facts = lot_facts(lots, own, words, basis.placing)
-    places = leading_places(cells.values())
-    return facts.join(places, on="lot", how="left", maintain_order="left").with_columns(
-        *(pl.col(f"place.{name}").fill_null(0) for name in PLACE),
-        part=pl.lit(0, dtype=pl.Int32),
+    standards = words.texts(facts[key_column(STANDARD_KEY)])
+    places = leading_places(cells, facts.select("lot", standards.alias("standard")))
+    read_on, arrived_on = pl.col("place.day"), pl.col("day")
+    return (
+        facts.join(places, on="lot", how="left", maintain_order="left")
+        .with_columns(
+            *(pl.col(f"place.{name}").fill_null(0) for name in PLACE if name != "day"),
+            pl.when(pl.col("bales_read") > 0)
+            .then(read_on)
+            .otherwise(arrived_on)
+            .alias("place.day"),
+            part=pl.lit(0, dtype=pl.Int32),
+        )
+        .drop("day")
     )
 
 
@@ -215,7 +225,9 @@ def _weighted(cells: Cells, facts: pl.DataFrame, words: Words) -> Cells:
         if name == NO_STANDARD
         else with_terms(
             frame,
-            weights.filter(own == words.number_of(name)).select("lot", "conditioned"),
+            weights.filter(own == words.number_of(name)).select(
+                "lot", "conditioned", *(f"place.{column}" for column in PLACE)
+            ),
         )
         for name, frame in cells.items()
     }

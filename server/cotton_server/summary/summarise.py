@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -11,12 +11,15 @@ import polars as pl
 
 from cotton_server.grading.families import Family, families
 from cotton_server.grading.rollup import additions, applying
+from cotton_server.grading.rounding import half_even
 from cotton_server.grading.shares import ShareRule
 from cotton_server.grading.standard import unverified_parts
-from cotton_server.summary.adding import Sums, add_up, needs_lots, no_figures
+from cotton_server.summary.adding import Sums, add_up, lots_of_groups, needs_lots, no_figures
+from cotton_server.summary.certificates import lot_figures
 from cotton_server.summary.errors import FiguresDisagreeError
+from cotton_server.summary.facts import STATES
 from cotton_server.summary.keys import STANDARD_KEY, key_column
-from cotton_server.summary.printing import Printed, print_figures, print_row
+from cotton_server.summary.printing import Printed, Values, print_figures, print_row
 from cotton_server.summary.withholding import BoolArray, withheld_rows
 
 if TYPE_CHECKING:
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
     from cotton_server.summary.query import Query
 
 Int64Array = npt.NDArray[np.int64]
+
+_WHOLE: Final = 10_000
 
 WEIGHTING = "bales"
 """How every mean of a summary is weighted that does not say otherwise."""
@@ -145,6 +150,20 @@ class Summary:
             if name in self.standards or name in self._conditioning
         )
 
+    @property
+    def labels(self) -> tuple[tuple[str, str, str], ...]:
+        """Key, value and English name, of the values of rows that the organisation names."""
+        placing = self.lots.grading.basis.placing
+        if placing is None:
+            return ()
+        return tuple(
+            (key, value, names[value])
+            for key in self.query.keys
+            if (names := placing.english_names.get(key))
+            for value in self._groups[key_column(key)].unique().sort().to_list()
+            if value in names
+        )
+
     def part(self, first: int, rows: int) -> Answer:
         """Some rows, from the one with the number `first` on."""
         return self.total_and_part(first, rows)[1]
@@ -156,6 +175,8 @@ class Summary:
     def total_and_part(self, first: int, rows: int) -> tuple[Answer, Answer]:
         """The total and some rows, printed at once."""
         sides = [season.side(first, rows) for season in self._seasons]
+        if len(sides) > 1:
+            _set_year_on_year(*sides)
         groups = self._groups.slice(first, rows)
         return (
             self._answer(pl.DataFrame(), [side.cut(0, 1) for side in sides]),
@@ -186,10 +207,11 @@ class _Season:
         self._blocks = blocks
         self._share_decimals = share_decimals
         self._total = sums.total()
-        rows, total = withheld_rows(_bales(sums), withhold_below)
+        rows, total = withheld_rows(_bales(sums), _counts(sums, query), withhold_below)
         self.hidden: BoolArray = np.concatenate([[total], rows])
         """Whether the total and then each row is withheld."""
-        self._by_lot: Sums | None = None
+        self._counted: pl.DataFrame | None = None
+        self._under: dict[str, pl.DataFrame] = {}
 
     @property
     def rows(self) -> int:
@@ -220,6 +242,9 @@ class _Season:
             for family, definitions in self._blocks
         )
         row = print_row(sums, self._total)
+        if self.hidden[0]:
+            share = row.figures["share_of_total"]
+            row.figures["share_of_total"] = replace(share, absent=np.ones(sums.rows, np.bool_))
         there = row.figures["bales"].values + row.figures["lots"].values
         there = there + row.figures["lots_withdrawn"].values
         hidden = np.concatenate([self.hidden[:1], self.hidden[1:][first : first + rows]])
@@ -237,39 +262,50 @@ class _Season:
         added = pl.concat(numbered).group_by("row").agg(additions(first.columns))
         return added.sort("row").drop("row")
 
-    def _terms_of(self, family: Family, first: int) -> TermsOf | None:
+    def _terms_of(self, family: Family, first: int) -> TermsOf:
         """Where the lots of a row are found again, for means by weight that need them.
 
         Row 0 is the total, row 1 the group with the number `first`.
         """
-        if self._query.asks_of_bales:
-            return None
 
         def terms(row: int, measure: str) -> Iterator[tuple[int, int, int]]:
-            detailed = self._lots_of_groups()
-            same = np.ones(detailed.rows, np.bool_)
-            # Without keys the one group is the total, and has no values to be found by.
-            if row and self._sums.groups.width:
-                for name, value in self._sums.groups.row(first + row - 1, named=True).items():
-                    same &= (detailed.groups[name] == value).to_numpy()
             for standard in family.standards:
-                frame = detailed.figures.get(standard.id)
-                if frame is None:
-                    continue
-                counted = frame.filter(pl.Series(same) & (frame[f"{measure}.weight"] > 0))
+                lots = self._lots_under(standard.id)
+                if row:
+                    values = self._sums.groups.row(first + row - 1, named=True)
+                    lots = lots.filter(pl.col(name) == value for name, value in values.items())
+                counted = lots.filter(pl.col(f"{measure}.bales") > 0)
                 yield from counted.select(
-                    f"{measure}.weight", f"{measure}.sum", f"{measure}.bales"
+                    "conditioned", f"{measure}.sum", f"{measure}.bales"
                 ).iter_rows()
 
         return terms
 
-    def _lots_of_groups(self) -> Sums:
-        """The sums of every lot that passes, with the keys of the query and its own."""
-        if self._by_lot is None:
-            keys = (*(key for key in self._query.keys if key != "lot"), "lot")
-            by_lot = replace(self._query, keys=keys, with_last_season=False, withhold_below=0)
-            self._by_lot = add_up(self._lots.standing, by_lot, self._names)
-        return self._by_lot
+    def _lots_under(self, standard: str) -> pl.DataFrame:
+        """The lots with conditioned weight that are counted, under their own standard.
+
+        The keys of their rows (`key_column`), `conditioned`, and what their bales add up to.
+        """
+        if self._counted is None:
+            lots = lots_of_groups(self._lots.standing, self._query, self._names)
+            self._counted = lots.filter(pl.col("conditioned") > 0)
+        if standard not in self._under:
+            mine = self._counted.filter(pl.col("own") == standard)
+            sums = lot_figures(self._lots.standing, standard, mine["lot"])
+            self._under[standard] = pl.concat([mine, sums], how="horizontal")
+        return self._under[standard]
+
+
+def _set_year_on_year(this: Side, last: Side) -> None:
+    """What has changed since the season before, where both are told."""
+    hidden = this.withheld | last.withheld
+    for name in ("bales", "conditioned"):
+        before = last.row.figures[name].values
+        change = (this.row.figures[name].values - before) * _WHOLE
+        none = (before == 0) | hidden
+        this.row.figures[f"{name}_on_last_season"] = Values(
+            half_even(change, np.where(none, 1, before)), none
+        )
 
 
 def _added(lots: LotsAt, query: Query, names: Names) -> Sums:
@@ -317,6 +353,26 @@ def _bales(sums: Sums) -> Int64Array:
     facts = sums.facts
     bales: Int64Array = (facts["bales_graded"] + facts["bales_without_standard"]).to_numpy()
     return bales
+
+
+def _counts(sums: Sums, query: Query) -> list[Int64Array]:
+    """The bales of each row that have an item or a property, part by part.
+
+    The lots of each state too where rows are of one state: then the total names them.
+    """
+    names = ["bales_unregistered", "bales_without_lot", "bales_without_standard"]
+    names += ["bales_withdrawn", "weighed_bales"]
+    if "state" in query.keys:
+        names += [f"lots.{state.lower()}" for state in STATES]
+    counts = [sums.facts[name].to_numpy() for name in names]
+    for frame in sums.figures.values():
+        items = [name for name in frame.columns if name.endswith((".bales", ".of"))]
+        # A class is part of an item; what is told of it is told of the item.
+        own = [name for name in items if name.count(".") == 1 or name.startswith("joint.")]
+        counts += [frame[name].to_numpy() for name in ("bales", *own)]
+        if "colour.bales" in frame.columns:
+            counts.append((frame["bales"] - frame["colour.bales"]).to_numpy())
+    return counts
 
 
 def _check_bales(sums: Sums) -> None:

@@ -2,9 +2,10 @@
 
 With conditioned weight W, sum S and number n of a lot's bales the mean is Σ(W x S / n) / ΣW, exact
 and rounded once. The fractions of many lots have no common denominator that fits a machine
-integer, so each term is cut off after 8 binary places; the sum of the cut-off parts is known to
-be below one unit a lot. Where that could move the printed figure, which almost never happens, it
-is computed again from the lots with exact fractions.
+integer, so each term W x S / n is cut off to a whole number: the sum of what is cut off is below
+one for each lot of which anything was, beside a divisor of some millions a lot. Where that could
+move the printed figure, which hardly ever happens, it is computed again from the lots with exact
+fractions.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import polars as pl
 
 from cotton_server.grading.rounding import half_even
 from cotton_server.grading.standard import MEASURE_NAMES
+from cotton_server.summary.facts import PLACE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -25,23 +27,23 @@ if TYPE_CHECKING:
 
     Int64Array = npt.NDArray[np.int64]
 
-PLACES: Final = 8
-"""Binary places of a term."""
-
-_UNIT: Final = 1 << PLACES
-_SUM_MAX: Final = 1 << 61
+_WEIGHT_MAX: Final = 1 << 47
+"""Hundredths of a kilogram, 1 400 million tonnes: with values below 2**15 no sum of terms of this
+weight exceeds 2**62. What weighs more is computed with fractions."""
 
 WEIGHTED: Final = tuple(
-    f"{name}.{what}" for name in MEASURE_NAMES for what in ("term", "weight", "lots")
+    f"{name}.{what}" for name in MEASURE_NAMES for what in ("term", "weight", "lots", "cut")
 )
-"""Columns of the terms, Int64: W x S / n in hundredths, cut off; W; 1 a lot that has both."""
+"""Columns of the terms, Int64: W x S / n cut off; W; 1 a lot that has both; 1 where anything was
+cut off."""
 
 
 def with_terms(cells: pl.DataFrame, weights: pl.DataFrame) -> pl.DataFrame:
     """The cells of one standard with the columns WEIGHTED.
 
-    `weights` has `lot` and `conditioned`, a row for every lot whose own standard this is and that
-    has a conditioned weight above 0. The term of a lot stands in the first of its cells.
+    `weights` has `lot`, `conditioned` and the place (`place.<column>` of PLACE) of every lot whose
+    own standard this is and that has a conditioned weight above 0. The term of a lot stands in the
+    cell that is its place, so that it is counted where the lot is.
     """
     sums = (
         cells.lazy()
@@ -55,30 +57,33 @@ def with_terms(cells: pl.DataFrame, weights: pl.DataFrame) -> pl.DataFrame:
         bales, total = pl.col(f"{name}.bales"), pl.col(f"{name}.sum")
         counts = bales > 0
         whole = weight * total // bales
-        rest = weight * total - whole * bales
+        cut = counts & (whole * bales != weight * total)
         terms += (
-            pl.when(counts)
-            .then(whole * _UNIT + rest * _UNIT // bales)
-            .otherwise(0)
-            .alias(f"{name}.term"),
+            pl.when(counts).then(whole).otherwise(0).alias(f"{name}.term"),
             pl.when(counts).then(weight).otherwise(0).alias(f"{name}.weight"),
             counts.cast(pl.Int64).alias(f"{name}.lots"),
+            cut.cast(pl.Int64).alias(f"{name}.cut"),
         )
-    first = pl.Series(cells["lot"].is_first_distinct())
+    place = [f"place.{column}" for column in PLACE]
     joined = (
         cells.lazy()
-        .select("lot")
-        .join(sums.select("lot", *terms), on="lot", how="left", maintain_order="left")
-        .with_columns(pl.when(first).then(pl.col(name)).fill_null(0) for name in WEIGHTED)
+        .select(pl.col("lot"), *(pl.col(column).alias(f"place.{column}") for column in PLACE))
+        .join(
+            sums.select("lot", *place, *terms),
+            on=["lot", *place],
+            how="left",
+            maintain_order="left",
+        )
+        .select(pl.col(WEIGHTED).fill_null(0))
         .collect(engine="in-memory")
     )
-    return cells.with_columns(joined.select(WEIGHTED))
+    return cells.with_columns(joined)
 
 
 def weighted_means(
     term: Int64Array,
     weight: Int64Array,
-    lots: Int64Array,
+    cut: Int64Array,
     resolution: int,
     terms_of: Callable[[int], Iterable[tuple[int, int, int]]],
 ) -> Int64Array:
@@ -88,12 +93,10 @@ def weighted_means(
     the cut-off terms do not settle the last digit.
     """
     there = weight > 0
-    # Hundredths x 256 x resolution: below 2**63 for any weight that a nation has.
-    scaled = np.where(there, weight, 1)
-    large = (scaled > _SUM_MAX // (_UNIT * resolution)) | (np.abs(term) > _SUM_MAX)
-    divisor = np.where(large, 1, scaled) * (_UNIT * resolution)
+    large = weight > _WEIGHT_MAX
+    divisor = np.where(there & ~large, weight, 1) * resolution
     least = half_even(term, divisor)
-    most = half_even(term + lots, divisor)
+    most = half_even(term + cut, divisor)
     means: Int64Array = np.where(there, least * resolution, 0)
     for row in np.flatnonzero(there & ((least != most) | large)).tolist():
         exact = sum(

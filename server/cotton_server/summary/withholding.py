@@ -2,35 +2,52 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
-    Int64Array = npt.NDArray[np.int64]
+    from collections.abc import Sequence
 
+Int64Array = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
+_ROWS_MIN: Final = 2
+"""What is of one row is that row's."""
 
-def withheld_rows(bales: Int64Array, below: int) -> tuple[BoolArray, bool]:
+
+def withheld_rows(
+    bales: Int64Array, counts: Sequence[Int64Array], below: int
+) -> tuple[BoolArray, bool]:
     """The rows to withhold, and whether the total has to be withheld with them.
 
-    Rows of at least one bale and fewer than `below` are withheld. What stands beside the total is
-    the sum of all others, so that the sum of what is withheld can be found by subtraction: the
-    smallest further rows are withheld until that sum is of at least two rows and at least
-    `below` bales. Where the rows do not suffice the total is withheld too. Rows without bales
-    hide nothing: they are neither withheld nor do they count.
+    Rows of at least one bale and fewer than `below` are withheld. Beside the total, what it has
+    beyond the rows that are told can be found by subtraction: of all bales, and of every part of
+    them that has figures of its own. `counts` are these parts: the bales of each row that have an
+    item, or were graded by a standard. Of each part nothing may be beyond the rows that are told,
+    or `below` bales of at least two rows; the smallest further rows that have some of it are
+    withheld until that is so. Where no row is left that helps, the total is withheld instead, and with
+    it whatever tells of it: the shares of the total.
     """
     small = (bales > 0) & (bales < below)
     if not small.any():
         return small, False
     withheld = small.copy()
-    rows, hidden = int(small.sum()), int(bales[small].sum())
-    others = np.flatnonzero(bales >= below)
-    for row in others[np.argsort(bales[others], kind="stable")].tolist():
-        if rows > 1 and hidden >= below:
-            break
+    parts = np.stack([bales, *counts])
+    told = np.flatnonzero(~withheld & (bales > 0))
+    smallest_first = told[np.argsort(bales[told], kind="stable")]
+    hidden = parts[:, withheld].sum(axis=1)
+    rows = (parts[:, withheld] > 0).sum(axis=1)
+    while (lacking := (hidden > 0) & ((rows < _ROWS_MIN) | (hidden < below))).any():
+        helps = (parts[np.ix_(lacking, smallest_first)] > 0).any(axis=0)
+        if not helps.any():
+            # Without the total there is nothing to subtract from.
+            return small, True
+        place = int(np.argmax(helps))
+        row = smallest_first[place]
+        smallest_first = np.delete(smallest_first, place)
         withheld[row] = True
-        rows, hidden = rows + 1, hidden + int(bales[row])
-    return withheld, rows < 2 or hidden < below  # noqa: PLR2004 - one row is its own sum
+        hidden += parts[:, row]
+        rows += parts[:, row] > 0
+    return withheld, False

@@ -119,7 +119,7 @@ _OPTIONS: Final = (
         type=click.Choice(LABELS),
         default="both",
         show_default=True,
-        help="Language of headings, on the page and in Excel.",
+        help="Language of headings and names, on the page and in Excel.",
     ),
 )
 

@@ -28,8 +28,17 @@ _SHARES_CERTIFICATES: Final = (
 _PRINTED: Final = {1: "They are told to 0.1 %.", 2: "They are told to 0.01 %."}
 _WEIGHTING: Final = (
     "Means are weighted by bales, unless their name says weighted_mean: those are weighted by the"
-    " conditioned weight of lots, over lots that have one; lots_weighted counts them."
+    " conditioned weight of lots, over lots that have one; lots_weighted counts them. A lot counts"
+    " in one row: by laboratory, instrument or day where most of its bales were read."
     " 平均值按包加权；weighted_mean 按批公定重量加权."
+)
+_PLACING: Final = (
+    "Lots are counted where the organisation of their day puts them, else as they were registered;"
+    " lots_organisation_differs counts those registered in another division or region."
+)
+_ON_LAST_SEASON: Final = (
+    "Bales and conditioned weight of a row less those of the season before, over those of the"
+    " season before: columns bales_on_last_season and conditioned_on_last_season."
 )
 _ROUNDING: Final = (
     "Every figure is computed from exact integer sums and rounded once, half to even:"
@@ -66,8 +75,9 @@ def about_grades(table: Table, query: summary_pb2.SummariseGradesRequest) -> Abo
     withheld = f"{count(header.rows_withheld)} of {count(header.rows)} rows"
     if query.withhold_below:
         withheld += (
-            f": rows of fewer than {count(query.withhold_below)} bales, and as many more as it"
-            " takes so that none can be found by subtraction"
+            f": rows of at least one bale and fewer than {count(query.withhold_below)}, and as"
+            " many more as it takes so that what the total has beyond the rows that are told is of"
+            " two rows and as many bales at least; else the total too"
         )
     lines = [
         *_header_lines(header),
@@ -77,8 +87,12 @@ def about_grades(table: Table, query: summary_pb2.SummariseGradesRequest) -> Abo
     ]
     if query.with_last_season:
         last = _between(header.last_inspected_from, header.last_inspected_through)
-        lines.append(Line("last_season", "Last season, days of inspection 上年度检验日期", last))
+        lines += [
+            Line("last_season", "Last season, days of inspection 上年度检验日期", last),
+            Line("on_last_season", "Year on year 同比", _ON_LAST_SEASON),
+        ]
     lines += [
+        Line("placing", "Placing of lots 归属", _PLACING),
         Line("withheld", "Withheld 不公布", withheld),
         *_rules(query.share_decimals or 2, _SHARES_GRADES),
     ]
@@ -117,6 +131,11 @@ def _header_lines(header: summary_pb2.SummaryHeader) -> Iterator[Line]:
         "Organisation of revision 机构版本",
         str(organisation) if organisation else "as each lot was registered",
     )
+    if header.labels:
+        named = (
+            f"{names.key_value(each.key, each.value)} = {each.label_en}" for each in header.labels
+        )
+        yield Line("labels", "English names 英文名", "; ".join(named))
     basis = header.basis or summary_pb2.BASIS_IN_FORCE
     yield Line("basis", "Readings that count 数据口径", names.BASES.get(basis, str(basis)))
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 import xlsxwriter
 
 from cotton_client import errors
-from cotton_client.export.headings import Heading, headings
 from cotton_client.export.plain import words_lowered
+from cotton_client.export.sheet_columns import SheetColumn, sheet_columns
 from cotton_client.render.labels import in_language
 from cotton_client.render.natural_order import natural_key
 
@@ -83,23 +83,27 @@ def write_excel(
     `on_rows` hears of the rows that are written and of all there are. Raises Refused, before
     anything is written, for a table that is larger than a sheet.
     """
-    above = headings(table)
+    columns = sheet_columns(table, labels)
     lines = 2 if labels == "both" else 1
-    check_fits(lines + table.frame.height + (table.total is not None), len(above))
+    check_fits(lines + table.frame.height + (table.total is not None), len(columns))
     with xlsxwriter.Workbook(str(path), _OPTIONS) as book:
         instant = datetime.fromtimestamp(table.header.received_at_us // 1_000_000, UTC)
         book.set_properties({"title": about.title, "created": instant.replace(tzinfo=None)})
-        _Figures(book, table, above, labels).write(on_rows)
+        _Figures(book, table, columns, labels).write(on_rows)
         _write_about(book, about, labels)
-        _write_columns(book, table, above, labels)
+        _write_columns(book, table, columns, labels)
 
 
 class _Figures:
     """The first sheet: headings, a line a group or lot, the total."""
 
-    def __init__(self, book: Any, table: Table, above: Sequence[Heading], labels: Labels) -> None:
+    def __init__(
+        self, book: Any, table: Table, columns: Sequence[SheetColumn], labels: Labels
+    ) -> None:
         self._table = table
-        self._above = above
+        self._above = [each.heading for each in columns]
+        self._sources = [(each.source, each.english) for each in columns]
+        self._keys = sum(each.source < len(table.keys) for each in columns)
         self._labels: Labels = labels
         self._sheet = book.add_worksheet(in_language("Figures 数据", labels))
         self._heading = book.add_format(
@@ -109,7 +113,8 @@ class _Figures:
         plain, bold = {"num_format": "@"}, {"num_format": "@", "bold": True, "top": 1}
         self._text = book.add_format(plain)
         self._total_text = book.add_format(bold)
-        decimals = [0] * len(table.keys) + [each.decimals for each in table.columns]
+        of_table = [0] * len(table.keys) + [each.decimals for each in table.columns]
+        decimals = [of_table[each.source] for each in columns]
         self._decimals = decimals
         numbers = {places: f"#,##0{'.' if places else ''}{'0' * places}" for places in {*decimals}}
         rows = {places: book.add_format({"num_format": form}) for places, form in numbers.items()}
@@ -148,7 +153,7 @@ class _Figures:
         for row, language in enumerate(lines):
             for place, each in enumerate(self._above):
                 _write_text(sheet, row, place, getattr(each, language), self._heading)
-        sheet.freeze_panes(len(lines), len(self._table.keys) or 1)
+        sheet.freeze_panes(len(lines), self._keys or 1)
         sheet.repeat_rows(0, len(lines) - 1)
         sheet.set_landscape()
         return len(lines)
@@ -157,7 +162,8 @@ class _Figures:
         self, row: int, values: Sequence[Any], text: Any, numbers: Sequence[Any]
     ) -> None:
         """One row: texts as texts, figures with all their digits, nothing where absent."""
-        for place, value in enumerate(values):
+        for place, (source, english) in enumerate(self._sources):
+            value = values[source] if english is None else english.get(values[source])
             if value is None:
                 continue
             if isinstance(value, str):
@@ -172,9 +178,8 @@ class _Figures:
     def _write_total(self, row: int, total: pl.DataFrame) -> None:
         """The total, told apart by its line and its first cell."""
         (values,) = total.iter_rows()
-        keys = len(self._table.keys)
         self._write_row(row, values, self._total_text, self._total_numbers)
-        if keys:
+        if self._keys:
             _write_text(self._sheet, row, 0, in_language(_TOTAL, self._labels), self._total_text)
         if self._table.total_withheld:
             self._write_withheld(row)
@@ -182,7 +187,7 @@ class _Figures:
     def _write_withheld(self, row: int) -> None:
         """Says behind the keys of a row that its figures are withheld."""
         told = in_language(_WITHHELD, self._labels)
-        _write_text(self._sheet, row, len(self._table.keys), told, self._dim)
+        _write_text(self._sheet, row, self._keys, told, self._dim)
 
 
 def _in_order(table: Table) -> Iterable[int]:
@@ -207,8 +212,8 @@ def _write_about(book: Any, about: About, labels: Labels) -> None:
         _write_text(sheet, row, 1, line.value, value)
 
 
-def _write_columns(book: Any, table: Table, above: Sequence[Heading], labels: Labels) -> None:
-    """The third sheet: each column by its name for programs."""
+def _write_columns(book: Any, table: Table, columns: Sequence[SheetColumn], labels: Labels) -> None:
+    """The third sheet: each column by its name for programs, where those have it."""
     sheet = book.add_worksheet(in_language("Columns 列", labels))
     bold = book.add_format({"bold": True, "bottom": 1})
     plain = book.add_format({"num_format": "@"})
@@ -218,10 +223,11 @@ def _write_columns(book: Any, table: Table, above: Sequence[Heading], labels: La
     sheet.freeze_panes(1, 0)
     for place, fact in enumerate(_COLUMN_FACTS):
         _write_text(sheet, 0, place, in_language(fact, labels), bold)
-    for row, heading in enumerate(above, 1):
+    for row, each in enumerate(columns, 1):
+        heading = each.heading
         facts: tuple[str, ...] = (heading.name, heading.english, heading.chinese)
-        if row > len(table.keys):
-            column = table.columns[row - 1 - len(table.keys)]
+        if each.english is None and each.source >= len(table.keys):
+            column = table.columns[each.source - len(table.keys)]
             season = "last season 上年度" if column.last_season else ""
             facts += (column.unit, "", ", ".join(column.standards), season)
             if not column.is_text:

@@ -53,6 +53,7 @@ class Certificate:
         yield from _unlike_declared(self._answer)
         yield heading("Lot 批次")
         yield fields(_lot(self._answer), width)
+        yield from _placing(self._answer)
         if status is not None:
             yield heading("Course 进程")
             yield from course(status, width)
@@ -150,6 +151,24 @@ def _lot(answer: summary_pb2.GetLotCertificateResponse) -> Iterator[tuple[str, s
     yield "Laboratory 实验室", ", ".join(answer.laboratories)
     yield "Inspected 检验日期", _days(answer)
     yield "Certificate 证书号", lot.quality_certificate_no
+
+
+def _placing(answer: summary_pb2.GetLotCertificateResponse) -> Iterator[Text]:
+    """Where summaries count the lot, if that is not where it is registered."""
+    lot = answer.lot
+    placed = (answer.region, answer.division, answer.regiment, answer.county)
+    if not any(placed) or placed == (lot.region, lot.division, lot.regiment, lot.county):
+        return
+    where = " · ".join(filter(None, placed))
+    line = f"Counted in 统计归属: {where}, by the organisation 机构"
+    if answer.organisation_revision:
+        line += f" of revision {answer.organisation_revision}"
+    if answer.organisation_differs:
+        yield Text(
+            f"{line}; registered in another division or region 归属与登记不符", style=_OUTSTANDING
+        )
+    else:
+        yield Text(line, style="dim")
 
 
 def _bales(answer: summary_pb2.GetLotCertificateResponse) -> str:
@@ -339,6 +358,7 @@ def _notes(answer: summary_pb2.GetLotCertificateResponse) -> Iterator[Renderable
     if unverified := names.unverified(answer.unverified):
         yield Text(f"\n{unverified}", style="dim")
     rules = f" · rules 规则 {answer.grading_version}" if answer.grading_version else ""
-    yield Text(f"\nRevision 版本 {answer.revision}{rules}", style="dim")
+    charts = f" · charts 颜色图 {', '.join(answer.charts)}" if answer.charts else ""
+    yield Text(f"\nRevision 版本 {answer.revision}{rules}{charts}", style="dim")
     shares = f"{_SHARES} " if answer.figures.bales else ""
     yield Text(f"{shares}{_EXTRACT}", style="dim")

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Literal
+
 from cotton_client.render.parts import UNKNOWN
-from cotton_client.render.values import fixed, rounded
+from cotton_client.render.values import fixed, rounded, share
+
+if TYPE_CHECKING:
+    from cotton.inspection.v1 import summary_pb2
 
 
 def difference(now: int | None, before: int | None, decimals: int = 2) -> str:
@@ -14,8 +19,21 @@ def difference(now: int | None, before: int | None, decimals: int = 2) -> str:
 
 
 def change(now: int | None, before: int | None) -> str:
-    """By how many percent a figure went up or down, rounded once to 0.1, half to even."""
+    """By how many percent a figure went up or down, rounded once to 0.01, half to even."""
     if now is None or not before:
         return UNKNOWN
-    tenths = rounded((now - before) * 1000, before)
-    return f"{'+' if tenths > 0 else ''}{fixed(tenths * 10, 1)} %"
+    return _signed(rounded((now - before) * 10_000, before))
+
+
+def year_on_year(row: summary_pb2.SummaryRow, name: Literal["bales", "conditioned"]) -> str:
+    """The change of a row on the season before as the service says it, else worked out here."""
+    if name == "bales" and row.HasField("bales_on_last_season"):
+        return _signed(row.bales_on_last_season)
+    if name == "conditioned" and row.HasField("conditioned_on_last_season"):
+        return _signed(row.conditioned_on_last_season)
+    return change(getattr(row, name), getattr(row.last_season, name))
+
+
+def _signed(hundredths: int) -> str:
+    """Hundredths of a percent with their sign."""
+    return f"{'+' if hundredths > 0 else ''}{share(hundredths, 2)}"

@@ -78,6 +78,13 @@ def certificate(answer: summary_pb2.GetLotCertificateResponse) -> Json:
         "figures": figures(answer.figures),
         "basis": names.basis(answer.basis),
         "status": lot_status(answer.status) if answer.HasField("status") else None,
+        "region": answer.region or None,
+        "division": answer.division or None,
+        "regiment": answer.regiment or None,
+        "county": answer.county or None,
+        "organisation_differs": answer.organisation_differs,
+        "organisation_revision": answer.organisation_revision or None,
+        "charts": list(answer.charts),
     }
 
 

@@ -25,6 +25,7 @@ _COUNTS: Final = (
     "bales_without_standard",
     "lots_withdrawn",
     "bales_withdrawn",
+    "lots_organisation_differs",
     "gins",
 )
 _WEIGHTS: Final = ("gross", "tare", "net", "conditioned")
@@ -36,6 +37,8 @@ _RATIOS: Final = (
     ("regain_mean_by_net", "regain_mean_by_net_percent"),
     ("trash_mean_by_lots", "trash_mean_by_lots_percent"),
     ("trash_mean_by_net", "trash_mean_by_net_percent"),
+    ("bales_on_last_season", "bales_on_last_season_percent"),
+    ("conditioned_on_last_season", "conditioned_on_last_season_percent"),
 )
 
 
@@ -140,6 +143,14 @@ def header(header: summary_pb2.SummaryHeader) -> Json:
         "inspected_through": header.inspected_through or None,
         "last_inspected_from": header.last_inspected_from or None,
         "last_inspected_through": header.last_inspected_through or None,
+        "labels": [
+            {
+                "key": names.summary_key(each.key),
+                "value": names.key_value(each.key, each.value),
+                "label_en": each.label_en,
+            }
+            for each in header.labels
+        ],
     }
 
 

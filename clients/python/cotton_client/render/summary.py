@@ -13,7 +13,8 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from cotton_client.render import names
-from cotton_client.render.compared import change, difference
+from cotton_client.render.compared import change, difference, year_on_year
+from cotton_client.render.english_names import english_names, named_value
 from cotton_client.render.labels import Labels, in_language, parts
 from cotton_client.render.natural_order import natural_key
 from cotton_client.render.parts import UNKNOWN, heading
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
     from cotton.inspection.v1 import summary_pb2
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+
+    from cotton_client.render.english_names import EnglishNames
 
 _TOTAL: Final = "Total 合计"
 _FIGURES: Final = (
@@ -95,6 +98,7 @@ class Summary:
         self._where = where
         self._sections = sections
         self._labels: Labels = labels
+        self._english = english_names(answer.header, labels)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """The table, the blocks, then what all rests on; one line where no lot matches."""
@@ -104,7 +108,7 @@ class Summary:
             yield Text(f"Revision 版本 {self._answer.revision}", style="dim")
             return
         for layout in _LAYOUTS:
-            lines = list(_table(self._answer, layout, self._labels))
+            lines = list(_table(self._answer, layout, self._labels, self._english))
             if max(line.cell_len for line in lines) <= options.max_width:
                 break
         yield from lines
@@ -130,7 +134,7 @@ class Summary:
                 style="dim",
             )
             groups = []
-        titles = [" · ".join(_key_texts(row)) for row in groups]
+        titles = [" · ".join(_key_texts(row, self._english)) for row in groups]
         rows = [*groups, self._answer.total]
         for title, row in zip([*titles, in_language(_TOTAL, self._labels)], rows, strict=True):
             if row.withheld:
@@ -148,13 +152,16 @@ def _in_order(answer: summary_pb2.SummariseGradesResponse) -> list[summary_pb2.S
     return sorted(answer.rows, key=lambda row: [natural_key(each.value) for each in row.keys])
 
 
-def _key_texts(row: summary_pb2.SummaryRow) -> tuple[str, ...]:
-    """The values of a group's keys."""
-    return tuple(names.key_value(each.key, each.value) or "not given" for each in row.keys)
+def _key_texts(row: summary_pb2.SummaryRow, english: EnglishNames) -> tuple[str, ...]:
+    """The values of a group's keys, with their English names."""
+    return tuple(named_value(each.key, each.value, english) for each in row.keys)
 
 
 def _table(
-    answer: summary_pb2.SummariseGradesResponse, layout: _Layout, labels: Labels
+    answer: summary_pb2.SummariseGradesResponse,
+    layout: _Layout,
+    labels: Labels,
+    english: EnglishNames,
 ) -> Iterator[Text]:
     """Headings, the groups, and the total."""
     named = [
@@ -165,7 +172,7 @@ def _table(
         _Line(tuple(words), tuple(cells), Text(), "dim")
         for words, cells in _headings(named, labels)
     ]
-    lines = [*headings, *_lines(answer, layout, named, labels)]
+    lines = [*headings, *_lines(answer, layout, named, labels, english)]
     if layout.keys_above:
         columns = [each.cells for each in lines]
     else:
@@ -187,12 +194,13 @@ def _lines(
     layout: _Layout,
     named: Sequence[str],
     labels: Labels,
+    english: EnglishNames,
 ) -> Iterator[_Line]:
     """A line a group and the total; each with the season before it and the change, if asked."""
     total = in_language(_TOTAL, labels)
     rest = [""] * (len(named) - 1)
     for row in _in_order(answer) if named else ():
-        keys = _key_texts(row)
+        keys = _key_texts(row, english)
         pairs = zip(named, keys, strict=True)
         above = Text(" · ".join(f"{name} {value}" for name, value in pairs), style="bold")
         yield _Line(keys, _told(row, layout, labels), above, "dim" if row.withheld else "")
@@ -267,8 +275,8 @@ def _changes(row: summary_pb2.SummaryRow) -> tuple[str, ...]:
     )
     return (
         change(row.lots, last.lots),
-        change(row.bales, last.bales),
-        change(row.conditioned, last.conditioned),
+        year_on_year(row, "bales"),
+        year_on_year(row, "conditioned"),
         *means,
         *("" for _ in _CLASSES),
     )

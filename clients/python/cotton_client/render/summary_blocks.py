@@ -290,6 +290,7 @@ def _lots(row: summary_pb2.SummaryRow) -> Iterator[_Count]:
         ("Lots weighed 已检重量批", row.lots_weighed),
         ("Bales declared 申报包数", row.declared_bales),
         ("Bales read 检验包数", row.bales),
+        ("Lots registered elsewhere 归属与登记不符批", row.lots_organisation_differs),
     ):
         yield label, "", value, count(value)
     for label, name in (

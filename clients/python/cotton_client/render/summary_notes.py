@@ -38,8 +38,8 @@ def _left_out(answer: summary_pb2.SummariseGradesResponse) -> Iterator[str]:
     """Groups that are withheld, and up to which day the season before was counted."""
     if withheld := sum(row.withheld for row in answer.rows):
         yield (
-            f"{counted(withheld, 'group')} withheld 不公布: of few bales, or to be found by"
-            " subtraction if they were told."
+            f"{counted(withheld, 'group')} withheld 不公布: of few bales, or so that those cannot"
+            " be told from the total and the other groups."
         )
     if answer.total.HasField("last_season") and answer.header.last_inspected_through:
         yield f"Last season 上年度: {_days(answer.header)}."
@@ -59,6 +59,12 @@ def _not_complete(total: summary_pb2.SummaryRow) -> Iterator[str]:
         yield (
             f"{counted(total.bales_without_standard, 'bale')} that no standard grades:"
             " counted, not graded."
+        )
+    if total.lots_organisation_differs:
+        yield (
+            f"{count(total.lots_organisation_differs)} of {counted(total.lots, 'lot')} registered"
+            " in another division or region than the organisation of their day, by which they are"
+            " counted 归属与登记不符."
         )
     if total.lots_withdrawn or total.bales_withdrawn:
         bales = counted(total.bales_withdrawn, "bale")

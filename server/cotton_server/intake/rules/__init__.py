@@ -80,8 +80,9 @@ class RuleSet:
     """One version of what intake accepts.
 
     `known_standards` are the ids that may be named without a warning; `lot_ranges` by field of
-    a weight record, in hundredths; `resolutions` in hundredths of a kilogram; the days are
-    calendar days in China time after the day of the result or of the objection.
+    a weight record, in hundredths; `resolutions` in hundredths of a kilogram; `lot_instant_max`
+    is the latest instant in a record of a lot, None without a bound; the days are calendar days in
+    China time after the day of the result or of the objection.
     """
 
     id: str
@@ -93,6 +94,7 @@ class RuleSet:
     lot_ranges: Mapping[str, Range]
     declared_bales_max: int
     resolutions: frozenset[int]
+    lot_instant_max: int | None
     retest: RetestRules
     objection_days: int
     decision_days: int
@@ -123,6 +125,7 @@ def rule_set(name: str) -> RuleSet:
         lot_ranges={field: _range(row, 100) for field, row in data["lot"]["ranges"].items()},
         declared_bales_max=data["lot"]["declared_bales_max"],
         resolutions=frozenset(_scaled(text, 100) for text in data["lot"]["resolutions_kg"]),
+        lot_instant_max=data["lot"].get("instant_max_s"),
         retest=_retest(data["id"], data["retest"], scale),
         objection_days=data["deadlines"]["objection_days"],
         decision_days=data["deadlines"]["decision_days"],

@@ -262,7 +262,7 @@ class ReferenceVersion(_message.Message):
     """SHA-256 of the content, hexadecimal."""
     size_bytes: _builtins.int
     rows: _builtins.int
-    """Rows of the file: units of an organisation, cells of a chart."""
+    """Rows of the file: units of an organisation, rectangles of a chart."""
     in_force: _builtins.bool
     """In force at the revision asked for."""
     @_builtins.property

@@ -161,8 +161,10 @@ class _SummaryKeyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SummaryKey
     SUMMARY_KEY_STANDARD: _SummaryKey.ValueType  # 14
     """Keys of bales: laboratory, instrument, days of inspection and standard. A lot
     counts once, with what it declared and weighs: under its own standard, and
-    where most of its bales were read (the laboratory with most of them, of that
-    the instrument, of that the day; the last one on a tie).
+    where most of its bales under it were read (the laboratory with most of them,
+    of that the instrument, of that the day; the one first heard of last on a tie,
+    the later day). A lot without bales counts on the day of its arrival at the
+    gate, else of its registration.
     """
     SUMMARY_KEY_PRODUCTION_LINE: _SummaryKey.ValueType  # 15
     """Production line of the gin, 1 digit."""
@@ -197,8 +199,10 @@ SUMMARY_KEY_AGENCY: SummaryKey.ValueType  # 13
 SUMMARY_KEY_STANDARD: SummaryKey.ValueType  # 14
 """Keys of bales: laboratory, instrument, days of inspection and standard. A lot
 counts once, with what it declared and weighs: under its own standard, and
-where most of its bales were read (the laboratory with most of them, of that
-the instrument, of that the day; the last one on a tie).
+where most of its bales under it were read (the laboratory with most of them,
+of that the instrument, of that the day; the one first heard of last on a tie,
+the later day). A lot without bales counts on the day of its arrival at the
+gate, else of its registration.
 """
 SUMMARY_KEY_PRODUCTION_LINE: SummaryKey.ValueType  # 15
 """Production line of the gin, 1 digit."""
@@ -317,9 +321,9 @@ class MeasureSummary(_message.Message):
     """Tier of mean_to_tenths, where the standard has tiers."""
     weighted_mean_to_hundredths: _builtins.int
     """Weight-weighted means in hundredths, rounded once to 0.01 and to 0.1: the sum
-    over lots of conditioned weight x mean of the lot, over the sum of their
-    conditioned weights. Absent where no lot has both, and where the question is
-    of bales rather than lots (laboratory, instrument, day, week, month).
+    over lots of conditioned weight x mean of the lot's bales under its own
+    standard, over the sum of their conditioned weights. Of the lots that are
+    counted in the row; absent where none has both.
     """
     weighted_mean_to_tenths: _builtins.int
     lots_weighted: _builtins.int
@@ -781,6 +785,13 @@ class GetLotCertificateResponse(_message.Message):
     UNVERIFIED_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
     BASIS_FIELD_NUMBER: _builtins.int
+    REGION_FIELD_NUMBER: _builtins.int
+    DIVISION_FIELD_NUMBER: _builtins.int
+    REGIMENT_FIELD_NUMBER: _builtins.int
+    COUNTY_FIELD_NUMBER: _builtins.int
+    ORGANISATION_DIFFERS_FIELD_NUMBER: _builtins.int
+    ORGANISATION_REVISION_FIELD_NUMBER: _builtins.int
+    CHARTS_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
     """The revision at which this was computed."""
     state: Global___LotState.ValueType
@@ -816,6 +827,17 @@ class GetLotCertificateResponse(_message.Message):
     """
     basis: Global___Basis.ValueType
     """Which readings were counted."""
+    region: _builtins.str
+    """Where the organisation of its day puts the lot, and summaries count it; what
+    no document knows stands as registered.
+    """
+    division: _builtins.str
+    regiment: _builtins.str
+    county: _builtins.str
+    organisation_differs: _builtins.bool
+    """Whether the registration names another division or region."""
+    organisation_revision: _builtins.int
+    """The revision that loaded that organisation; 0 without one."""
     @_builtins.property
     def lot(self) -> _lots_pb2.Lot:
         """Only lot_no is set when the lot is not registered."""
@@ -839,6 +861,10 @@ class GetLotCertificateResponse(_message.Message):
     @_builtins.property
     def status(self) -> Global___LotStatus:
         """Where the lot stands, with times, holds, objections and deadlines."""
+
+    @_builtins.property
+    def charts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The charts that graded colours, as in SummaryHeader."""
 
     def __init__(
         self,
@@ -864,10 +890,17 @@ class GetLotCertificateResponse(_message.Message):
         unverified: _abc.Iterable[_builtins.str] | None = ...,
         status: Global___LotStatus | None = ...,
         basis: Global___Basis.ValueType = ...,
+        region: _builtins.str = ...,
+        division: _builtins.str = ...,
+        regiment: _builtins.str = ...,
+        county: _builtins.str = ...,
+        organisation_differs: _builtins.bool = ...,
+        organisation_revision: _builtins.int = ...,
+        charts: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_weight", b"_weight", "figures", b"figures", "lot", b"lot", "status", b"status", "weight", b"weight"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_weight", b"_weight", "bales", b"bales", "bales_under_other_standards", b"bales_under_other_standards", "bales_without_standard", b"bales_without_standard", "basis", b"basis", "figures", b"figures", "first_inspected_on", b"first_inspected_on", "grading_version", b"grading_version", "laboratories", b"laboratories", "last_inspected_on", b"last_inspected_on", "length_level", b"length_level", "lot", b"lot", "main_colour", b"main_colour", "main_micronaire", b"main_micronaire", "mark", b"mark", "revision", b"revision", "season", b"season", "standard", b"standard", "state", b"state", "status", b"status", "unverified", b"unverified", "weight", b"weight"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_weight", b"_weight", "bales", b"bales", "bales_under_other_standards", b"bales_under_other_standards", "bales_without_standard", b"bales_without_standard", "basis", b"basis", "charts", b"charts", "county", b"county", "division", b"division", "figures", b"figures", "first_inspected_on", b"first_inspected_on", "grading_version", b"grading_version", "laboratories", b"laboratories", "last_inspected_on", b"last_inspected_on", "length_level", b"length_level", "lot", b"lot", "main_colour", b"main_colour", "main_micronaire", b"main_micronaire", "mark", b"mark", "organisation_differs", b"organisation_differs", "organisation_revision", b"organisation_revision", "regiment", b"regiment", "region", b"region", "revision", b"revision", "season", b"season", "standard", b"standard", "state", b"state", "status", b"status", "unverified", b"unverified", "weight", b"weight"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__weight: _TypeAlias = _typing.Literal["weight"]  # noqa: Y015
     _WhichOneofArgType__weight: _TypeAlias = _typing.Literal["_weight", b"_weight"]  # noqa: Y015
@@ -959,7 +992,7 @@ class SummariseGradesRequest(_message.Message):
     inspected_from: _builtins.str
     """First and last day of inspection, "YYYY-MM-DD" China time, both included; ""
     leaves the end open. Bales whose day is not known are left out when either
-    is given.
+    is given; lots count where their day is, as for SUMMARY_KEY_DAY.
     """
     inspected_through: _builtins.str
     with_last_season: _builtins.bool
@@ -970,9 +1003,10 @@ class SummariseGradesRequest(_message.Message):
     """
     withhold_below: _builtins.int
     """Rows with at least one bale and fewer than this are withheld: their keys
-    stand without figures, and as many further rows as it takes so that what is
-    withheld cannot be found by subtracting rows from the total. 0 withholds
-    nothing.
+    stand without figures, and as many further rows as it takes so that whatever
+    of bales the total has beyond the rows that are told is of two rows and this
+    many bales at least. Where the rows do not suffice the total is withheld too.
+    0 withholds nothing.
     """
     page_size: _builtins.int
     """The most rows of one answer; 0 for as many as the server gives."""
@@ -1070,6 +1104,9 @@ class SummaryRow(_message.Message):
     TRASH_MEAN_BY_NET_FIELD_NUMBER: _builtins.int
     WITHHELD_FIELD_NUMBER: _builtins.int
     LAST_SEASON_FIELD_NUMBER: _builtins.int
+    LOTS_ORGANISATION_DIFFERS_FIELD_NUMBER: _builtins.int
+    BALES_ON_LAST_SEASON_FIELD_NUMBER: _builtins.int
+    CONDITIONED_ON_LAST_SEASON_FIELD_NUMBER: _builtins.int
     lots: _builtins.int
     """Lots with a lot number; imported bales that came without one are no lot."""
     lots_unregistered: _builtins.int
@@ -1098,9 +1135,9 @@ class SummaryRow(_message.Message):
     gins: _builtins.int
     """Gins with at least one lot that is counted in `lots`."""
     coverage: _builtins.int
-    """Bales of the registered lots that are counted in the row over the bales
-    declared for them, and the row's bales over those of the total: in hundredths
-    of a percent, rounded once; absent where the denominator is 0.
+    """The row's bales of registered lots over the bales declared for the lots that
+    are counted in the row, and the row's bales over those of the total: in
+    hundredths of a percent, rounded once; absent where the denominator is 0.
     """
     share_of_total: _builtins.int
     conditioned_per_bale: _builtins.int
@@ -1116,6 +1153,16 @@ class SummaryRow(_message.Message):
     trash_mean_by_net: _builtins.int
     withheld: _builtins.bool
     """Nothing but the keys is told."""
+    lots_organisation_differs: _builtins.int
+    """Lots that their registration puts into another division or region than the
+    organisation of their day does, which is where they are counted.
+    """
+    bales_on_last_season: _builtins.int
+    """Year on year: bales and conditioned weight of the row less those of the season
+    before, over those of the season before, in hundredths of a percent, rounded
+    once; absent where that is 0, withheld or not asked for.
+    """
+    conditioned_on_last_season: _builtins.int
     @_builtins.property
     def keys(self) -> _containers.RepeatedCompositeFieldContainer[Global___KeyValue]: ...
     @_builtins.property
@@ -1169,11 +1216,18 @@ class SummaryRow(_message.Message):
         trash_mean_by_net: _builtins.int | None = ...,
         withheld: _builtins.bool = ...,
         last_season: Global___SummaryRow | None = ...,
+        lots_organisation_differs: _builtins.int = ...,
+        bales_on_last_season: _builtins.int | None = ...,
+        conditioned_on_last_season: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_conditioned_per_bale", b"_conditioned_per_bale", "_coverage", b"_coverage", "_regain_mean_by_lots", b"_regain_mean_by_lots", "_regain_mean_by_net", b"_regain_mean_by_net", "_share_of_total", b"_share_of_total", "_trash_mean_by_lots", b"_trash_mean_by_lots", "_trash_mean_by_net", b"_trash_mean_by_net", "conditioned_per_bale", b"conditioned_per_bale", "coverage", b"coverage", "figures", b"figures", "last_season", b"last_season", "regain_mean_by_lots", b"regain_mean_by_lots", "regain_mean_by_net", b"regain_mean_by_net", "share_of_total", b"share_of_total", "trash_mean_by_lots", b"trash_mean_by_lots", "trash_mean_by_net", b"trash_mean_by_net"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_bales_on_last_season", b"_bales_on_last_season", "_conditioned_on_last_season", b"_conditioned_on_last_season", "_conditioned_per_bale", b"_conditioned_per_bale", "_coverage", b"_coverage", "_regain_mean_by_lots", b"_regain_mean_by_lots", "_regain_mean_by_net", b"_regain_mean_by_net", "_share_of_total", b"_share_of_total", "_trash_mean_by_lots", b"_trash_mean_by_lots", "_trash_mean_by_net", b"_trash_mean_by_net", "bales_on_last_season", b"bales_on_last_season", "conditioned_on_last_season", b"conditioned_on_last_season", "conditioned_per_bale", b"conditioned_per_bale", "coverage", b"coverage", "figures", b"figures", "last_season", b"last_season", "regain_mean_by_lots", b"regain_mean_by_lots", "regain_mean_by_net", b"regain_mean_by_net", "share_of_total", b"share_of_total", "trash_mean_by_lots", b"trash_mean_by_lots", "trash_mean_by_net", b"trash_mean_by_net"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_conditioned_per_bale", b"_conditioned_per_bale", "_coverage", b"_coverage", "_regain_mean_by_lots", b"_regain_mean_by_lots", "_regain_mean_by_net", b"_regain_mean_by_net", "_share_of_total", b"_share_of_total", "_trash_mean_by_lots", b"_trash_mean_by_lots", "_trash_mean_by_net", b"_trash_mean_by_net", "bales", b"bales", "bales_unregistered", b"bales_unregistered", "bales_withdrawn", b"bales_withdrawn", "bales_without_lot", b"bales_without_lot", "bales_without_standard", b"bales_without_standard", "conditioned", b"conditioned", "conditioned_per_bale", b"conditioned_per_bale", "coverage", b"coverage", "declared_bales", b"declared_bales", "figures", b"figures", "gins", b"gins", "gross", b"gross", "keys", b"keys", "last_season", b"last_season", "lots", b"lots", "lots_by_state", b"lots_by_state", "lots_unregistered", b"lots_unregistered", "lots_weighed", b"lots_weighed", "lots_with_conditioned_weight", b"lots_with_conditioned_weight", "lots_withdrawn", b"lots_withdrawn", "net", b"net", "other_figures", b"other_figures", "regain_mean_by_lots", b"regain_mean_by_lots", "regain_mean_by_net", b"regain_mean_by_net", "share_of_total", b"share_of_total", "tare", b"tare", "trash_mean_by_lots", b"trash_mean_by_lots", "trash_mean_by_net", b"trash_mean_by_net", "withheld", b"withheld"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_bales_on_last_season", b"_bales_on_last_season", "_conditioned_on_last_season", b"_conditioned_on_last_season", "_conditioned_per_bale", b"_conditioned_per_bale", "_coverage", b"_coverage", "_regain_mean_by_lots", b"_regain_mean_by_lots", "_regain_mean_by_net", b"_regain_mean_by_net", "_share_of_total", b"_share_of_total", "_trash_mean_by_lots", b"_trash_mean_by_lots", "_trash_mean_by_net", b"_trash_mean_by_net", "bales", b"bales", "bales_on_last_season", b"bales_on_last_season", "bales_unregistered", b"bales_unregistered", "bales_withdrawn", b"bales_withdrawn", "bales_without_lot", b"bales_without_lot", "bales_without_standard", b"bales_without_standard", "conditioned", b"conditioned", "conditioned_on_last_season", b"conditioned_on_last_season", "conditioned_per_bale", b"conditioned_per_bale", "coverage", b"coverage", "declared_bales", b"declared_bales", "figures", b"figures", "gins", b"gins", "gross", b"gross", "keys", b"keys", "last_season", b"last_season", "lots", b"lots", "lots_by_state", b"lots_by_state", "lots_organisation_differs", b"lots_organisation_differs", "lots_unregistered", b"lots_unregistered", "lots_weighed", b"lots_weighed", "lots_with_conditioned_weight", b"lots_with_conditioned_weight", "lots_withdrawn", b"lots_withdrawn", "net", b"net", "other_figures", b"other_figures", "regain_mean_by_lots", b"regain_mean_by_lots", "regain_mean_by_net", b"regain_mean_by_net", "share_of_total", b"share_of_total", "tare", b"tare", "trash_mean_by_lots", b"trash_mean_by_lots", "trash_mean_by_net", b"trash_mean_by_net", "withheld", b"withheld"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__bales_on_last_season: _TypeAlias = _typing.Literal["bales_on_last_season"]  # noqa: Y015
+    _WhichOneofArgType__bales_on_last_season: _TypeAlias = _typing.Literal["_bales_on_last_season", b"_bales_on_last_season"]  # noqa: Y015
+    _WhichOneofReturnType__conditioned_on_last_season: _TypeAlias = _typing.Literal["conditioned_on_last_season"]  # noqa: Y015
+    _WhichOneofArgType__conditioned_on_last_season: _TypeAlias = _typing.Literal["_conditioned_on_last_season", b"_conditioned_on_last_season"]  # noqa: Y015
     _WhichOneofReturnType__conditioned_per_bale: _TypeAlias = _typing.Literal["conditioned_per_bale"]  # noqa: Y015
     _WhichOneofArgType__conditioned_per_bale: _TypeAlias = _typing.Literal["_conditioned_per_bale", b"_conditioned_per_bale"]  # noqa: Y015
     _WhichOneofReturnType__coverage: _TypeAlias = _typing.Literal["coverage"]  # noqa: Y015
@@ -1188,6 +1242,10 @@ class SummaryRow(_message.Message):
     _WhichOneofArgType__trash_mean_by_lots: _TypeAlias = _typing.Literal["_trash_mean_by_lots", b"_trash_mean_by_lots"]  # noqa: Y015
     _WhichOneofReturnType__trash_mean_by_net: _TypeAlias = _typing.Literal["trash_mean_by_net"]  # noqa: Y015
     _WhichOneofArgType__trash_mean_by_net: _TypeAlias = _typing.Literal["_trash_mean_by_net", b"_trash_mean_by_net"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__bales_on_last_season) -> _WhichOneofReturnType__bales_on_last_season | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__conditioned_on_last_season) -> _WhichOneofReturnType__conditioned_on_last_season | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__conditioned_per_bale) -> _WhichOneofReturnType__conditioned_per_bale | None: ...
     @_typing.overload
@@ -1247,6 +1305,7 @@ class SummaryHeader(_message.Message):
     LAST_INSPECTED_FROM_FIELD_NUMBER: _builtins.int
     LAST_INSPECTED_THROUGH_FIELD_NUMBER: _builtins.int
     RECEIVED_AT_US_FIELD_NUMBER: _builtins.int
+    LABELS_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
     """The revision at which this was computed."""
     grading_version: _builtins.str
@@ -1285,6 +1344,10 @@ class SummaryHeader(_message.Message):
         ("usda-upland", "xinjiang@812").
         """
 
+    @_builtins.property
+    def labels(self) -> _containers.RepeatedCompositeFieldContainer[Global___KeyLabel]:
+        """English names of key values, those that the organisation gives."""
+
     def __init__(
         self,
         *,
@@ -1302,14 +1365,40 @@ class SummaryHeader(_message.Message):
         last_inspected_from: _builtins.str = ...,
         last_inspected_through: _builtins.str = ...,
         received_at_us: _builtins.int = ...,
+        labels: _abc.Iterable[Global___KeyLabel] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["basis", b"basis", "charts", b"charts", "grading_version", b"grading_version", "inspected_from", b"inspected_from", "inspected_through", b"inspected_through", "last_inspected_from", b"last_inspected_from", "last_inspected_through", b"last_inspected_through", "organisation_revision", b"organisation_revision", "received_at_us", b"received_at_us", "revision", b"revision", "rows", b"rows", "rows_withheld", b"rows_withheld", "standards", b"standards", "unverified", b"unverified"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["basis", b"basis", "charts", b"charts", "grading_version", b"grading_version", "inspected_from", b"inspected_from", "inspected_through", b"inspected_through", "labels", b"labels", "last_inspected_from", b"last_inspected_from", "last_inspected_through", b"last_inspected_through", "organisation_revision", b"organisation_revision", "received_at_us", b"received_at_us", "revision", b"revision", "rows", b"rows", "rows_withheld", b"rows_withheld", "standards", b"standards", "unverified", b"unverified"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SummaryHeader: _TypeAlias = SummaryHeader  # noqa: Y015
+
+@_typing.final
+class KeyLabel(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    LABEL_EN_FIELD_NUMBER: _builtins.int
+    key: Global___SummaryKey.ValueType
+    value: _builtins.str
+    label_en: _builtins.str
+    def __init__(
+        self,
+        *,
+        key: Global___SummaryKey.ValueType = ...,
+        value: _builtins.str = ...,
+        label_en: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "label_en", b"label_en", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___KeyLabel: _TypeAlias = KeyLabel  # noqa: Y015
 
 @_typing.final
 class SummariseGradesResponse(_message.Message):
