@@ -12,7 +12,12 @@ from cotton_client.render.joint_names import JOINT
 from cotton_client.render.labels import parts
 from cotton_server.grading.definitions import load_definitions
 from cotton_server.grading.standards import load_standards
-from cotton_server.summary.catalogue import certificate_columns, grade_columns, row_columns
+from cotton_server.summary.catalogue import (
+    certificate_columns,
+    grade_columns,
+    row_columns,
+    year_on_year_columns,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,7 +61,7 @@ def patterns(text: str) -> list[re.Pattern[str]]:
 def sent(heading: str) -> Iterator[str]:
     """The names of the columns that a service sends of a kind."""
     if heading == "Rows of a summary":
-        yield from (each.name for each in row_columns())
+        yield from (each.name for each in (*row_columns(), *year_on_year_columns()))
     elif heading == "Certificates of lots":
         yield from (each.name for each in certificate_columns())
     else:

@@ -117,7 +117,7 @@ def test_last_season_stands_beside_this_one() -> None:
     answer.rows[0].last_season.figures.colours.extend(class_shares(("41", 1, 5)))
     answer.total.last_season.figures.colours.extend(class_shares(("41", 1, 5)))
     lines = lines_of(page(Summary(answer)))
-    assert any(line.startswith("last season 上年度 0 990 227.000 29.11") for line in lines)
+    assert any(line.startswith("last season 上年度 0 990 227.0 29.11") for line in lines)
     assert any(line.startswith("change 增减 — +1.01 % -0.03 % -0.10") for line in lines)
     assert "Length 长度 mm 29.01 28.71 0.78 26.01 32.01 29 29.11 -0.10" in lines
     assert any("31 white 3 白棉三级 73.00 % +0.10" in line for line in lines)

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import polars as pl
 import pytest
 from cotton_server.domain.fields import ABSENT
 from cotton_server.grading import chart_file
-from cotton_server.grading.bales import chart_codes, grade_bales
+from cotton_server.grading.bales import CHART_COLOUR, grade_bales, with_chart
 from cotton_server.grading.chart_check import LISTED_MAX, Gap, Overlap, check_chart
 from cotton_server.grading.chart_file import ChartFileError, parse_chart
 from cotton_server.grading.charts import load_charts, packaged_charts
@@ -125,8 +126,11 @@ def test_the_laboratory_has_the_word_and_the_chart_the_rest() -> None:
     assert graded["colour_grade"].to_list() == ["31", "21", "21", None, "41"]
     assert graded["chart_colour_grade"].to_list() == ["21", "21", "21", None, None]
     assert graded["colour_from_chart"].to_list() == [False, True, True, False, False]
-    codes = chart_codes(frame, parse_chart(TEXT, "chart.csv"))
+    codes = with_chart(frame, parse_chart(TEXT, "chart.csv"))[CHART_COLOUR]
+    none = with_chart(frame, None)[CHART_COLOUR]
+    assert codes.dtype == none.dtype == pl.Int8
     assert codes.to_list() == [21, 21, 21, None, None]
+    assert none.to_list() == [None] * 5
 
 
 def replaced(right: str, wrong: str) -> str:
@@ -187,6 +191,22 @@ def test_marks_of_other_programs_do_no_harm() -> None:
     """A byte order mark, line ends of another system, blanks and empty lines."""
     dressed = "\ufeff" + TEXT.replace("\n", "\r\n").replace("31,7.3", "\r\n31 , 7.3") + "\r\n"
     assert parse_chart(dressed, "a").rectangles[0] == parse_chart(TEXT, "b").rectangles[0]
+
+
+@pytest.mark.parametrize("mark", ["\v", "\f", "\x1c", "\x85", "\u2028", "\r"])
+def test_what_a_version_of_python_takes_for_the_end_of_a_line_or_a_blank_is_neither(
+    mark: str,
+) -> None:
+    """In a row, around a key and in a text: a file is read the same for ever."""
+    for wrong, line in (
+        (replaced("21,7.0,7.2,80,84\n", f"21,7.0,7.2,80,84{mark}31,7.0,7.2,76,79\n"), 11),
+        (replaced("31,7.3", f"{mark}31,7.3"), 13),
+        (replaced("# title", f"#{mark}title"), 3),
+        (replaced("made up for", f"made up{mark}for"), 4),
+    ):
+        with pytest.raises(ChartFileError) as error:
+            parse_chart(wrong, "chart.csv")
+        assert error.value.line == line
 
 
 def test_a_check_lists_gaps_overlaps_and_grades() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import polars as pl
 import pytest
+from cotton_server.grading import rollup as rollup_module
 from cotton_server.grading.definitions import load_definitions
 from cotton_server.grading.lots import grade_lots
 from cotton_server.grading.rollup import combine, figure_columns, roll_up
@@ -178,6 +179,51 @@ def test_higher_keys_are_sums_of_rows() -> None:
     everything = roll_up(frame.with_columns(lot=pl.lit(0, dtype=pl.Int32)), STANDARD)
     total = combine(fine.drop("lot", "day"), [])
     assert_frame_equal(total, everything.drop("lot"))
+
+
+PLACES = ("lot", "laboratory", "instrument", "day")
+HIGHEST = (30_000, 65_000, 65_000, 50_000)
+places = st.tuples(*(st.sampled_from([0, 1, most - 1, most]) for most in HIGHEST))
+
+
+@given(st.lists(st.tuples(bale, places), max_size=40))
+@settings(max_examples=40, deadline=None)
+def test_combinations_of_keys_that_are_numbered_give_the_same(
+    rows: list[tuple[dict[str, int | None], tuple[int, ...]]],
+) -> None:
+    """Whether one integer would have held them or not; by one key, by several, in their types."""
+    frame = bale_frame(**{name: [each[name] for each, _ in rows] for name in VALUES}).with_columns(
+        pl.Series(name, [where[place] for _, where in rows], dtype=pl.Int32)
+        for place, name in enumerate(PLACES)
+    )
+    for by in (PLACES, PLACES[:2], PLACES[3:]):
+        expected = roll_up(frame, STANDARD, DEFINITIONS, by)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(rollup_module, "CELLS_MAX", 0)
+            numbered = roll_up(frame, STANDARD, DEFINITIONS, by)
+        assert [numbered.schema[key] for key in by] == [pl.Int32] * len(by)
+        assert numbered.select(by).rows() == sorted(set(frame.select(by).rows()))
+        assert_frame_equal(numbered, expected)
+        assert_frame_equal(combine(numbered.drop(by), []), total_of(frame))
+
+
+def total_of(frame: pl.DataFrame) -> pl.DataFrame:
+    """All bales as one cell."""
+    of_one_lot = frame.with_columns(lot=pl.lit(0, dtype=pl.Int32))
+    return combine(roll_up(of_one_lot, STANDARD, DEFINITIONS).drop("lot"), [])
+
+
+def test_keys_whose_product_no_integer_holds_are_rolled_up() -> None:
+    """As many laboratories, instruments, lots and days as there may be."""
+    frame = bale_frame(rd=[7800, 7900, 8000]).with_columns(
+        pl.Series(name, [most, 0, most], dtype=pl.Int32)
+        for name, most in zip(PLACES, HIGHEST, strict=True)
+    )
+    rolled = roll_up(frame, STANDARD, by=PLACES)
+    assert rolled.select(*PLACES, "bales", "rd.sum").rows() == [
+        (0, 0, 0, 0, 1, 7900),
+        (*HIGHEST, 2, 15_800),
+    ]
 
 
 def test_no_bales_give_no_rows() -> None:

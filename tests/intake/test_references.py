@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -14,11 +15,11 @@ from cotton_server.grading.standards import load_standards
 from cotton_server.intake import references
 from cotton_server.intake.committer import Receipt, Submission
 from cotton_server.intake.content import REFERENCES, REQUESTS
-from cotton_server.intake.references import CONTENT_BYTES_MAX, DOCUMENTS_MAX
+from cotton_server.intake.references import CONTENT_BYTES_MAX, DOCUMENTS_MAX, UNITS_MAX
 from cotton_server.intake.replay import ReplayDiffersError, replay
 from cotton_server.ledger import Ledger
 from cotton_server.reference.charts import charts_at
-from cotton_server.reference.placing import Placing, placing_at
+from cotton_server.reference.placing import Placing, organisation_of, placing_at
 from cotton_server.registry.registry import Registry
 
 from tests.support.bales import bale
@@ -158,7 +159,10 @@ def test_documents_of_one_request_are_decided_in_order() -> None:
         (reference(text("region,x,兵团,,y,,")), "Line 2: A region has no parent. Leave its"),
         (reference("x", kind=CHART), "Line 1: The key id is missing. Write a line"),
         (reference("x" * 100_000, kind=CHART), "Line 1: The key id is missing."),
-        (reference(chart("GB9999"), kind=CHART), "The service has no standard GB9999. Name one"),
+        (
+            reference(chart("GB9999"), kind=CHART),
+            "The service has no standard GB9999. Name one that ListStandards",
+        ),
         (reference(chart(rows=["99,7.1,7.4,78,81"]), kind=CHART), "does not have 99"),
         (reference(ONE, supersedes=1), "Nothing is stored that could be superseded."),
     ],
@@ -265,6 +269,71 @@ def test_documents_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(references, "HELD_BYTES_MAX", decided.registry.references.size_bytes)
     amended = reference(text("region,0,零区,,,,"), "d0", supersedes=1)
     assert "bytes of documents are held" in refusal(decided, amended)
+
+
+def test_the_units_in_force_are_limited() -> None:
+    """Of all organisations together, of each the version in force; charts do not count."""
+    decided = Deciding()
+    half = UNITS_MAX // 2
+
+    def regions(name: str, count: int) -> str:
+        return text(*(f"region,{name}{number},{name}{number},,,," for number in range(count)))
+
+    assert sent(decided, reference(regions("a", half), "a")) == [("CREATED", 0)]
+    assert sent(decided, reference(regions("b", half), "b")) == [("CREATED", 0)]
+    assert sent(decided, reference(chart(), kind=CHART)) == [("CREATED", 0)]
+    more = reference(text("region,more,更多,,,,"), "more")
+    assert refusal(decided, more).startswith(
+        f"The organisations in force would have {UNITS_MAX + 1}"
+    )
+    assert sent(decided, reference(regions("a", half - 1), "a", supersedes=1)) == [("CORRECTED", 1)]
+    assert sent(decided, more) == [("CREATED", 0)]
+
+
+def test_the_lines_of_a_request_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A document alone is read whatever it has; a later one that would be too much is not."""
+    monkeypatch.setattr(references, "LINES_PER_REQUEST_MAX", 10)
+    decided = Deciding()
+    rows = [f"region,{number},区{number},,,," for number in range(4)]
+    assert sent(decided, reference(text(*rows), "a")) == [("CREATED", 0)]
+    again = [reference(text(*rows), "a")] * 2
+    assert sent(decided, *again) == [("EXISTS", 1), ("REJECTED", 0)]
+    monkeypatch.setattr(references, "LINES_PER_REQUEST_MAX", 1)
+    outcome: reference_pb2.ReferencesOutcome = decided.request(load(*again))
+    assert [each.outcome for each in outcome.results] == [
+        lots_pb2.LOT_OUTCOME_EXISTS,
+        lots_pb2.LOT_OUTCOME_REJECTED,
+    ]
+    assert outcome.results[1].message.endswith("Send it in a request of its own.")
+
+
+DECIDED_S_MAX = 5.0
+"""Many times what it takes, and a small part of what it takes where the work is done per pair."""
+
+
+def test_documents_of_the_largest_size_are_decided_soon() -> None:
+    """Beside as much as may be held, whose words are all the same but on other days."""
+    decided = Deciding()
+    documents = [
+        reference(
+            text(
+                *(
+                    f"region,{number},区{number},,,{2000 + year}-01-01,{2000 + year}-12-31"
+                    for number in range(UNITS_MAX // 50)
+                )
+            ),
+            f"d{year}",
+        )
+        for year in range(50)
+    ]
+    for document in documents[1:]:
+        assert sent(decided, document) == [("CREATED", 0)]
+    cells = [f"31,{b / 10:g},{b / 10:g},{rd},{rd}" for b in range(150) for rd in range(133)]
+    organisation_of.cache_clear()
+    for each in (documents[0], reference(chart(rows=cells), kind=CHART)):
+        began_s = time.perf_counter()
+        assert sent(decided, each) == [("CREATED", 0)]
+        assert time.perf_counter() - began_s < DECIDED_S_MAX
 
 
 async def load_into(running: Committing, request: reference_pb2.LoadReferencesRequest) -> Any:

@@ -159,6 +159,29 @@ def test_periods_may_touch_and_names_may_pass_on() -> None:
     assert len(parse_organisation(text(*rows), "x").units) == 6
 
 
+def test_of_several_pairs_of_rows_the_same_is_named_by_every_process() -> None:
+    """What is named is on record: it must not follow the order of words in a set."""
+    for number in range(12):
+        a, b, c = f"a{number}", f"b{number}", f"c{number}"
+        one = parse_organisation(text(f"region,{b},{a},,,,"), "one")
+        other = parse_organisation(text(f"region,{a},{c},,,,", f"region,{b},x,,,,"), "other")
+        assert contradiction(one, other) == (one.units[0], other.units[0])
+        assert contradiction(other, one) == (other.units[0], one.units[0])
+        with pytest.raises(OrganisationFileError) as refused:
+            parse_organisation(
+                text(f"region,{a},{c},,,,", f"region,{b},x,,,,", f"region,{c},{b},,,,"), "three"
+            )
+        assert refused.value.problem == (
+            f'"{c}" names two units of the level region on the beginning: line 2 has it too.'
+        )
+
+
+def test_the_indices_of_an_organisation_are_made_once() -> None:
+    organisation = parse_organisation(text(*XPCC), "xpcc")
+    assert organisation.by_word is organisation.by_word
+    assert organisation.by_code is organisation.by_code
+
+
 @pytest.mark.parametrize(
     ("other", "words"),
     [
@@ -185,4 +208,4 @@ def test_two_organisations_contradict_each_other_on_a_day(
             assert theirs is not None
             assert ours in one.units
             assert theirs in two.units
-            assert words in ours.words & theirs.words
+            assert words in {*ours.words} & {*theirs.words}

@@ -13,8 +13,9 @@ from cotton.inspection.v1 import summary_pb2
 from cotton_server.grading.rollup import combine, roll_up
 from cotton_server.grading.shares import ShareRule, share_table
 from cotton_server.grading.standards import load_standards
+from cotton_server.summary.facts import PLACE
 from cotton_server.summary.printing import _deviation
-from cotton_server.summary.weighted import PLACES, weighted_means, with_terms
+from cotton_server.summary.weighted import weighted_means, with_terms
 from cotton_server.summary.withholding import withheld_rows
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -61,6 +62,7 @@ def mean_of(lots: Sequence[Lot], resolution: int) -> tuple[int, int]:
     cells = pl.DataFrame(
         {
             "lot": pl.Series(range(len(lots)), dtype=pl.Int32),
+            **{name: pl.Series([1] * len(lots), dtype=pl.Int32) for name in PLACE},
             **{
                 f"{name}.{what}": pl.Series([lot[place] for lot in lots], dtype=pl.Int64)
                 for name in STANDARD.measures
@@ -71,20 +73,19 @@ def mean_of(lots: Sequence[Lot], resolution: int) -> tuple[int, int]:
     weights = pl.DataFrame(
         {
             "lot": cells["lot"],
+            **{f"place.{name}": cells[name] for name in PLACE},
             "conditioned": pl.Series([lot[0] for lot in lots], dtype=pl.Int64),
         }
     )
-    added = with_terms(cells, weights).select(pl.col("^length.(term|weight|lots)$").sum())
+    added = with_terms(cells, weights).select(pl.col("^length.(term|weight|cut)$").sum())
     looked = []
 
     def terms(row: int) -> Iterator[Lot]:
         looked.append(row)
         yield from lots
 
-    term, weight, counted = (
-        added[f"length.{what}"].to_numpy() for what in ("term", "weight", "lots")
-    )
-    (mean,) = weighted_means(term, weight, counted, resolution, terms).tolist()
+    term, weight, cut = (added[f"length.{what}"].to_numpy() for what in ("term", "weight", "cut"))
+    (mean,) = weighted_means(term, weight, cut, resolution, terms).tolist()
     return mean, len(looked)
 
 
@@ -105,10 +106,10 @@ def test_a_mean_by_weight_is_exact(lots: list[Lot], resolution: int) -> None:
 def test_where_the_terms_that_were_cut_off_do_not_settle_it_lots_are_looked_at(
     lots: list[Lot], mean: int
 ) -> None:
-    """Cut off after 8 binary places, the terms of the second pair alone would print 2817."""
+    """Cut off to whole numbers, the terms of the second pair alone would print 2817."""
     assert mean_of(lots, 1) == (mean, 1)
-    cut = sum((w * total * 2**PLACES) // bales for w, total, bales in lots)
-    alone = oracle.half_even(Fraction(cut, 2**PLACES * sum(w for w, _, _ in lots)))
+    cut = sum(w * total // bales for w, total, bales in lots)
+    alone = oracle.half_even(Fraction(cut, sum(w for w, _, _ in lots)))
     assert alone == (2817 if lots == TIE_UP else 2812)
     assert mean_of([(1000, 16870, 6), (1000, 16890, 6)], 1) == (2813, 0)
 
@@ -213,47 +214,71 @@ def test_a_cell_of_many_bales_has_the_sum_of_their_squares() -> None:
     assert row["rd.sum"] == 9000 * count
 
 
-counts_of_rows = st.lists(st.one_of(st.integers(0, 12), st.integers(0, 2000)), max_size=12)
+@st.composite
+def rows_with_parts(draw: st.DrawFn) -> list[list[int]]:
+    """The bales of rows, and of each part of them at most as many."""
+    parts = draw(st.integers(0, 3))
+    rows = []
+    for bales in draw(st.lists(st.integers(0, 12) | st.integers(0, 2000), max_size=10)):
+        own = st.just(0) | st.integers(0, bales) | st.just(bales)
+        rows.append([bales, *(draw(own) for _ in range(parts))])
+    return rows
 
 
-@given(counts_of_rows, st.integers(0, 40))
+def decided(rows: list[list[int]], below: int) -> tuple[list[bool], bool]:
+    """Which rows are withheld, and whether the total is."""
+    bales, *parts = (np.asarray(column, np.int64) for column in zip(*rows, strict=True))
+    hidden, total = withheld_rows(bales, parts, below)
+    return hidden.tolist(), bool(total)
+
+
+@given(rows_with_parts().filter(bool), st.integers(0, 40))
 @settings(max_examples=300)
-def test_what_is_withheld_cannot_be_found_by_subtraction(bales: list[int], below: int) -> None:
-    """Neither from the total nor from a sum of rows; nothing more is withheld than it takes."""
-    rows, total = withheld_rows(np.asarray(bales, np.int64), below)
-    hidden = [count for count, each in zip(bales, rows, strict=True) if each]
-    shown = [count for count, each in zip(bales, rows, strict=True) if not each]
-    assert all(count == 0 or count >= below for count in shown)
-    assert 0 not in hidden
-    if hidden and not total:
-        # The total less what is shown is the sum of at least two rows, and no small number.
-        assert len(hidden) > 1
-        assert sum(bales) - sum(shown) == sum(hidden) >= below
+def test_what_is_withheld_cannot_be_found_by_subtraction(rows: list[list[int]], below: int) -> None:
+    """Neither the bales of a row nor those of a part of it: from the total less what is told."""
+    hidden, total = decided(rows, below)
+    kept_back = [row for row, each in zip(rows, hidden, strict=True) if each]
+    told = [row for row, each in zip(rows, hidden, strict=True) if not each]
+    assert all(row[0] == 0 or row[0] >= below for row in told)
+    assert all(row[0] for row in kept_back)
+    assert kept_back or not total
+    for part in range(len(rows[0])):
+        beyond = sum(row[part] for row in rows) - sum(row[part] for row in told)
+        of_rows = sum(bool(row[part]) for row in kept_back)
+        if beyond and not total:
+            assert of_rows > 1
+            assert beyond >= below
     if total:
-        assert hidden
-        assert not any(shown)
-    assert (rows.tolist(), total) == oracle.withheld(bales, below)
-    further = sorted(count for count in hidden if count >= below)
-    assert further == sorted(count for count in bales if count >= below)[: len(further)]
-    if further:
-        without = [count for count in hidden if count < below] + further[:-1]
-        assert len(without) < 2 or sum(without) < below
+        # There is nothing to subtract from, and no more is withheld than has to be.
+        assert all(row[0] < below for row in kept_back)
+    named = [
+        {"all": row[0], **{str(part): count for part, count in enumerate(row[1:])}} for row in rows
+    ]
+    assert (hidden, total) == oracle.withheld(named, below)
 
 
 def test_withheld_rows_of_examples() -> None:
     """USDA withholds below 500: one small row takes the smallest other with it."""
-    cases: list[tuple[list[int], list[int], bool]] = [
-        ([900, 499, 700, 500], [1, 3], False),
-        ([900, 300, 300], [1, 2], False),
-        ([900, 200, 200], [0, 1, 2], False),
-        ([499], [0], True),
-        ([100, 100], [0, 1], True),
-        ([0, 499], [1], True),
-        ([0, 500, 900], [], False),
+    cases: list[tuple[list[list[int]], list[int], bool]] = [
+        ([[900], [499], [700], [500]], [1, 3], False),
+        ([[900], [300], [300]], [1, 2], False),
+        ([[900], [200], [200]], [0, 1, 2], False),
+        ([[499], [0]], [0], True),
+        ([[499]], [0], True),
+        ([[100], [100]], [0, 1], True),
+        ([[0], [499]], [1], True),
+        ([[0], [500], [900]], [], False),
+        # Of the small row ten bales have an item that the smallest other lacks: a third goes too.
+        ([[900, 800], [499, 10], [500, 0], [700, 600]], [1, 2, 3], False),
+        # Nobody else has it: the total would tell.
+        ([[900, 0], [499, 10], [500, 0]], [1], True),
     ]
-    for bales, hidden, total in cases:
-        rows, total_hidden = withheld_rows(np.asarray(bales, np.int64), 500)
-        assert (np.flatnonzero(rows).tolist(), bool(total_hidden)) == (hidden, total)
+    for rows, expected, total in cases:
+        hidden, total_hidden = decided(rows, 500)
+        assert ([place for place, each in enumerate(hidden) if each], total_hidden) == (
+            expected,
+            total,
+        )
 
 
 @given(

@@ -216,33 +216,47 @@ def test_leading_standard_of_a_tie_is_the_one_given_last() -> None:
     assert leading_standards({}).schema == {"lot": pl.Int32, "standard": pl.String}
 
 
-Cell = tuple[int, int, int, int, int]
+Cell = tuple[int, int, int, int, int, str]
+"""Lot, laboratory, instrument, day, bales, standard."""
 
 
 @given(
     st.lists(
-        st.tuples(*(st.integers(0, most) for most in (2, 2, 2, 2)), st.integers(1, 3)), max_size=12
-    )
+        st.tuples(
+            *(st.integers(0, 2) for _ in range(4)),
+            st.integers(1, 3),
+            st.sampled_from([OLD, OLD, NEW, ""]),
+        ),
+        max_size=12,
+    ),
+    st.lists(st.sampled_from([OLD, NEW, ""]), min_size=3, max_size=3),
 )
-@example([(0, 1, 1, 1, 2), (0, 2, 1, 1, 1), (0, 2, 2, 2, 1)])
+@example([(0, 1, 1, 1, 2, OLD), (0, 2, 1, 1, 1, OLD), (0, 2, 2, 2, 1, OLD)], [OLD] * 3)
 @settings(max_examples=100)
 def test_leading_place_is_the_laboratory_then_the_instrument_then_the_day(
-    cells: list[Cell],
+    cells: list[Cell], own: list[str]
 ) -> None:
-    """With most bales of what the one before it leaves; of equals the highest number."""
+    """With most bales under the lot's own standard of what is left; of equals the last."""
     schema = dict.fromkeys(CELL, pl.Int32) | {"bales": pl.Int64}
-    halves = [pl.DataFrame(some, schema=schema, orient="row") for some in (cells[::2], cells[1::2])]
+    frames = {
+        standard: pl.DataFrame(
+            [cell[:5] for cell in cells if cell[5] == standard], schema=schema, orient="row"
+        )
+        for standard in (OLD, NEW, "")
+    }
+    standards = pl.DataFrame({"lot": range(3), "standard": own}, schema_overrides={"lot": pl.Int32})
     expected = []
     for lot in sorted({cell[0] for cell in cells}):
-        rest = [cell for cell in cells if cell[0] == lot]
+        mine = [cell for cell in cells if cell[0] == lot]
+        rest = [cell for cell in mine if cell[5] == own[lot]] or mine
         for depth in (1, 2, 3):
             chosen = max(
                 {cell[depth] for cell in rest},
-                key=lambda value: (sum(c[4] for c in rest if c[depth] == value), value),
+                key=lambda value: (sum(int(c[4]) for c in rest if c[depth] == value), value),
             )
             rest = [cell for cell in rest if cell[depth] == chosen]
         expected.append(rest[0][:4])
-    assert leading_places(halves).rows() == expected
+    assert leading_places(frames, standards).rows() == expected
 
 
 def test_facts_are_named_once() -> None:

@@ -143,7 +143,10 @@ def test_certificates_one_by_one_and_as_columns(
     past = chronicle.pasts[revision]
     reader = chronicle.reader
     lots = {lot.lot.lot_no: lot for lot in counted(past, basis) if lot.lot.lot_no}
-    expected = {lot_no: certificate(lot, decimals or 1) for lot_no, lot in lots.items()}
+    expected = {
+        lot_no: certificate(lot, decimals or 1, past.organisation_revision)
+        for lot_no, lot in lots.items()
+    }
     for lot_no, wanted in expected.items():
         request = summary_pb2.GetLotCertificateRequest(
             lot_no=lot_no, revision=revision, basis=basis, share_decimals=decimals

@@ -305,7 +305,10 @@ class Reader:
         self, request: summary_pb2.SummariseGradesRequest
     ) -> summary_pb2.SummariseGradesResponse:
         """A page of a summary; raises ServiceError, as all that follow."""
-        return self._answer(self.handlers.summarise_grades, request)
+        made: summary_pb2.SummariseGradesResponse = self._answer(
+            self.handlers.summarise_grades, request
+        )
+        return made
 
     def tabulate(
         self, request: summary_pb2.TabulateGradesRequest
@@ -317,7 +320,10 @@ class Reader:
         self, request: summary_pb2.GetLotCertificateRequest
     ) -> summary_pb2.GetLotCertificateResponse:
         """The certificate of a lot."""
-        return self._answer(self.handlers.get_lot_certificate, request)
+        made: summary_pb2.GetLotCertificateResponse = self._answer(
+            self.handlers.get_lot_certificate, request
+        )
+        return made
 
     def certificates(
         self, request: summary_pb2.TabulateCertificatesRequest

@@ -45,6 +45,8 @@ TRASH: Final = {grades.OLD: "2.5", grades.NEW: "2.5", grades.ROLLER: "3.0"}
 
 UNVERIFIED: Final = {grades.NEW: [f"{grades.NEW}: weight.standard_trash"]}
 
+CHARTS: Final = {grades.USDA: ["usda-upland"]}
+
 COLOUR_TYPES: Final = {
     grades.OLD: ("white", "light_spotted", "light_yellow_tinged", "yellow_tinged"),
     grades.NEW: ("white", "light_spotted", "light_yellow_tinged", "yellow_tinged"),
@@ -760,7 +762,7 @@ def asked_of(past: Past, request: summary_pb2.SummariseGradesRequest) -> Asked:
 def answer(
     past: Past, request: summary_pb2.SummariseGradesRequest
 ) -> summary_pb2.SummariseGradesResponse:
-    """The whole answer to a question as one page, without its header.
+    """The whole answer to a question as one page, without what names the version of the service.
 
     Of a row without any lot or bale in the season before nothing stands beside.
     """
@@ -782,32 +784,66 @@ def answer(
         row = response.rows.add()
         for name, value in zip(request.keys, key, strict=True):
             row.keys.add(key=name, value=value)
+    messages = [*response.rows, response.total]
+    by_state = "state" in asked.keys
     for place, (rows, total) in enumerate(zip(found, totals, strict=True)):
         sides = [rows.get(key, Row()) for key in keys]
-        parts = [parts_of(side, by_state="state" in asked.keys) for side in sides]
-        hidden, total_hidden = withheld(parts, request.withhold_below)
-        for side, is_hidden, message in zip(
-            [*sides, total], [*hidden, total_hidden], [*response.rows, response.total], strict=True
-        ):
-            printed = printer.row(side, total)
-            if is_hidden:
-                printed = summary_pb2.SummaryRow(withheld=True)
+        printed = _printed(sides, total, printer, request.withhold_below, by_state=by_state)
+        if place == 0:
+            response.header.rows_withheld = sum(each.withheld for each in printed[:-1])
+        for side, figures, message in zip([*sides, total], printed, messages, strict=True):
             if place == 0:
-                message.MergeFrom(printed)
+                message.MergeFrom(figures)
             elif side.bales or any(each.lot.lot_no for each in side.lots):
-                message.last_season.CopyFrom(printed)
-    if request.with_last_season:
-        for message in (*response.rows, response.total):
-            _set_year_on_year(message)
+                message.last_season.CopyFrom(figures)
+    for message in messages:
+        _set_year_on_year(message)
     if not request.keys:
         response.rows[0].CopyFrom(response.total)
     _name_standards(response, totals)
+    _set_header(response, past, seasons)
     return response
 
 
+def _printed(
+    sides: Sequence[Row], total: Row, printer: Printer, below: int, *, by_state: bool
+) -> list[summary_pb2.SummaryRow]:
+    """The figures of rows and then of the total, without those that are withheld."""
+    hidden, total_hidden = withheld([parts_of(side, by_state=by_state) for side in sides], below)
+    found = []
+    for side, is_hidden in zip([*sides, total], [*hidden, total_hidden], strict=True):
+        printed = printer.row(side, total)
+        if total_hidden:
+            # A share would tell the total.
+            printed.ClearField("share_of_total")
+        found.append(summary_pb2.SummaryRow(withheld=True) if is_hidden else printed)
+    return found
+
+
+def _set_header(
+    response: summary_pb2.SummariseGradesResponse, past: Past, seasons: Sequence[Asked]
+) -> None:
+    header = summary_pb2.SummaryHeader(
+        revision=past.revision,
+        standards=response.standards,
+        unverified=response.unverified,
+        basis=response.basis,
+        charts=[chart for name in response.standards for chart in CHARTS.get(name, [])],
+        organisation_revision=past.organisation_revision,
+        rows=len(response.rows),
+        inspected_from=seasons[0].first_day,
+        inspected_through=seasons[0].last_day,
+        received_at_us=past.received_at_s * 1_000_000,
+    )
+    if len(seasons) > 1:
+        header.last_inspected_from = seasons[1].first_day
+        header.last_inspected_through = seasons[1].last_day
+    response.header.MergeFrom(header)
+
+
 def _set_year_on_year(row: summary_pb2.SummaryRow) -> None:
-    """What has changed since the season before, where both are told."""
-    if row.withheld or row.last_season.withheld:
+    """What has changed since the season before, where both are told and something was there."""
+    if row.withheld:
         return
     for name in ("bales", "conditioned"):
         before = getattr(row.last_season, name)
@@ -874,24 +910,22 @@ def withheld(rows: Sequence[Mapping[str, int]], below: int) -> tuple[list[bool],
     """Which rows are withheld, and whether the total is, by the parts of their bales.
 
     Small rows; and while of any part what the withheld rows have is neither nothing nor at least
-    `below` of two rows, the smallest row that has some of it. Without one the total.
+    `below` of two rows, the smallest row that has some of it. Without one the total, and of the
+    rows only the small ones.
     """
-    hidden = {place for place, row in enumerate(rows) if 0 < row["all"] < below}
-    if not hidden:
-        return [False] * len(rows), False
+    small = {place for place, row in enumerate(rows) if 0 < row["all"] < below}
+    hidden = set(small)
     names = sorted({name for row in rows for name in row}, key=str)
-    total = False
-    while open_parts := [name for name in names if _tells(rows, hidden, name, below)]:
+    while small and (open_parts := [name for name in names if _tells(rows, hidden, name, below)]):
         able = [
             place
             for place, row in enumerate(rows)
             if place not in hidden and row["all"] and any(row[name] for name in open_parts)
         ]
         if not able:
-            total = True
-            break
+            return [place in small for place in range(len(rows))], True
         hidden.add(min(able, key=lambda place: (rows[place]["all"], place)))
-    return [place in hidden for place in range(len(rows))], total
+    return [place in hidden for place in range(len(rows))], False
 
 
 def _tells(rows: Sequence[Mapping[str, int]], hidden: set[int], name: str, below: int) -> bool:
@@ -903,7 +937,9 @@ def _tells(rows: Sequence[Mapping[str, int]], hidden: set[int], name: str, below
 # Certificates and single bales.
 
 
-def certificate(lot: CountedLot, decimals: int) -> summary_pb2.GetLotCertificateResponse:
+def certificate(
+    lot: CountedLot, decimals: int, organisation_revision: int
+) -> summary_pb2.GetLotCertificateResponse:
     """The certificate of a lot, without its status and what names the version of the service."""
     record = lot.lot
     message = summary_pb2.GetLotCertificateResponse(
@@ -915,6 +951,13 @@ def certificate(lot: CountedLot, decimals: int) -> summary_pb2.GetLotCertificate
         bales_without_standard=sum(not each.standard for each in lot.bales),
         laboratories=sorted({each.bale.laboratory for each in lot.bales} - {""}),
         unverified=UNVERIFIED.get(lot.standard, []),
+        charts=CHARTS.get(lot.standard, []),
+        region=lot.keys["region"],
+        division=lot.keys["division"],
+        regiment=lot.keys["regiment"],
+        county=lot.keys["county"],
+        organisation_differs=lot.differs,
+        organisation_revision=organisation_revision,
     )
     days = sorted(each.keys["day"] for each in lot.bales if each.keys["day"])
     if days:

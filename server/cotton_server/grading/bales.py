@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from cotton_server.grading.definition import Definition
 
 CHART_COLOUR: Final = "chart_colour_grade"
+"""The column that has the code that a chart gives each bale, null where none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +92,16 @@ def _by_tier(
     return found
 
 
-def chart_codes(frame: pl.DataFrame, chart: Chart) -> pl.Series:
-    """The code that the chart gives each bale of a frame with `rd` and `plus_b`, null where none.
+def with_chart(frame: pl.DataFrame, chart: Chart | None) -> pl.DataFrame:
+    """The bales of a frame with `rd` and `plus_b`, with CHART_COLOUR (Int8) of a chart, if any.
 
-    Int8; from the readings as they came, which the chart rounds in its own way.
+    From the readings as they came, which the chart rounds in its own way.
     """
+    if chart is None:
+        return frame.with_columns(pl.lit(None, dtype=pl.Int8).alias(CHART_COLOUR))
     rd, plus_b = (frame[name].fill_null(ABSENT).to_numpy() for name in ("rd", "plus_b"))
     codes = pl.Series(CHART_COLOUR, chart.grades_of(rd, plus_b))
-    return codes.set(codes == ABSENT, None)
+    return frame.with_columns(pl.when(codes != ABSENT).then(codes).alias(CHART_COLOUR))
 
 
 def grade_codes(
@@ -115,10 +118,9 @@ def grade_codes(
     """
     measures = standard.measures
     colours = [] if standard.colour is None else [each.code for each in standard.colour.grades]
-    given = None if chart is None else chart_codes(frame, chart)
     return (
-        frame.lazy()
-        .with_columns(pl.lit(given, dtype=pl.Int8).alias(CHART_COLOUR))
+        with_chart(frame, chart)
+        .lazy()
         .select(
             *(["lot"] if "lot" in frame.columns else []),
             *(rounded(measures[name]) for name in MEASURE_NAMES),

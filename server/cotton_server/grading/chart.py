@@ -78,17 +78,17 @@ class Chart:
     plus_b: Axis
     rectangles: tuple[Rectangle, ...]
 
-    @property
+    @cached_property
     def grades(self) -> tuple[int, ...]:
         """The codes that it can give, sorted."""
         return tuple(sorted({each.grade for each in self.rectangles}))
 
-    @property
+    @cached_property
     def rd_first(self) -> int:
         """The lowest cell of Rd that has a grade."""
         return min(each.rd_from for each in self.rectangles)
 
-    @property
+    @cached_property
     def plus_b_first(self) -> int:
         """The lowest cell of +b that has a grade."""
         return min(each.plus_b_from for each in self.rectangles)

@@ -74,19 +74,19 @@ def check_chart(chart: Chart, standard: Standard) -> ChartReport:
     along_rd, along_b = _between(known, 0), _between(known, 1)
     colour = standard.colour
     codes = () if colour is None else tuple(grade.code for grade in colour.grades)
-    unlisted = tuple(code for code in chart.grades if code not in codes)
     return ChartReport(
         cells=int(known.sum()),
         gap_cells=int((along_rd | along_b).sum()),
         gaps=tuple(islice(_gaps(chart, along_rd, along_b), LISTED_MAX)),
         overlaps=tuple(islice(_overlaps(chart), LISTED_MAX)),
         unreachable=tuple(code for code in codes if code not in chart.grades),
-        unlisted=unlisted,
-        problems=tuple(_problems(chart, standard, unlisted)),
+        unlisted=_unlisted(chart, standard),
+        problems=tuple(chart_problems(chart, standard)),
     )
 
 
-def _problems(chart: Chart, standard: Standard, unlisted: tuple[int, ...]) -> Iterator[str]:
+def chart_problems(chart: Chart, standard: Standard) -> Iterator[str]:
+    """Why the chart cannot grade bales under the standard, and what to do; without the report."""
     if chart.standard != standard.id:
         yield (
             f"The chart is of {chart.standard}, not of {standard.id}: check it with its own "
@@ -94,9 +94,15 @@ def _problems(chart: Chart, standard: Standard, unlisted: tuple[int, ...]) -> It
         )
     if standard.colour is None:
         yield f"{standard.id} has no colour grades that are known: no chart can grade by it."
-    elif unlisted:
+    elif unlisted := _unlisted(chart, standard):
         names = ", ".join(map(str, unlisted))
         yield f"{standard.id} does not have {names}: correct the column grade."
+
+
+def _unlisted(chart: Chart, standard: Standard) -> tuple[int, ...]:
+    colour = standard.colour
+    codes = () if colour is None else tuple(grade.code for grade in colour.grades)
+    return tuple(code for code in chart.grades if code not in codes)
 
 
 def _between(known: npt.NDArray[np.bool_], axis: int) -> npt.NDArray[np.bool_]:

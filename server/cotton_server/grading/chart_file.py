@@ -19,6 +19,8 @@ from typing import Final
 import numpy as np
 
 from cotton_server.domain.fields import ABSENT
+from cotton_server.domain.identifiers import is_plain_text
+from cotton_server.domain.lines import lines_of, trimmed
 from cotton_server.grading.chart import Axis, Chart, ChartRounding, Rectangle
 from cotton_server.grading.standard import Confidence, Provenance
 
@@ -43,11 +45,10 @@ TEXT_MAX: Final = 500
 _VALUE_MAX: Final = 15_000
 """No Rd or +b, in hundredths, is near it."""
 
-_KEY_LINE: Final = re.compile(r"#\s*([a-z_]+)\s*:\s*(.*)")
-_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_STANDARD_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9./-]{0,31}")
-_GRADE: Final = re.compile(r"[1-9][1-9]")
-_NUMBER: Final = re.compile(r"[0-9]{1,5}(\.[0-9]{1,2})?")
+_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+_STANDARD_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9./-]{0,31}", re.ASCII)
+_GRADE: Final = re.compile(r"[1-9][1-9]", re.ASCII)
+_NUMBER: Final = re.compile(r"[0-9]{1,5}(\.[0-9]{1,2})?", re.ASCII)
 
 
 class ChartFileError(ValueError):
@@ -73,11 +74,11 @@ def parse_chart(text: str, file: str) -> Chart:
             file, 1, f"It has {size} bytes; at most {BYTES_MAX} are read.",
             "Join neighbouring cells of a grade to larger rectangles.",
         )  # fmt: skip
-    lines = text.removeprefix("\ufeff").splitlines()
+    lines = [trimmed(line) for line in lines_of(text)]
     head = _Head(file)
     at = 0
-    while at < len(lines) and (lines[at].startswith("#") or not lines[at].strip()):
-        if lines[at].strip():
+    while at < len(lines) and (lines[at].startswith("#") or not lines[at]):
+        if lines[at]:
             head.read(lines[at], at + 1)
         at += 1
     head.check(at + 1)
@@ -86,7 +87,7 @@ def parse_chart(text: str, file: str) -> Chart:
     rows = [
         _rectangle(line, rd, plus_b, file, number)
         for number, line in enumerate(lines[at + 1 :], start=at + 2)
-        if line.strip()
+        if line
     ]
     _check_size(rows, file, at + 1)
     _check_overlaps(rows, file)
@@ -109,17 +110,18 @@ class _Head:
         self._values: dict[str, tuple[str, int]] = {}
 
     def read(self, line: str, number: int) -> None:
-        found = _KEY_LINE.fullmatch(line.rstrip())
-        if found is None or found[1] not in KEYS:
+        name, colon, value = line.removeprefix("#").partition(":")
+        key = trimmed(name)
+        if not colon or key not in KEYS:
             raise ChartFileError(
                 self._file, number, "The line is no `# key: value` with a key of a chart.",
                 f"The keys are {', '.join(KEYS)}; put remarks into the source.",
             )  # fmt: skip
-        if found[1] in self._values:
+        if key in self._values:
             raise ChartFileError(
-                self._file, number, f"The key {found[1]} occurs twice.", "Keep one of the two."
+                self._file, number, f"The key {key} occurs twice.", "Keep one of the two."
             )
-        self._values[found[1]] = (found[2], number)
+        self._values[key] = (trimmed(value), number)
 
     def check(self, number: int) -> None:
         """Every key must be there."""
@@ -134,6 +136,8 @@ class _Head:
         value, number = self._values[key]
         if not 0 < len(value) <= TEXT_MAX:
             raise self._wrong(key, number, f"has {len(value)} characters", f"Give 1 to {TEXT_MAX}.")
+        if not is_plain_text(value):
+            raise self._wrong(key, number, "has control characters", "Take them out.")
         return value
 
     def id(self) -> str:
@@ -177,7 +181,7 @@ class _Head:
 
 
 def _check_heading(line: str, file: str, number: int) -> None:
-    if tuple(cell.strip() for cell in line.split(",")) != COLUMNS:
+    if tuple(map(trimmed, line.split(","))) != COLUMNS:
         raise ChartFileError(
             file, number, "The heading of the rows is not there.",
             f"Write the line `{','.join(COLUMNS)}` after the keys.",
@@ -185,7 +189,7 @@ def _check_heading(line: str, file: str, number: int) -> None:
 
 
 def _rectangle(line: str, rd: Axis, plus_b: Axis, file: str, number: int) -> Rectangle:
-    cells = [cell.strip() for cell in line.split(",")]
+    cells = [trimmed(cell) for cell in line.split(",")]
     if len(cells) != len(COLUMNS):
         raise ChartFileError(
             file, number, f"The row has {len(cells)} values.",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cotton.inspection.v1 import common_pb2, lots_pb2, reference_pb2
 
-from cotton_server.grading.chart_check import check_chart
+from cotton_server.grading.chart_check import chart_problems
 from cotton_server.grading.chart_file import ChartFileError, parse_chart
 from cotton_server.grading.charts import load_charts
 from cotton_server.grading.standards import load_standards
@@ -23,7 +23,7 @@ from cotton_server.reference.organisation import (
     parse_organisation,
 )
 from cotton_server.reference.placing import ORGANISATION, organisation_of
-from cotton_server.reference.units import spelled_day
+from cotton_server.reference.units import shared_word, spelled_day
 from cotton_server.registry.records import Version
 from cotton_server.registry.references import Document
 
@@ -39,6 +39,12 @@ CONTENT_BYTES_MAX: Final = 1 << 20
 
 DOCUMENTS_MAX: Final = 64
 """Documents held of one kind."""
+
+UNITS_MAX: Final = 20_000
+"""Units of all organisations in force together: each new document is compared with all of them."""
+
+LINES_PER_REQUEST_MAX: Final = 20_000
+"""Lines that are read of a request, but for its first document: readings wait meanwhile."""
 
 HELD_BYTES_MAX: Final = 256 << 20
 """Contents of all versions that are held: they stay in memory for answers at older revisions."""
@@ -95,8 +101,12 @@ def decide_references(
     """Decides documents in order; `position` is where the request will be stored."""
     decision = ReferencesDecision(reference_pb2.ReferencesOutcome(), [])
     known = _Known(registry)
+    lines = 0
     for row, reference in enumerate(references):
+        lines += 1 + reference.content.count("\n")
         try:
+            if row:
+                _check_lines(lines)
             met, document = _decided(reference, known)
         except _FaultyError as fault:
             met = Met(lots_pb2.LOT_OUTCOME_REJECTED, message=str(fault))
@@ -159,6 +169,14 @@ def _amendment(reference: reference_pb2.Reference) -> common_pb2.Amendment | Non
     return copy
 
 
+def _check_lines(count: int) -> None:
+    if count > LINES_PER_REQUEST_MAX:
+        raise _FaultyError(
+            f"The documents of the request have more than {LINES_PER_REQUEST_MAX} lines up to this"
+            " one. Send it in a request of its own."
+        )
+
+
 def _check_form(reference: reference_pb2.Reference) -> None:
     if reference.kind not in _READINGS:
         raise _FaultyError("Say of which kind the document is: an organisation or a colour chart.")
@@ -189,6 +207,12 @@ def _check_beside(document: Document, parsed: Any, known: _Known) -> None:
             f"{HELD_BYTES_MAX} bytes of documents are held, with all their versions, as many as"
             " may be. Ask the operator: the limit is one of the program."
         )
+    units = document.rows + sum(version.record.rows for version in others)
+    if document.kind == ORGANISATION and units > UNITS_MAX:
+        raise _FaultyError(
+            f"The organisations in force would have {units} rows; {UNITS_MAX} are held. Leave out"
+            " what no lot of this service needs."
+        )
     faults = _READINGS[document.kind].faults(parsed, [version.record for version in others])
     for fault in faults:
         raise _FaultyError(fault)
@@ -199,7 +223,7 @@ def _organisation_faults(organisation: Organisation, others: Sequence[Document])
         pair = contradiction(organisation, organisation_of(other))
         if pair is not None:
             ours, theirs = pair
-            word = min(ours.words & theirs.words)
+            word = shared_word(ours, theirs)
             yield (
                 f"Line {ours.line}: the {ours.level} {word} is in force on"
                 f" {spelled_day(max(ours.first, theirs.first))} in line {theirs.line} of"
@@ -211,12 +235,9 @@ def _organisation_faults(organisation: Organisation, others: Sequence[Document])
 def _chart_faults(chart: Chart, others: Sequence[Document]) -> Iterator[str]:
     standard = load_standards().get(chart.standard)
     if standard is None:
-        yield (
-            f"The service has no standard {chart.standard}. Name one of"
-            f" {', '.join(load_standards())}."
-        )
+        yield f"The service has no standard {chart.standard}. Name one that ListStandards lists."
         return
-    yield from check_chart(chart, standard).problems
+    yield from chart_problems(chart, standard)
     packaged = load_charts().get(chart.standard)
     if packaged is not None:
         yield (

@@ -19,9 +19,11 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from cotton_server.domain.identifiers import is_plain_text
+from cotton_server.domain.lines import lines_of, trimmed
 from cotton_server.reference.units import (
     EPOCH,
     LEVEL_ABOVE,
@@ -33,6 +35,7 @@ from cotton_server.reference.units import (
     by_word,
     first_overlap,
     joined,
+    shared_word,
     spelled_day,
     spelled_period,
     uncovered,
@@ -52,9 +55,6 @@ TEXT_CHARACTERS_MAX: Final = 64
 
 _SHOWN_CHARACTERS_MAX: Final = 60
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
-# What str.strip() takes off changes with Python's Unicode tables, and a file that was taken once
-# must be read the same for ever.
-_BLANKS: Final = " \t\u00a0\u3000"
 
 
 class OrganisationFileError(ValueError):
@@ -75,6 +75,16 @@ class Organisation:
     name: str
     units: tuple[Unit, ...]
 
+    @cached_property
+    def by_code(self) -> Mapping[tuple[str, str], Periods]:
+        """Its units by level and code."""
+        return by_code(self.units)
+
+    @cached_property
+    def by_word(self) -> Mapping[tuple[str, str], Periods]:
+        """Its units by level and either word that names them."""
+        return by_word(self.units)
+
 
 def parse_organisation(text: str, name: str) -> Organisation:
     """The organisation that `text` describes; `name` is what errors call it.
@@ -91,25 +101,35 @@ def parse_organisation(text: str, name: str) -> Organisation:
             f"It has {size} bytes; at most {BYTES_MAX} are read.",
             "Split it into documents of a region each.",
         )
-    units = tuple(_Reader(name).units(text))
-    _check_codes(by_code(units), name)
-    _check_words(by_word(units), name)
-    _check_parents(units, name)
-    return Organisation(name, units)
+    organisation = Organisation(name, tuple(_Reader(name).units(text)))
+    _check_codes(organisation)
+    _check_words(organisation)
+    _check_parents(organisation)
+    return organisation
 
 
 def contradiction(one: Organisation, other: Organisation) -> tuple[Unit, Unit] | None:
-    """A unit of each, in force on one day, that one word names; None where they go together."""
-    theirs = by_word(other.units)
-    of_one = {id(unit) for unit in one.units}
-    for key, periods in by_word(one.units).items():
-        if key not in theirs:
-            continue
-        both = sorted([*periods, *theirs[key]], key=lambda unit: unit.first)
-        if (pair := first_overlap(both)) is not None:
-            first, second = pair
-            return (first, second) if id(first) in of_one else (second, first)
-    return None
+    """A unit of each, in force on one day, that one word names; None where they go together.
+
+    Of several pairs the one with the first lines. It takes as long as the smaller of the two.
+    """
+    found = filter(
+        None,
+        (
+            _first_shared(one.by_word[key], other.by_word[key])
+            for key in one.by_word.keys() & other.by_word.keys()
+        ),
+    )
+    return min(found, key=lambda pair: (pair[0].line, pair[1].line), default=None)
+
+
+def _first_shared(ours: Periods, theirs: Periods) -> tuple[Unit, Unit] | None:
+    """The first of each that are in force on one day."""
+    pair = first_overlap(sorted([*ours, *theirs], key=lambda unit: unit.first))
+    if pair is None:
+        return None
+    first, second = pair
+    return (first, second) if any(first is unit for unit in ours) else (second, first)
 
 
 class _Reader:
@@ -122,10 +142,8 @@ class _Reader:
         """The unit of every row; raises OrganisationFileError."""
         heading: list[str] | None = None
         count = 0
-        # Not splitlines: it breaks lines where no editor does, and the numbers would be off.
-        for number, raw in enumerate(text.removeprefix("\ufeff").split("\n"), start=1):
-            line = raw.removesuffix("\r")
-            if not line.strip(_BLANKS) or (heading is None and line.startswith("#")):
+        for number, line in enumerate(lines_of(text), start=1):
+            if not trimmed(line) or (heading is None and line.startswith("#")):
                 continue
             values = self._split(line, number)
             if heading is None:
@@ -152,7 +170,7 @@ class _Reader:
 
     def _split(self, line: str, number: int) -> list[str]:
         if '"' not in line:
-            return [value.strip(_BLANKS) for value in line.split(",")]
+            return [trimmed(value) for value in line.split(",")]
         try:
             values = next(csv.reader([line], strict=True))
         except csv.Error:
@@ -161,7 +179,7 @@ class _Reader:
                 "The row has quotes that cannot be read.",
                 "Double a quote inside quotes, and end every value on its line.",
             ) from None
-        return [value.strip(_BLANKS) for value in values]
+        return [trimmed(value) for value in values]
 
     def _heading(self, values: list[str], number: int) -> list[str]:
         for column in COLUMNS:
@@ -241,10 +259,10 @@ class _Reader:
         return OrganisationFileError(self._name, line, problem, remedy)
 
 
-def _check_codes(units: Mapping[tuple[str, str], Periods], name: str) -> None:
+def _check_codes(organisation: Organisation) -> None:
     _check_overlaps(
-        units,
-        name,
+        organisation.by_code,
+        organisation.name,
         lambda one, other: (
             f"The {one.level} {_shown(one.code)} is in force twice on {spelled_day(other.first)}:"
             f" line {_line(one, other)} has it too."
@@ -253,12 +271,12 @@ def _check_codes(units: Mapping[tuple[str, str], Periods], name: str) -> None:
     )
 
 
-def _check_words(units: Mapping[tuple[str, str], Periods], name: str) -> None:
+def _check_words(organisation: Organisation) -> None:
     _check_overlaps(
-        units,
-        name,
+        organisation.by_word,
+        organisation.name,
         lambda one, other: (
-            f"{_shown(min(one.words & other.words))} names two units of the level {one.level} on"
+            f"{_shown(shared_word(one, other))} names two units of the level {one.level} on"
             f" {spelled_day(other.first)}: line {_line(one, other)} has it too."
         ),
         "A code or name stands for one unit of its level at a time: change one of them.",
@@ -274,7 +292,7 @@ def _check_overlaps(
     pairs = [pair for periods in units.values() if (pair := first_overlap(periods)) is not None]
     if pairs:
         # The row to look at is the one that comes later in the file.
-        one, other = min(pairs, key=lambda pair: max(pair[0].line, pair[1].line))
+        one, other = min(pairs, key=lambda pair: sorted((each.line for each in pair), reverse=True))
         line = max(one.line, other.line)
         raise OrganisationFileError(name, line, problem(one, other), remedy)
 
@@ -284,9 +302,9 @@ def _line(one: Unit, other: Unit) -> int:
     return min(one.line, other.line)
 
 
-def _check_parents(units: Sequence[Unit], name: str) -> None:
-    runs = {key: joined(periods) for key, periods in by_code(units).items()}
-    for unit in units:
+def _check_parents(organisation: Organisation) -> None:
+    runs = {key: joined(periods) for key, periods in organisation.by_code.items()}
+    for unit in organisation.units:
         if not unit.parent:
             continue
         above = LEVEL_ABOVE[unit.level]
@@ -296,7 +314,7 @@ def _check_parents(units: Sequence[Unit], name: str) -> None:
             if (above, unit.parent) in runs and day == OPEN_FROM:
                 when = "from the beginning on"
             raise OrganisationFileError(
-                name,
+                organisation.name,
                 unit.line,
                 f"The {unit.level} is in force {spelled_period(unit)}, but its parent, the {above}"
                 f" {_shown(unit.parent)}, is not there {when}.",

@@ -47,9 +47,9 @@ class Unit:
     line: int
 
     @property
-    def words(self) -> frozenset[str]:
-        """What names the unit: its code and its name."""
-        return frozenset((self.code, self.name))
+    def words(self) -> tuple[str, ...]:
+        """What names the unit: its code and its name; once where they are the same."""
+        return (self.code,) if self.code == self.name else (self.code, self.name)
 
 
 Periods = list[Unit]
@@ -78,6 +78,11 @@ def first_overlap(periods: Sequence[Unit]) -> tuple[Unit, Unit] | None:
     Of units in order of their first days: where any two share a day, two neighbours do.
     """
     return next((pair for pair in pairwise(periods) if pair[1].first <= pair[0].last), None)
+
+
+def shared_word(one: Unit, other: Unit) -> str:
+    """The first, in order of their characters, of the words that name both."""
+    return min({*one.words} & {*other.words})
 
 
 def joined(periods: Periods) -> list[tuple[int, int]]:

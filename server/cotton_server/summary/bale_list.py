@@ -10,7 +10,7 @@ import polars as pl
 from cotton.inspection.v1 import summary_pb2
 
 from cotton_server.domain.identifiers import BaleKey
-from cotton_server.grading.rollup import CHART_COLOUR
+from cotton_server.grading.bales import CHART_COLOUR
 from cotton_server.summary.adding import passing_lots
 from cotton_server.summary.basis import Basis, on_basis
 from cotton_server.summary.keys import STANDARD_KEY, key_column

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
-from cotton_server.domain.fields import ABSENT
-from cotton_server.grading.rollup import CHART_COLOUR, figure_columns, roll_up
+from cotton_server.grading.bales import CHART_COLOUR, with_chart
+from cotton_server.grading.rollup import figure_columns, roll_up
 from cotton_server.summary.facts import PLACE, default_standard, lot_facts
 from cotton_server.summary.keys import STANDARD_KEY, key_column
 from cotton_server.summary.leading import leading_places, leading_standards
@@ -151,13 +151,12 @@ def graded_bales(
     id, or NO_STANDARD) and CHART_COLOUR (Int8, null where no chart says anything).
     """
     defaults = [default_standard(lot, basis.standards) for lot in lots]
-    absent = pl.lit(None, dtype=pl.Int8).alias(CHART_COLOUR)
     for some in _portions(lots, defaults):
         frame = _with_standard(some, bales, standard_names, basis.standards)
         parts = [frame.filter(pl.col("graded_by") == NO_STANDARD)]
         parts += [mine for _, mine in _by_standard(frame, basis)]
         whole = pl.concat(
-            [part if CHART_COLOUR in part.columns else part.with_columns(absent) for part in parts]
+            [part if CHART_COLOUR in part.columns else with_chart(part, None) for part in parts]
         )
         yield whole.cast({"graded_by": pl.String}).sort("row")
 
@@ -167,7 +166,9 @@ def _by_standard(frame: pl.DataFrame, basis: GradingBasis) -> Iterator[tuple[str
     for name in basis.standards:
         mine = frame.filter(pl.col("graded_by") == name)
         if not mine.is_empty():
-            yield name, _with_chart(mine, basis.charts.get(name))
+            chart = basis.charts.get(name)
+            # Most bales have no chart, and are added up faster without a column of nothing.
+            yield name, mine if chart is None else with_chart(mine, chart)
 
 
 def _no_rollups(basis: GradingBasis) -> Cells:
@@ -287,12 +288,3 @@ def _with_standard(
             list(place.values()), names, return_dtype=pl.Enum(names)
         ),
     )
-
-
-def _with_chart(frame: pl.DataFrame, chart: Chart | None) -> pl.DataFrame:
-    """The bales with what a chart makes of their Rd and +b, where there is one."""
-    if chart is None:
-        return frame
-    rd, plus_b = (frame[name].fill_null(ABSENT).to_numpy() for name in ("rd", "plus_b"))
-    code = pl.Series(CHART_COLOUR, chart.grades_of(rd, plus_b))
-    return frame.with_columns(pl.when(code != ABSENT).then(code).alias(CHART_COLOUR))

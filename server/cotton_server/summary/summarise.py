@@ -271,7 +271,8 @@ class _Season:
         def terms(row: int, measure: str) -> Iterator[tuple[int, int, int]]:
             for standard in family.standards:
                 lots = self._lots_under(standard.id)
-                if row:
+                # Without keys the one group is the total, and has no values to be found by.
+                if row and self._sums.groups.width:
                     values = self._sums.groups.row(first + row - 1, named=True)
                     lots = lots.filter(pl.col(name) == value for name, value in values.items())
                 counted = lots.filter(pl.col(f"{measure}.bales") > 0)

@@ -27,8 +27,8 @@ def withheld_rows(
     them that has figures of its own. `counts` are these parts: the bales of each row that have an
     item, or were graded by a standard. Of each part nothing may be beyond the rows that are told,
     or `below` bales of at least two rows; the smallest further rows that have some of it are
-    withheld until that is so. Where no row is left that helps, the total is withheld instead, and with
-    it whatever tells of it: the shares of the total.
+    withheld until that is so. Where no row is left that helps, the total is withheld instead, and
+    with it whatever tells of it: the shares of the total.
     """
     small = (bales > 0) & (bales < below)
     if not small.any():

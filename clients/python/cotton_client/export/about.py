@@ -77,7 +77,8 @@ def about_grades(table: Table, query: summary_pb2.SummariseGradesRequest) -> Abo
         withheld += (
             f": rows of at least one bale and fewer than {count(query.withhold_below)}, and as"
             " many more as it takes so that what the total has beyond the rows that are told is of"
-            " two rows and as many bales at least; else the total too"
+            " two rows and as many bales at least; where the rows do not suffice the total is"
+            " withheld too"
         )
     lines = [
         *_header_lines(header),
