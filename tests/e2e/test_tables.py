@@ -180,12 +180,12 @@ def test_listed_bales_say_why(calls: Calls) -> None:
     )
     differs = summary_pb2.BALE_CAUSE_CHART_DIFFERS
     assert [list(each.causes) for each in found] == [
-        *[[unregistered, without]] * 4,
         [unregistered, differs],
         [unregistered],
         [unregistered, without],
+        *[[unregistered, without]] * 4,
     ]
-    assert (found[4].bale, found[4].colour_grade, found[4].chart_colour_grade) == (
+    assert (found[0].bale, found[0].colour_grade, found[0].chart_colour_grade) == (
         "2024/000000000001", 31, 41,
     )  # fmt: skip
     request = summary_pb2.ListBalesRequest(causes=causes, limit=2)

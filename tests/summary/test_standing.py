@@ -76,7 +76,7 @@ def told(lots: LotsAt, reader: LotsAtRevision) -> Told:
 
 
 @given(seed=st.integers(0, 2**32 - 1), steps=st.integers(1, 14), parts_max=st.sampled_from([1, 12]))
-@settings(max_examples=8)
+@settings(max_examples=5)
 def test_what_is_kept_up_to_date_equals_what_is_made_afresh_at_every_revision(
     seed: int, steps: int, parts_max: int
 ) -> None:

@@ -230,7 +230,7 @@ def test_listed_bales_are_those_of_a_recount(
     basis: summary_pb2.Basis.ValueType,
     limit: int,
 ) -> None:
-    """In order of arrival, with every cause that was asked for, at any revision."""
+    """By lot, in order of arrival, with every cause that was asked for, at any revision."""
     author = written(seed, 15)
     chronicle = author.chronicle
     if not chronicle.revision:
@@ -249,7 +249,8 @@ def test_listed_bales_are_those_of_a_recount(
         messages = chronicle.reader.bales(asked)
     assert {message.revision for message in messages} == {revision}
     found = [bale for message in messages for bale in message.bales]
-    expected = listed(chronicle.pasts[revision], basis, causes, filters)
+    arrived = listed(chronicle.pasts[revision], basis, causes, filters)
+    expected = sorted(arrived, key=lambda bale: bale.lot_no)
     assert found == expected[: limit or None]
 
 

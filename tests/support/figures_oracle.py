@@ -686,7 +686,7 @@ def facts(row: Row, total: Row) -> summary_pb2.SummaryRow:
     both = [each for each in conditioned if each.bales]
     ratios = {
         "coverage": (
-            10_000 * sum(each.lot.registration is not None for each in row.bales),
+            10_000 * sum(_declares(each.lot.registration) for each in row.bales),
             message.declared_bales,
         ),
         "share_of_total": (10_000 * len(row.bales), len(total.bales)),
@@ -706,6 +706,10 @@ def facts(row: Row, total: Row) -> summary_pb2.SummaryRow:
         if denominator:
             setattr(message, name, half_even(Fraction(numerator, denominator)))
     return message
+
+
+def _declares(registration: lots_pb2.Lot | None) -> bool:
+    return registration is not None and registration.declared_bales > 0
 
 
 def _declared(lot: CountedLot) -> int:

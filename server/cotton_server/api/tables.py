@@ -11,7 +11,7 @@ from cotton.inspection.v1 import readings_pb2, summary_pb2
 from cotton_server.summary.errors import UnknownColumnError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     import numpy.typing as npt
 
@@ -26,23 +26,29 @@ _WIDE_FIELD: Final = _FIELDS["wide"].number
 _ABSENT_FIELD: Final = _FIELDS["absent"].number
 
 
-def chosen_columns(columns: Iterable[Column], wanted: Sequence[str]) -> list[Column]:
+def chosen_columns(
+    columns: Iterable[Column], wanted: Sequence[str], others: Callable[[], Iterable[Column]]
+) -> list[Column]:
     """The columns that are asked for by name or by the part before a dot, texts first.
 
-    All when nothing is asked for. Raises UnknownColumnError for what names none.
+    All when nothing is asked for. What names only one of `others`, which tables can have and this
+    one has not, gives no column; raises UnknownColumnError for what names none at all.
     """
     every = list(columns)
-    names = {name for each in every for name in (each.name, each.name.partition(".")[0])}
     asked = set(wanted)
-    for name in wanted:
-        if name not in names:
-            raise UnknownColumnError(name)
+    unknown = asked - _names(every)
+    if unknown and (unknown := unknown - _names(others())):
+        raise UnknownColumnError(min(unknown))
     chosen = [
         each
         for each in every
         if not asked or not asked.isdisjoint((each.name, each.name.partition(".")[0]))
     ]
     return sorted(chosen, key=lambda each: not each.is_text)
+
+
+def _names(columns: Iterable[Column]) -> set[str]:
+    return {name for each in columns for name in (each.name, each.name.partition(".")[0])}
 
 
 def column_message(column: Column) -> summary_pb2.FigureColumn:

@@ -16,6 +16,8 @@ from cotton_server.api.tables import (
     text_column,
 )
 from cotton_server.grading import GRADING_VERSION
+from cotton_server.grading.families import families
+from cotton_server.grading.rollup import applying
 from cotton_server.grading.standard import unverified_parts
 from cotton_server.summary.catalogue import grade_columns, row_columns, year_on_year_columns
 from cotton_server.summary.keys import key_column
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from cotton_server.summary.catalogue import Column
     from cotton_server.summary.certificate_table import CertificateTable
     from cotton_server.summary.printing import Printed
+    from cotton_server.summary.standing import GradingBasis
     from cotton_server.summary.summarise import Answer, Side, Summary
     from cotton_server.summary.withholding import BoolArray
 
@@ -55,7 +58,7 @@ def table_messages(
     if summary.query.with_last_season:
         every += [replace(column, last_season=True) for column in every]
         every += year_on_year_columns()
-    columns = chosen_columns(every, wanted)
+    columns = chosen_columns(every, wanted, lambda: _of_any_standard(summary.lots.grading.basis))
     rows = rows_of(len(columns))
 
     def messages() -> Iterator[summary_pb2.TabulateGradesResponse]:
@@ -87,7 +90,11 @@ def certificate_messages(
 
     Raises UnknownColumnError at once. The lot number is always the first of the texts.
     """
-    columns = chosen_columns(table.columns, [*wanted, "lot_no"] if wanted else ())
+    columns = chosen_columns(
+        table.columns,
+        [*wanted, "lot_no"] if wanted else (),
+        lambda: _of_any_standard(table.lots.grading.basis),
+    )
     rows = rows_of(len(columns))
     grading = table.lots.grading
     header = summary_pb2.SummaryHeader(
@@ -120,6 +127,14 @@ def certificate_messages(
             start += rows
 
     return messages()
+
+
+def _of_any_standard(basis: GradingBasis) -> Iterator[Column]:
+    """The columns that a table has when every standard has graded bales."""
+    yield from year_on_year_columns()
+    for family in families(basis.standards.values()):
+        newest = family.standards[-1]
+        yield from grade_columns(family.standards, applying(basis.definitions, newest))
 
 
 def _page(answer: Answer, columns: Sequence[Column]) -> summary_pb2.TablePage:

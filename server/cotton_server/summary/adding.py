@@ -33,6 +33,13 @@ if TYPE_CHECKING:
 _GROUP: Final = "group"
 _GINS: Final = "gins"
 
+BALES_OF_LOTS: Final = {
+    "bales_unregistered": ~pl.col("registered"),
+    "bales_without_lot": ~pl.col("has_number"),
+    "bales_of_declared": pl.col("declares"),
+}
+"""Counts of bales by what their lot is, from FLAGS: not registered, no lot, declared any bales."""
+
 
 @dataclass(frozen=True, slots=True)
 class Names:
@@ -49,7 +56,7 @@ class Sums:
 
     `groups` has the values of the keys (String, `key_column`), a row a group. Every other frame
     has as many rows, Int64: `facts` the columns ADDITIVE with `gins`, `bales_graded`,
-    `bales_unregistered`, `bales_without_lot` and `bales_without_standard`; `figures`, by standard
+    BALES_OF_LOTS and `bales_without_standard`; `figures`, by standard
     that graded anything at all, the figures of its cells. Of a group without bales of a standard
     they are 0, or null where they are least and greatest values.
     """
@@ -243,16 +250,13 @@ class _KeyCodes:
                 pl.sum_horizontal(pl.lit(0, dtype=pl.Int64), *(_of(f, name) for f in counts)).alias(
                     name
                 )
-                for name in ("bales_unregistered", "bales_without_lot")
+                for name in BALES_OF_LOTS
             ),
         )
         return Sums(
             groups.select(pl.col(f"_{each.name}").alias(each.name) for each in texts),
             added,
-            {
-                name: frame.drop("bales_unregistered", "bales_without_lot")
-                for name, frame in figures.items()
-            },
+            {name: frame.drop(BALES_OF_LOTS) for name, frame in figures.items()},
             gins=0,
             conditioning=frozenset(),
         )
@@ -349,7 +353,7 @@ def _figures(
         mine = codes.cells_passing(in_lots(cells, groups), standard)
         added.append(_with_flags(mine, lots, number))
     columns = [name for name in stands.parts[0][standard].columns if name not in CELL]
-    sums = [*columns, "bales_unregistered", "bales_without_lot"]
+    sums = [*columns, *BALES_OF_LOTS]
     if not added:
         keys = dict.fromkeys(by, pl.Int32())
         return pl.DataFrame(schema={**keys, **dict.fromkeys(sums, pl.Int64())})
@@ -363,13 +367,14 @@ def _figures(
 
 
 def _with_flags(cells: pl.DataFrame, lots: pl.DataFrame, part: int) -> pl.DataFrame:
-    """The cells with their bales counted apart where the lot is not registered, or is no lot."""
-    registered = lookup(lots, part, lots["registered"].cast(pl.Int32))
-    has_number = lookup(lots, part, lots["has_number"].cast(pl.Int32))
+    """The cells with their bales counted apart by what their lot is (BALES_OF_LOTS)."""
     of_lot = cells["lot"].to_numpy()
+    flags = {
+        name: lookup(lots, part, lots.select(flag.cast(pl.Int32)).to_series())[of_lot]
+        for name, flag in BALES_OF_LOTS.items()
+    }
     return cells.with_columns(
-        (pl.col("bales") * pl.Series(1 - registered[of_lot])).alias("bales_unregistered"),
-        (pl.col("bales") * pl.Series(1 - has_number[of_lot])).alias("bales_without_lot"),
+        (pl.col("bales") * pl.Series(flag)).alias(name) for name, flag in flags.items()
     )
 
 

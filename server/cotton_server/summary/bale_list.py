@@ -122,13 +122,14 @@ def _bales_of(
     some = [on_basis(lot, basis) for lot in then]
     lot_nos = {lot.number: lot.lot_no for lot in some}
     unregistered = [lot.number for lot in some if lot.registration is None]
+    place = pl.col("lot").replace_strict(numbers, list(range(len(numbers))), return_dtype=pl.Int32)
     found = []
     for frame in graded_bales(some, registry.bales, registry.texts["standard"], lots.grading.basis):
         mine = frame.filter(pl.col("graded_by").is_in(list(standards))).with_columns(
             *_causes(lots, unregistered)
         )
         listed = mine.filter(pl.any_horizontal(cause.name for cause in causes))
-        for bale in listed.iter_rows(named=True):
+        for bale in listed.sort(lot_no, "row").iter_rows(named=True):
             why = tuple(cause for cause in Cause if cause in causes and bale[cause.name])
             found.append(_listed(bale, why, lot_nos[bale["lot"]], registry))
     return found

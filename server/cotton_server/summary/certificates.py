@@ -174,7 +174,7 @@ def _certified(
 def _placed(stands: Standing, words: Words) -> list[Placed]:
     """Where each lot is placed, in their order."""
     levels = (words.texts(stands.lots[key_column(level)]).to_list() for level in LEVELS)
-    differs = (stands.lots["lots_organisation_differs"] > 0).to_list()
+    differs = stands.lots["organisation_differs"].to_list()
     return [
         Placed(**dict(zip(LEVELS, names, strict=True)), differs=other)
         for *names, other in zip(*levels, differs, strict=True)

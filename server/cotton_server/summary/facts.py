@@ -49,7 +49,8 @@ CODED_KEYS: Final = (*LOT_KEYS, STANDARD_KEY)
 PLACE: Final = ("laboratory", "instrument", "day")
 """Where and when most of a lot's bales were read, as the columns of a cell."""
 
-FLAGS: Final = ("registered", "has_number")
+FLAGS: Final = ("registered", "has_number", "declares")
+"""What a lot is: registered, a lot with a number, one that declared how many bales it has."""
 
 SAMPLED: Final = ("regain", "trash")
 """What the on-site agency samples of a lot."""
@@ -183,7 +184,8 @@ def lot_facts(
     """The facts of lots, a row each in the order given.
 
     `own` has the standard of each lot as a whole. Columns: `lot` Int32, the codes of CODED_KEYS
-    (`key_column`, Int32), FLAGS (Boolean), `day` (Int32: `day_of`), ADDITIVE.
+    (`key_column`, Int32), FLAGS (Boolean), `organisation_differs` (Boolean, of withdrawn
+    lots too), `day` (Int32: `day_of`), ADDITIVE.
     """
     said = pl.DataFrame(
         [_said(lot) for lot in lots],
@@ -264,6 +266,7 @@ def _added(frame: pl.DataFrame) -> pl.DataFrame:
     return (
         frame.with_columns(
             has_number.alias("has_number"),
+            (pl.col("declared_bales") > 0).alias("declares"),
             *(flag.cast(pl.Int64).alias(name) for name, flag in flags.items()),
             pl.when(both).then("bales_read").otherwise(0).alias("weighed_bales"),
             pl.when(both).then("conditioned").otherwise(0).alias("weighed_conditioned"),
@@ -274,6 +277,7 @@ def _added(frame: pl.DataFrame) -> pl.DataFrame:
             "lot",
             *(key_column(key) for key in CODED_KEYS),
             *FLAGS,
+            "organisation_differs",
             "day",
             *ADDITIVE,
         )

@@ -104,8 +104,7 @@ def print_row(sums: Sums, total: Sums) -> Printed:
         "bales_withdrawn",
     ):
         figures[name] = Values(fact[name])
-    registered = bales - fact["bales_unregistered"]
-    figures["coverage"] = _ratio(registered * _WHOLE, fact["declared_bales"])
+    figures["coverage"] = _ratio(fact["bales_of_declared"] * _WHOLE, fact["declared_bales"])
     figures["share_of_total"] = _ratio(bales * _WHOLE, zeros + of_all)
     for name in ("gross", "tare", "net", "conditioned"):
         figures[name] = Values(fact[name])

@@ -266,8 +266,8 @@ class ClassShare(_message.Message):
     100 %, unless no bale has it.
     """
     mean: _builtins.int
-    """Mean of the class in hundredths, rounded once to 0.1 (a multiple of 10);
-    absent for items without values.
+    """Mean of the class in hundredths, rounded once to the resolution of the measure
+    (0.1; of lengths in inches 0.01); absent for items without values.
     """
     def __init__(
         self,
@@ -318,7 +318,9 @@ class MeasureSummary(_message.Message):
     min: _builtins.int
     max: _builtins.int
     tier: _builtins.str
-    """Tier of mean_to_tenths, where the standard has tiers."""
+    """Tier of the mean rounded to the resolution of the measure, where the standard
+    has tiers.
+    """
     weighted_mean_to_hundredths: _builtins.int
     """Weight-weighted means in hundredths, rounded once to 0.01 and to 0.1: the sum
     over lots of conditioned weight x mean of the lot's bales under its own
@@ -1055,7 +1057,7 @@ class KeyValue(_message.Message):
     key: Global___SummaryKey.ValueType
     value: _builtins.str
     """"" for lots that lack the key; lots that are not registered lack all but
-    season, gin, lot and standard.
+    season, gin, production line, state and lot, and the keys of their bales.
     """
     def __init__(
         self,
@@ -1135,9 +1137,9 @@ class SummaryRow(_message.Message):
     gins: _builtins.int
     """Gins with at least one lot that is counted in `lots`."""
     coverage: _builtins.int
-    """The row's bales of registered lots over the bales declared for the lots that
-    are counted in the row, and the row's bales over those of the total: in
-    hundredths of a percent, rounded once; absent where the denominator is 0.
+    """The row's bales of lots that declared bales over the bales declared for the
+    lots that are counted in the row, and the row's bales over those of the total:
+    in hundredths of a percent, rounded once; absent where the denominator is 0.
     """
     share_of_total: _builtins.int
     conditioned_per_bale: _builtins.int
@@ -1152,7 +1154,7 @@ class SummaryRow(_message.Message):
     trash_mean_by_lots: _builtins.int
     trash_mean_by_net: _builtins.int
     withheld: _builtins.bool
-    """Nothing but the keys is told."""
+    """Nothing of this season but the keys is told."""
     lots_organisation_differs: _builtins.int
     """Lots that their registration puts into another division or region than the
     organisation of their day does, which is where they are counted.
