@@ -122,7 +122,8 @@ def _bales_of(
     some = [on_basis(lot, basis) for lot in then]
     lot_nos = {lot.number: lot.lot_no for lot in some}
     unregistered = [lot.number for lot in some if lot.registration is None]
-    place = pl.col("lot").replace_strict(numbers, list(range(len(numbers))), return_dtype=pl.Int32)
+    # Imported bales without a lot lie in an entry a crop year, all of them under no number.
+    lot_no = pl.col("lot").replace_strict(lot_nos, return_dtype=pl.String)
     found = []
     for frame in graded_bales(some, registry.bales, registry.texts["standard"], lots.grading.basis):
         mine = frame.filter(pl.col("graded_by").is_in(list(standards))).with_columns(
