@@ -17,6 +17,7 @@ from benchmarks.national.results import (
     FRESH,
     IDLE,
     OTHER_CHART,
+    OTHER_CHART_KEPT,
     SCANNED,
     STARTED,
 )
@@ -36,7 +37,8 @@ _CONDITIONS: Final = {
     AT_REVISION: "as of older revisions, by gin",
     AT_INSTANT: "as of instants, by gin",
     ALL_CLOSED: "as of a revision since which every lot was closed, by gin",
-    OTHER_CHART: "as of a revision that had another chart, by gin",
+    OTHER_CHART: "as of revisions that had another chart, by gin",
+    OTHER_CHART_KEPT: "the same, of a revision that was asked for shortly before",
     FRESH: "after each batch of 4096 bales, total",
     CHART_LOADED: "first after a chart was loaded, total",
     STARTED: "first after a start, total",
