@@ -221,7 +221,7 @@ class Config:
         WholeNumber(1, 100_000),
         unit="rows",
         summary="Most rows in one page of a grade summary, a message a row.",
-        reason="A row takes 20 µs and 2 KB, and clients in any language take 4 MiB untold; a page "
+        reason="A row takes 0.2 ms and 2 KB, and clients in any language take 4 MiB untold; a page "
         "is followed by the next. Tables of columns have pages of their own.",
     )
     tables_open_max: int = setting(
