@@ -98,18 +98,6 @@ class Measure:
         """The grades that tiers belong to, in the order of the tiers."""
         return tuple(dict.fromkeys(tier.grade for tier in self.tiers if tier.grade is not None))
 
-    def tier_of(self, value: int) -> str | None:
-        """Name of the tier of a rounded value in hundredths; None without tiers."""
-        return next(
-            (
-                tier.name
-                for tier in self.tiers
-                if (tier.lower is None or tier.lower <= value)
-                and (tier.upper is None or value <= tier.upper)
-            ),
-            None,
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class ColourType:

@@ -212,17 +212,5 @@ def _compacted(stands: Standing) -> Standing:
     newest = sum(frame.height for cells in stands.parts[1:] for frame in cells.values())
     if len(stands.parts) <= PARTS_MAX and newest * _STALE_SHARE <= rows:
         return stands
-    current = [
-        stands.lots.filter(pl.col("part") == place).select("lot")
-        for place in range(len(stands.parts))
-    ]
-    cells = {
-        name: pl.concat(
-            [
-                part[name].join(lots, on="lot", how="semi", maintain_order="left")
-                for part, lots in zip(stands.parts, current, strict=True)
-            ]
-        )
-        for name in stands.parts[0]
-    }
+    cells = known_cells(stands, stands.lots["lot"].to_list()).cells
     return Standing((cells,), stands.lots.with_columns(part=pl.lit(0, dtype=pl.Int32)))

@@ -17,7 +17,7 @@ from cotton_server.summary.adding import passing_lots
 from cotton_server.summary.catalogue import Column, certificate_columns, grade_columns
 from cotton_server.summary.certificates import lot_figures
 from cotton_server.summary.dates import day_text
-from cotton_server.summary.keys import STANDARD_KEY, key_column
+from cotton_server.summary.keys import LOT_WORDS, STANDARD_KEY, key_column
 from cotton_server.summary.printing import Printed, Values, print_figures
 from cotton_server.summary.standing import NO_STANDARD
 from cotton_server.summary.status import certificate_numbers
@@ -36,23 +36,7 @@ LOTS_AT_ONCE: Final = 16_000
 """Lots whose figures are added up at once: 20 MiB, and small beside going through all cells."""
 
 _COPIED: Final = ("declared_bales", "bales_withdrawn", "gross", "tare", "net", "conditioned")
-_WORDS: Final = (
-    "season",
-    "state",
-    "standard",
-    "region",
-    "division",
-    "regiment",
-    "county",
-    "gin",
-    "production_line",
-    "warehouse",
-    "cotton_type",
-    "picking_mode",
-    "channel",
-    "traceability_unit",
-    "agency",
-)
+_WORDS: Final = ("season", "state", STANDARD_KEY, *LOT_WORDS)
 
 
 @dataclass(frozen=True, slots=True)
