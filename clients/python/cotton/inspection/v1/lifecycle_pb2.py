@@ -22,28 +22,29 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from cotton.inspection.v1 import settlement_pb2 as cotton_dot_inspection_dot_v1_dot_settlement__pb2
 from cotton.inspection.v1 import summary_pb2 as cotton_dot_inspection_dot_v1_dot_summary__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$cotton/inspection/v1/lifecycle.proto\x12\x14\x63otton.inspection.v1\x1a\"cotton/inspection/v1/summary.proto\"\xca\x01\n\x0fListLotsRequest\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12\x30\n\x07\x66ilters\x18\x02 \x03(\x0b\x32\x1f.cotton.inspection.v1.KeyFilter\x12.\n\x06states\x18\x03 \x03(\x0e\x32\x1e.cotton.inspection.v1.LotState\x12\x0f\n\x07overdue\x18\x04 \x01(\x08\x12\x11\n\tage_s_min\x18\x05 \x01(\x03\x12\r\n\x05limit\x18\x06 \x01(\r\x12\x10\n\x08objected\x18\x07 \x01(\x08\"S\n\x10ListLotsResponse\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12-\n\x04lots\x18\x02 \x03(\x0b\x32\x1f.cotton.inspection.v1.LotStatus\"\xbe\x01\n\x13WatchChangesRequest\x12\x15\n\rfrom_revision\x18\x01 \x01(\x04\x12\x30\n\x07\x66ilters\x18\x02 \x03(\x0b\x32\x1f.cotton.inspection.v1.KeyFilter\x12\x32\n\x05kinds\x18\x03 \x03(\x0e\x32#.cotton.inspection.v1.LotChangeKind\x12\x17\n\x0fwithout_figures\x18\x04 \x01(\x08\x12\x11\n\tuntil_now\x18\x05 \x01(\x08\"\xe4\x02\n\tLotChange\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12\x16\n\x0ereceived_at_us\x18\x02 \x01(\x03\x12\x0e\n\x06lot_no\x18\x03 \x01(\t\x12\x31\n\x04kind\x18\x04 \x01(\x0e\x32#.cotton.inspection.v1.LotChangeKind\x12\x34\n\x0cstate_before\x18\x05 \x01(\x0e\x32\x1e.cotton.inspection.v1.LotState\x12\x33\n\x0bstate_after\x18\x06 \x01(\x0e\x32\x1e.cotton.inspection.v1.LotState\x12?\n\x06\x62\x65\x66ore\x18\x07 \x01(\x0b\x32/.cotton.inspection.v1.GetLotCertificateResponse\x12>\n\x05\x61\x66ter\x18\x08 \x01(\x0b\x32/.cotton.inspection.v1.GetLotCertificateResponse\"Z\n\x14WatchChangesResponse\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12\x30\n\x07\x63hanges\x18\x02 \x03(\x0b\x32\x1f.cotton.inspection.v1.LotChange*\xc0\x01\n\rLotChangeKind\x12\x1f\n\x1bLOT_CHANGE_KIND_UNSPECIFIED\x10\x00\x12\x17\n\x13LOT_CHANGE_KIND_NEW\x10\x01\x12\x19\n\x15LOT_CHANGE_KIND_FINAL\x10\x02\x12\x1b\n\x17LOT_CHANGE_KIND_REVISED\x10\x03\x12\x1d\n\x19LOT_CHANGE_KIND_WITHDRAWN\x10\x04\x12\x1e\n\x1aLOT_CHANGE_KIND_REINSTATED\x10\x05\x32\xd8\x01\n\x10LifecycleService\x12[\n\x08ListLots\x12%.cotton.inspection.v1.ListLotsRequest\x1a&.cotton.inspection.v1.ListLotsResponse0\x01\x12g\n\x0cWatchChanges\x12).cotton.inspection.v1.WatchChangesRequest\x1a*.cotton.inspection.v1.WatchChangesResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$cotton/inspection/v1/lifecycle.proto\x12\x14\x63otton.inspection.v1\x1a%cotton/inspection/v1/settlement.proto\x1a\"cotton/inspection/v1/summary.proto\"\xca\x01\n\x0fListLotsRequest\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12\x30\n\x07\x66ilters\x18\x02 \x03(\x0b\x32\x1f.cotton.inspection.v1.KeyFilter\x12.\n\x06states\x18\x03 \x03(\x0e\x32\x1e.cotton.inspection.v1.LotState\x12\x0f\n\x07overdue\x18\x04 \x01(\x08\x12\x11\n\tage_s_min\x18\x05 \x01(\x03\x12\r\n\x05limit\x18\x06 \x01(\r\x12\x10\n\x08objected\x18\x07 \x01(\x08\"S\n\x10ListLotsResponse\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12-\n\x04lots\x18\x02 \x03(\x0b\x32\x1f.cotton.inspection.v1.LotStatus\"\xd1\x01\n\x13WatchChangesRequest\x12\x15\n\rfrom_revision\x18\x01 \x01(\x04\x12\x30\n\x07\x66ilters\x18\x02 \x03(\x0b\x32\x1f.cotton.inspection.v1.KeyFilter\x12\x32\n\x05kinds\x18\x03 \x03(\x0e\x32#.cotton.inspection.v1.LotChangeKind\x12\x17\n\x0fwithout_figures\x18\x04 \x01(\x08\x12\x11\n\tuntil_now\x18\x05 \x01(\x08\x12\x11\n\twith_runs\x18\x06 \x01(\x08\"\xe4\x02\n\tLotChange\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12\x16\n\x0ereceived_at_us\x18\x02 \x01(\x03\x12\x0e\n\x06lot_no\x18\x03 \x01(\t\x12\x31\n\x04kind\x18\x04 \x01(\x0e\x32#.cotton.inspection.v1.LotChangeKind\x12\x34\n\x0cstate_before\x18\x05 \x01(\x0e\x32\x1e.cotton.inspection.v1.LotState\x12\x33\n\x0bstate_after\x18\x06 \x01(\x0e\x32\x1e.cotton.inspection.v1.LotState\x12?\n\x06\x62\x65\x66ore\x18\x07 \x01(\x0b\x32/.cotton.inspection.v1.GetLotCertificateResponse\x12>\n\x05\x61\x66ter\x18\x08 \x01(\x0b\x32/.cotton.inspection.v1.GetLotCertificateResponse\"\x89\x01\n\x14WatchChangesResponse\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12\x30\n\x07\x63hanges\x18\x02 \x03(\x0b\x32\x1f.cotton.inspection.v1.LotChange\x12-\n\x04runs\x18\x03 \x03(\x0b\x32\x1f.cotton.inspection.v1.StoredRun*\xc0\x01\n\rLotChangeKind\x12\x1f\n\x1bLOT_CHANGE_KIND_UNSPECIFIED\x10\x00\x12\x17\n\x13LOT_CHANGE_KIND_NEW\x10\x01\x12\x19\n\x15LOT_CHANGE_KIND_FINAL\x10\x02\x12\x1b\n\x17LOT_CHANGE_KIND_REVISED\x10\x03\x12\x1d\n\x19LOT_CHANGE_KIND_WITHDRAWN\x10\x04\x12\x1e\n\x1aLOT_CHANGE_KIND_REINSTATED\x10\x05\x32\xd8\x01\n\x10LifecycleService\x12[\n\x08ListLots\x12%.cotton.inspection.v1.ListLotsRequest\x1a&.cotton.inspection.v1.ListLotsResponse0\x01\x12g\n\x0cWatchChanges\x12).cotton.inspection.v1.WatchChangesRequest\x1a*.cotton.inspection.v1.WatchChangesResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'cotton.inspection.v1.lifecycle_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_LOTCHANGEKIND']._serialized_start=1033
-  _globals['_LOTCHANGEKIND']._serialized_end=1225
-  _globals['_LISTLOTSREQUEST']._serialized_start=99
-  _globals['_LISTLOTSREQUEST']._serialized_end=301
-  _globals['_LISTLOTSRESPONSE']._serialized_start=303
-  _globals['_LISTLOTSRESPONSE']._serialized_end=386
-  _globals['_WATCHCHANGESREQUEST']._serialized_start=389
-  _globals['_WATCHCHANGESREQUEST']._serialized_end=579
-  _globals['_LOTCHANGE']._serialized_start=582
-  _globals['_LOTCHANGE']._serialized_end=938
-  _globals['_WATCHCHANGESRESPONSE']._serialized_start=940
-  _globals['_WATCHCHANGESRESPONSE']._serialized_end=1030
-  _globals['_LIFECYCLESERVICE']._serialized_start=1228
-  _globals['_LIFECYCLESERVICE']._serialized_end=1444
+  _globals['_LOTCHANGEKIND']._serialized_start=1139
+  _globals['_LOTCHANGEKIND']._serialized_end=1331
+  _globals['_LISTLOTSREQUEST']._serialized_start=138
+  _globals['_LISTLOTSREQUEST']._serialized_end=340
+  _globals['_LISTLOTSRESPONSE']._serialized_start=342
+  _globals['_LISTLOTSRESPONSE']._serialized_end=425
+  _globals['_WATCHCHANGESREQUEST']._serialized_start=428
+  _globals['_WATCHCHANGESREQUEST']._serialized_end=637
+  _globals['_LOTCHANGE']._serialized_start=640
+  _globals['_LOTCHANGE']._serialized_end=996
+  _globals['_WATCHCHANGESRESPONSE']._serialized_start=999
+  _globals['_WATCHCHANGESRESPONSE']._serialized_end=1136
+  _globals['_LIFECYCLESERVICE']._serialized_start=1334
+  _globals['_LIFECYCLESERVICE']._serialized_end=1550
 # @@protoc_insertion_point(module_scope)

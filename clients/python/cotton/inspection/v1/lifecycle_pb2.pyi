@@ -4,6 +4,7 @@ isort:skip_file
 """
 
 from collections import abc as _abc
+from cotton.inspection.v1 import settlement_pb2 as _settlement_pb2
 from cotton.inspection.v1 import summary_pb2 as _summary_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -136,6 +137,7 @@ class WatchChangesRequest(_message.Message):
     KINDS_FIELD_NUMBER: _builtins.int
     WITHOUT_FIGURES_FIELD_NUMBER: _builtins.int
     UNTIL_NOW_FIELD_NUMBER: _builtins.int
+    WITH_RUNS_FIELD_NUMBER: _builtins.int
     from_revision: _builtins.int
     """Changes after this revision are told; 0 tells everything from the start."""
     without_figures: _builtins.bool
@@ -144,6 +146,8 @@ class WatchChangesRequest(_message.Message):
     """Ends the stream once everything up to the revision that was the latest when
     it began has been told.
     """
+    with_runs: _builtins.bool
+    """Settlement runs are told too, whatever the filters and kinds are."""
     @_builtins.property
     def filters(self) -> _containers.RepeatedCompositeFieldContainer[_summary_pb2.KeyFilter]:
         """All must hold, of the lot as it is after the change. Any key of lots, but not
@@ -162,10 +166,11 @@ class WatchChangesRequest(_message.Message):
         kinds: _abc.Iterable[Global___LotChangeKind.ValueType] | None = ...,
         without_figures: _builtins.bool = ...,
         until_now: _builtins.bool = ...,
+        with_runs: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["filters", b"filters", "from_revision", b"from_revision", "kinds", b"kinds", "until_now", b"until_now", "without_figures", b"without_figures"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filters", b"filters", "from_revision", b"from_revision", "kinds", b"kinds", "until_now", b"until_now", "with_runs", b"with_runs", "without_figures", b"without_figures"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -226,21 +231,29 @@ class WatchChangesResponse(_message.Message):
 
     REVISION_FIELD_NUMBER: _builtins.int
     CHANGES_FIELD_NUMBER: _builtins.int
+    RUNS_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
     """Everything up to this revision has been told: where to resume."""
     @_builtins.property
     def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___LotChange]:
         """In order of revision; empty in a mere progress message."""
 
+    @_builtins.property
+    def runs(self) -> _containers.RepeatedCompositeFieldContainer[_settlement_pb2.StoredRun]:
+        """Settlement runs that were frozen, in order of revision, where they are asked
+        for. A successor names its predecessor.
+        """
+
     def __init__(
         self,
         *,
         revision: _builtins.int = ...,
         changes: _abc.Iterable[Global___LotChange] | None = ...,
+        runs: _abc.Iterable[_settlement_pb2.StoredRun] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "revision", b"revision"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "revision", b"revision", "runs", b"runs"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -379,6 +379,37 @@ class LotObjection(_message.Message):
 Global___LotObjection: _TypeAlias = LotObjection  # noqa: Y015
 
 @_typing.final
+class UnitLot(_message.Message):
+    """A lot of a traceability unit."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LOT_NO_FIELD_NUMBER: _builtins.int
+    TRACEABILITY_UNIT_FIELD_NUMBER: _builtins.int
+    AMENDMENT_FIELD_NUMBER: _builtins.int
+    lot_no: _builtins.str
+    traceability_unit: _builtins.str
+    """The unit; "" for none, whatever the registration says."""
+    @_builtins.property
+    def amendment(self) -> _common_pb2.Amendment:
+        """Of a record that takes the place of the one in force."""
+
+    def __init__(
+        self,
+        *,
+        lot_no: _builtins.str = ...,
+        traceability_unit: _builtins.str = ...,
+        amendment: _common_pb2.Amendment | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amendment", b"amendment"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amendment", b"amendment", "lot_no", b"lot_no", "traceability_unit", b"traceability_unit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnitLot: _TypeAlias = UnitLot  # noqa: Y015
+
+@_typing.final
 class LotResult(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -797,3 +828,58 @@ class RecordObjectionsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RecordObjectionsResponse: _TypeAlias = RecordObjectionsResponse  # noqa: Y015
+
+@_typing.final
+class RecordUnitLotsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRODUCER_ID_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    UNIT_LOTS_FIELD_NUMBER: _builtins.int
+    producer_id: _builtins.str
+    request_id: _builtins.str
+    """As in RegisterLotsRequest."""
+    @_builtins.property
+    def unit_lots(self) -> _containers.RepeatedCompositeFieldContainer[Global___UnitLot]: ...
+    def __init__(
+        self,
+        *,
+        producer_id: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        unit_lots: _abc.Iterable[Global___UnitLot] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["producer_id", b"producer_id", "request_id", b"request_id", "unit_lots", b"unit_lots"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordUnitLotsRequest: _TypeAlias = RecordUnitLotsRequest  # noqa: Y015
+
+@_typing.final
+class RecordUnitLotsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: _builtins.int
+    REPEATED_REQUEST_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    """The revision at which the records were stored."""
+    repeated_request: _builtins.bool
+    """True when the request had been stored before."""
+    @_builtins.property
+    def outcome(self) -> Global___LotsOutcome: ...
+    def __init__(
+        self,
+        *,
+        revision: _builtins.int = ...,
+        repeated_request: _builtins.bool = ...,
+        outcome: Global___LotsOutcome | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["outcome", b"outcome"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["outcome", b"outcome", "repeated_request", b"repeated_request", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordUnitLotsResponse: _TypeAlias = RecordUnitLotsResponse  # noqa: Y015

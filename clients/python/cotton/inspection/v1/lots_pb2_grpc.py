@@ -66,6 +66,11 @@ class LotServiceStub:
                 request_serializer=cotton_dot_inspection_dot_v1_dot_lots__pb2.RecordObjectionsRequest.SerializeToString,
                 response_deserializer=cotton_dot_inspection_dot_v1_dot_lots__pb2.RecordObjectionsResponse.FromString,
                 _registered_method=True)
+        self.RecordUnitLots = channel.unary_unary(
+                '/cotton.inspection.v1.LotService/RecordUnitLots',
+                request_serializer=cotton_dot_inspection_dot_v1_dot_lots__pb2.RecordUnitLotsRequest.SerializeToString,
+                response_deserializer=cotton_dot_inspection_dot_v1_dot_lots__pb2.RecordUnitLotsResponse.FromString,
+                _registered_method=True)
 
 
 class LotServiceServicer:
@@ -113,6 +118,14 @@ class LotServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RecordUnitLots(self, request, context):
+        """Says which traceability unit (追溯单元) lots belong to; it holds over what
+        their registration says.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_LotServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -140,6 +153,11 @@ def add_LotServiceServicer_to_server(servicer, server):
                     servicer.RecordObjections,
                     request_deserializer=cotton_dot_inspection_dot_v1_dot_lots__pb2.RecordObjectionsRequest.FromString,
                     response_serializer=cotton_dot_inspection_dot_v1_dot_lots__pb2.RecordObjectionsResponse.SerializeToString,
+            ),
+            'RecordUnitLots': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordUnitLots,
+                    request_deserializer=cotton_dot_inspection_dot_v1_dot_lots__pb2.RecordUnitLotsRequest.FromString,
+                    response_serializer=cotton_dot_inspection_dot_v1_dot_lots__pb2.RecordUnitLotsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -284,6 +302,33 @@ class LotService:
             '/cotton.inspection.v1.LotService/RecordObjections',
             cotton_dot_inspection_dot_v1_dot_lots__pb2.RecordObjectionsRequest.SerializeToString,
             cotton_dot_inspection_dot_v1_dot_lots__pb2.RecordObjectionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordUnitLots(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cotton.inspection.v1.LotService/RecordUnitLots',
+            cotton_dot_inspection_dot_v1_dot_lots__pb2.RecordUnitLotsRequest.SerializeToString,
+            cotton_dot_inspection_dot_v1_dot_lots__pb2.RecordUnitLotsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -50,6 +50,10 @@ class LotServiceStub:
     """Certificates were issued for these lots."""
     RecordObjections: _grpc.UnaryUnaryMultiCallable[_lots_pb2.RecordObjectionsRequest, _lots_pb2.RecordObjectionsResponse]
     """Owners object (异议) to the result of lots, and what was decided."""
+    RecordUnitLots: _grpc.UnaryUnaryMultiCallable[_lots_pb2.RecordUnitLotsRequest, _lots_pb2.RecordUnitLotsResponse]
+    """Says which traceability unit (追溯单元) lots belong to; it holds over what
+    their registration says.
+    """
 
 @_typing.type_check_only
 class LotServiceAsyncStub(LotServiceStub):
@@ -73,6 +77,10 @@ class LotServiceAsyncStub(LotServiceStub):
     """Certificates were issued for these lots."""
     RecordObjections: _aio.UnaryUnaryMultiCallable[_lots_pb2.RecordObjectionsRequest, _lots_pb2.RecordObjectionsResponse]  # type: ignore[assignment]
     """Owners object (异议) to the result of lots, and what was decided."""
+    RecordUnitLots: _aio.UnaryUnaryMultiCallable[_lots_pb2.RecordUnitLotsRequest, _lots_pb2.RecordUnitLotsResponse]  # type: ignore[assignment]
+    """Says which traceability unit (追溯单元) lots belong to; it holds over what
+    their registration says.
+    """
 
 class LotServiceServicer(metaclass=_abc_1.ABCMeta):
     """Records of lots (批) by those who make them. Weight and quality come from
@@ -123,5 +131,15 @@ class LotServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_lots_pb2.RecordObjectionsResponse, _abc.Awaitable[_lots_pb2.RecordObjectionsResponse]]:
         """Owners object (异议) to the result of lots, and what was decided."""
+
+    @_abc_1.abstractmethod
+    def RecordUnitLots(
+        self,
+        request: _lots_pb2.RecordUnitLotsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_lots_pb2.RecordUnitLotsResponse, _abc.Awaitable[_lots_pb2.RecordUnitLotsResponse]]:
+        """Says which traceability unit (追溯单元) lots belong to; it holds over what
+        their registration says.
+        """
 
 def add_LotServiceServicer_to_server(servicer: LotServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -34,6 +34,14 @@ class _ReferenceKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Referen
     """
     REFERENCE_KIND_COLOUR_CHART: _ReferenceKind.ValueType  # 2
     """A colour chart of a standard: a CSV file with a head."""
+    REFERENCE_KIND_SCHEDULE: _ReferenceKind.ValueType  # 3
+    """Quality differentials (升贴水): a TOML file, as are the two below. The id is
+    that in the file.
+    """
+    REFERENCE_KIND_RULE_SET: _ReferenceKind.ValueType  # 4
+    """Quality-linked pay (与质量挂钩)."""
+    REFERENCE_KIND_TARGET_PRICE: _ReferenceKind.ValueType  # 5
+    """Target prices (目标价格)."""
 
 class ReferenceKind(_ReferenceKind, metaclass=_ReferenceKindEnumTypeWrapper): ...
 
@@ -44,6 +52,14 @@ a CSV file.
 """
 REFERENCE_KIND_COLOUR_CHART: ReferenceKind.ValueType  # 2
 """A colour chart of a standard: a CSV file with a head."""
+REFERENCE_KIND_SCHEDULE: ReferenceKind.ValueType  # 3
+"""Quality differentials (升贴水): a TOML file, as are the two below. The id is
+that in the file.
+"""
+REFERENCE_KIND_RULE_SET: ReferenceKind.ValueType  # 4
+"""Quality-linked pay (与质量挂钩)."""
+REFERENCE_KIND_TARGET_PRICE: ReferenceKind.ValueType  # 5
+"""Target prices (目标价格)."""
 Global___ReferenceKind: _TypeAlias = ReferenceKind  # noqa: Y015
 
 @_typing.final
@@ -253,6 +269,7 @@ class ReferenceVersion(_message.Message):
     ROWS_FIELD_NUMBER: _builtins.int
     AMENDMENT_FIELD_NUMBER: _builtins.int
     IN_FORCE_FIELD_NUMBER: _builtins.int
+    HEAD_FIELD_NUMBER: _builtins.int
     kind: Global___ReferenceKind.ValueType
     id: _builtins.str
     revision: _builtins.int
@@ -262,11 +279,17 @@ class ReferenceVersion(_message.Message):
     """SHA-256 of the content, hexadecimal."""
     size_bytes: _builtins.int
     rows: _builtins.int
-    """Rows of the file: units of an organisation, rectangles of a chart."""
+    """Rows of the file: units of an organisation, rectangles of a chart, rates of a
+    schedule, payments of a rule set, seasons of a target price.
+    """
     in_force: _builtins.bool
     """In force at the revision asked for."""
     @_builtins.property
     def amendment(self) -> _common_pb2.Amendment: ...
+    @_builtins.property
+    def head(self) -> Global___DocumentHead:
+        """Of documents of money."""
+
     def __init__(
         self,
         *,
@@ -279,14 +302,245 @@ class ReferenceVersion(_message.Message):
         rows: _builtins.int = ...,
         amendment: _common_pb2.Amendment | None = ...,
         in_force: _builtins.bool = ...,
+        head: Global___DocumentHead | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["amendment", b"amendment"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amendment", b"amendment", "head", b"head"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amendment", b"amendment", "id", b"id", "in_force", b"in_force", "kind", b"kind", "received_at_us", b"received_at_us", "revision", b"revision", "rows", b"rows", "sha256", b"sha256", "size_bytes", b"size_bytes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amendment", b"amendment", "head", b"head", "id", b"id", "in_force", b"in_force", "kind", b"kind", "received_at_us", b"received_at_us", "revision", b"revision", "rows", b"rows", "sha256", b"sha256", "size_bytes", b"size_bytes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReferenceVersion: _TypeAlias = ReferenceVersion  # noqa: Y015
+
+@_typing.final
+class DocumentHead(_message.Message):
+    """What a document of money says of itself."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TITLE_FIELD_NUMBER: _builtins.int
+    TITLE_ZH_FIELD_NUMBER: _builtins.int
+    SERIES_FIELD_NUMBER: _builtins.int
+    EFFECTIVE_FROM_FIELD_NUMBER: _builtins.int
+    EFFECTIVE_THROUGH_FIELD_NUMBER: _builtins.int
+    SUPERSEDES_FIELD_NUMBER: _builtins.int
+    PATCH_OF_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    CONFIDENCE_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    UNIT_FIELD_NUMBER: _builtins.int
+    SUPERSEDED_BY_FIELD_NUMBER: _builtins.int
+    title: _builtins.str
+    title_zh: _builtins.str
+    series: _builtins.str
+    """Documents of one series take turns: no two are in force on one day."""
+    effective_from: _builtins.str
+    """"YYYY-MM-DD", both included; "" where the end is open."""
+    effective_through: _builtins.str
+    supersedes: _builtins.str
+    """Id of the document whose place it takes, and of the schedule that it is a
+    dated patch of.
+    """
+    patch_of: _builtins.str
+    source: _builtins.str
+    confidence: _builtins.str
+    """"H", "M" or "L": seen in a source, one weaker source or inferred, recalled."""
+    note: _builtins.str
+    """What it assumes because no source states it."""
+    unit: _builtins.str
+    """"yuan/t", "cents/lb" …; "" for a target price."""
+    superseded_by: _builtins.str
+    """Id of the document in force that takes its place; "" for none."""
+    def __init__(
+        self,
+        *,
+        title: _builtins.str = ...,
+        title_zh: _builtins.str = ...,
+        series: _builtins.str = ...,
+        effective_from: _builtins.str = ...,
+        effective_through: _builtins.str = ...,
+        supersedes: _builtins.str = ...,
+        patch_of: _builtins.str = ...,
+        source: _builtins.str = ...,
+        confidence: _builtins.str = ...,
+        note: _builtins.str = ...,
+        unit: _builtins.str = ...,
+        superseded_by: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["confidence", b"confidence", "effective_from", b"effective_from", "effective_through", b"effective_through", "note", b"note", "patch_of", b"patch_of", "series", b"series", "source", b"source", "superseded_by", b"superseded_by", "supersedes", b"supersedes", "title", b"title", "title_zh", b"title_zh", "unit", b"unit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DocumentHead: _TypeAlias = DocumentHead  # noqa: Y015
+
+@_typing.final
+class ListShippedRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListShippedRequest: _TypeAlias = ListShippedRequest  # noqa: Y015
+
+@_typing.final
+class ListShippedResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOCUMENTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def documents(self) -> _containers.RepeatedCompositeFieldContainer[Global___ShippedDocument]: ...
+    def __init__(
+        self,
+        *,
+        documents: _abc.Iterable[Global___ShippedDocument] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["documents", b"documents"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListShippedResponse: _TypeAlias = ListShippedResponse  # noqa: Y015
+
+@_typing.final
+class ShippedDocument(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    ID_FIELD_NUMBER: _builtins.int
+    HEAD_FIELD_NUMBER: _builtins.int
+    CONTENT_FIELD_NUMBER: _builtins.int
+    kind: Global___ReferenceKind.ValueType
+    id: _builtins.str
+    content: _builtins.str
+    """The file as text, as LoadReferences takes it."""
+    @_builtins.property
+    def head(self) -> Global___DocumentHead: ...
+    def __init__(
+        self,
+        *,
+        kind: Global___ReferenceKind.ValueType = ...,
+        id: _builtins.str = ...,
+        head: Global___DocumentHead | None = ...,
+        content: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["head", b"head"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "head", b"head", "id", b"id", "kind", b"kind"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ShippedDocument: _TypeAlias = ShippedDocument  # noqa: Y015
+
+@_typing.final
+class DescribeReferenceRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    ID_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    OTHER_ID_FIELD_NUMBER: _builtins.int
+    OTHER_REVISION_FIELD_NUMBER: _builtins.int
+    CONTENT_FIELD_NUMBER: _builtins.int
+    OTHER_CONTENT_FIELD_NUMBER: _builtins.int
+    kind: Global___ReferenceKind.ValueType
+    id: _builtins.str
+    revision: _builtins.int
+    """The revision to answer at; 0 for the latest."""
+    other_id: _builtins.str
+    """Another document of the kind to compare with, or the same at another
+    revision; "" for none.
+    """
+    other_revision: _builtins.int
+    content: _builtins.str
+    """Files that are not loaded stand in for either: the id is that of the file."""
+    other_content: _builtins.str
+    def __init__(
+        self,
+        *,
+        kind: Global___ReferenceKind.ValueType = ...,
+        id: _builtins.str = ...,
+        revision: _builtins.int = ...,
+        other_id: _builtins.str = ...,
+        other_revision: _builtins.int = ...,
+        content: _builtins.str = ...,
+        other_content: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "id", b"id", "kind", b"kind", "other_content", b"other_content", "other_id", b"other_id", "other_revision", b"other_revision", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DescribeReferenceRequest: _TypeAlias = DescribeReferenceRequest  # noqa: Y015
+
+@_typing.final
+class DescribeReferenceResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: _builtins.int
+    DOCUMENT_FIELD_NUMBER: _builtins.int
+    ENTRIES_FIELD_NUMBER: _builtins.int
+    OTHER_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    @_builtins.property
+    def document(self) -> Global___ReferenceVersion: ...
+    @_builtins.property
+    def entries(self) -> _containers.RepeatedCompositeFieldContainer[Global___DocumentEntry]:
+        """Only those that differ when there is another."""
+
+    @_builtins.property
+    def other(self) -> Global___ReferenceVersion: ...
+    def __init__(
+        self,
+        *,
+        revision: _builtins.int = ...,
+        document: Global___ReferenceVersion | None = ...,
+        entries: _abc.Iterable[Global___DocumentEntry] | None = ...,
+        other: Global___ReferenceVersion | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["document", b"document", "other", b"other"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["document", b"document", "entries", b"entries", "other", b"other", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DescribeReferenceResponse: _TypeAlias = DescribeReferenceResponse  # noqa: Y015
+
+@_typing.final
+class DocumentEntry(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    OTHER_VALUE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Such as "factors.colour.21"."""
+    value: _builtins.str
+    """As text: "300", "29.0 to 29.9"; "" where the document has no such entry."""
+    other_value: _builtins.str
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        value: _builtins.str = ...,
+        other_value: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "other_value", b"other_value", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DocumentEntry: _TypeAlias = DocumentEntry  # noqa: Y015
 
 @_typing.final
 class ListReferencesResponse(_message.Message):

@@ -52,6 +52,16 @@ class ReferenceServiceStub:
                 request_serializer=cotton_dot_inspection_dot_v1_dot_reference__pb2.GetReferenceRequest.SerializeToString,
                 response_deserializer=cotton_dot_inspection_dot_v1_dot_reference__pb2.GetReferenceResponse.FromString,
                 _registered_method=True)
+        self.ListShipped = channel.unary_unary(
+                '/cotton.inspection.v1.ReferenceService/ListShipped',
+                request_serializer=cotton_dot_inspection_dot_v1_dot_reference__pb2.ListShippedRequest.SerializeToString,
+                response_deserializer=cotton_dot_inspection_dot_v1_dot_reference__pb2.ListShippedResponse.FromString,
+                _registered_method=True)
+        self.DescribeReference = channel.unary_unary(
+                '/cotton.inspection.v1.ReferenceService/DescribeReference',
+                request_serializer=cotton_dot_inspection_dot_v1_dot_reference__pb2.DescribeReferenceRequest.SerializeToString,
+                response_deserializer=cotton_dot_inspection_dot_v1_dot_reference__pb2.DescribeReferenceResponse.FromString,
+                _registered_method=True)
 
 
 class ReferenceServiceServicer:
@@ -81,6 +91,22 @@ class ReferenceServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListShipped(self, request, context):
+        """The documents of money that the service brings along. None is in force until
+        it is loaded.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DescribeReference(self, request, context):
+        """What a document of money says, entry by entry, a patch with its base; beside
+        another, where they differ.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ReferenceServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -98,6 +124,16 @@ def add_ReferenceServiceServicer_to_server(servicer, server):
                     servicer.GetReference,
                     request_deserializer=cotton_dot_inspection_dot_v1_dot_reference__pb2.GetReferenceRequest.FromString,
                     response_serializer=cotton_dot_inspection_dot_v1_dot_reference__pb2.GetReferenceResponse.SerializeToString,
+            ),
+            'ListShipped': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListShipped,
+                    request_deserializer=cotton_dot_inspection_dot_v1_dot_reference__pb2.ListShippedRequest.FromString,
+                    response_serializer=cotton_dot_inspection_dot_v1_dot_reference__pb2.ListShippedResponse.SerializeToString,
+            ),
+            'DescribeReference': grpc.unary_unary_rpc_method_handler(
+                    servicer.DescribeReference,
+                    request_deserializer=cotton_dot_inspection_dot_v1_dot_reference__pb2.DescribeReferenceRequest.FromString,
+                    response_serializer=cotton_dot_inspection_dot_v1_dot_reference__pb2.DescribeReferenceResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -184,6 +220,60 @@ class ReferenceService:
             '/cotton.inspection.v1.ReferenceService/GetReference',
             cotton_dot_inspection_dot_v1_dot_reference__pb2.GetReferenceRequest.SerializeToString,
             cotton_dot_inspection_dot_v1_dot_reference__pb2.GetReferenceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListShipped(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cotton.inspection.v1.ReferenceService/ListShipped',
+            cotton_dot_inspection_dot_v1_dot_reference__pb2.ListShippedRequest.SerializeToString,
+            cotton_dot_inspection_dot_v1_dot_reference__pb2.ListShippedResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DescribeReference(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cotton.inspection.v1.ReferenceService/DescribeReference',
+            cotton_dot_inspection_dot_v1_dot_reference__pb2.DescribeReferenceRequest.SerializeToString,
+            cotton_dot_inspection_dot_v1_dot_reference__pb2.DescribeReferenceResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -42,6 +42,14 @@ class ReferenceServiceStub:
     """The documents in force, sorted by kind and id."""
     GetReference: _grpc.UnaryUnaryMultiCallable[_reference_pb2.GetReferenceRequest, _reference_pb2.GetReferenceResponse]
     """One document with all its versions."""
+    ListShipped: _grpc.UnaryUnaryMultiCallable[_reference_pb2.ListShippedRequest, _reference_pb2.ListShippedResponse]
+    """The documents of money that the service brings along. None is in force until
+    it is loaded.
+    """
+    DescribeReference: _grpc.UnaryUnaryMultiCallable[_reference_pb2.DescribeReferenceRequest, _reference_pb2.DescribeReferenceResponse]
+    """What a document of money says, entry by entry, a patch with its base; beside
+    another, where they differ.
+    """
 
 @_typing.type_check_only
 class ReferenceServiceAsyncStub(ReferenceServiceStub):
@@ -57,6 +65,14 @@ class ReferenceServiceAsyncStub(ReferenceServiceStub):
     """The documents in force, sorted by kind and id."""
     GetReference: _aio.UnaryUnaryMultiCallable[_reference_pb2.GetReferenceRequest, _reference_pb2.GetReferenceResponse]  # type: ignore[assignment]
     """One document with all its versions."""
+    ListShipped: _aio.UnaryUnaryMultiCallable[_reference_pb2.ListShippedRequest, _reference_pb2.ListShippedResponse]  # type: ignore[assignment]
+    """The documents of money that the service brings along. None is in force until
+    it is loaded.
+    """
+    DescribeReference: _aio.UnaryUnaryMultiCallable[_reference_pb2.DescribeReferenceRequest, _reference_pb2.DescribeReferenceResponse]  # type: ignore[assignment]
+    """What a document of money says, entry by entry, a patch with its base; beside
+    another, where they differ.
+    """
 
 class ReferenceServiceServicer(metaclass=_abc_1.ABCMeta):
     """Data that readings are placed and graded by and that the service does not
@@ -87,5 +103,25 @@ class ReferenceServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_reference_pb2.GetReferenceResponse, _abc.Awaitable[_reference_pb2.GetReferenceResponse]]:
         """One document with all its versions."""
+
+    @_abc_1.abstractmethod
+    def ListShipped(
+        self,
+        request: _reference_pb2.ListShippedRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_reference_pb2.ListShippedResponse, _abc.Awaitable[_reference_pb2.ListShippedResponse]]:
+        """The documents of money that the service brings along. None is in force until
+        it is loaded.
+        """
+
+    @_abc_1.abstractmethod
+    def DescribeReference(
+        self,
+        request: _reference_pb2.DescribeReferenceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_reference_pb2.DescribeReferenceResponse, _abc.Awaitable[_reference_pb2.DescribeReferenceResponse]]:
+        """What a document of money says, entry by entry, a patch with its base; beside
+        another, where they differ.
+        """
 
 def add_ReferenceServiceServicer_to_server(servicer: ReferenceServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
