@@ -1,4 +1,4 @@
-"""A rule set of quality-linked pay (与质量挂钩): conditions, what they are tested on, what is paid."""
+"""A rule set of quality-linked pay (与质量挂钩): conditions, what they are tested on, the pay."""
 
 from __future__ import annotations
 
@@ -115,10 +115,11 @@ class Payment:
 
 @dataclass(frozen=True, slots=True)
 class RuleSet:
-    """A rule set. `seasons`: those that it is for. `scope` has values of keys of lots (`region`,
-    `cotton_type` …) outside which it pays nothing. `exclusive`: of the payments whose conditions a
-    unit meets only the first pays; with payments tested on bales or lots, each bale or lot counts
-    for the first that it meets.
+    """Quality-linked pay of some seasons.
+
+    `scope` has values of keys of lots (`region`, `cotton_type` …) outside which it pays nothing.
+    `exclusive`: of the payments whose conditions a unit meets only the first pays; of payments
+    tested on bales or lots, each bale or lot counts for the first that it meets.
     """
 
     head: Head

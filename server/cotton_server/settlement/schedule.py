@@ -220,7 +220,7 @@ class Schedule:
     `base_quality` has the class at which the base price stands, by item. `patch_of`: id of the
     schedule that this one is a dated patch of, "" for none. `standards`: ids of the standards
     whose classes it prices; lots of others are held. `bale_weights`: whether single bales count by
-    their own weight where it is recorded (per bale only); where none is, bales of a lot count alike.
+    their own weight where it is recorded (per bale only); else bales of a lot count alike.
     """
 
     head: Head
