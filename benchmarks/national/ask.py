@@ -6,12 +6,19 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from cotton.inspection.v1 import summary_pb2
+from cotton.inspection.v1 import settlement_pb2, summary_pb2
 from cotton_client.summaries import merged, pages
 from cotton_client.tabulate import CertificatesWay, Gathered, GradesWay
 
 from benchmarks.errors import BenchmarkError
-from benchmarks.national.questions import CERTIFICATES, SUMMARISE, TABULATE
+from benchmarks.national.questions import (
+    CERTIFICATES,
+    FREEZE,
+    PRICE,
+    SUMMARISE,
+    TABULATE,
+    VERIFY,
+)
 from benchmarks.streams import connection
 
 if TYPE_CHECKING:
@@ -22,13 +29,14 @@ if TYPE_CHECKING:
     from benchmarks.national.questions import Question
 
 _PATH: Final = "/cotton.inspection.v1.SummaryService/"
+_SETTLEMENT: Final = "/cotton.inspection.v1.SettlementService/"
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """An answer: `client_us` until it was there, decoded; `places` of its calls among all.
 
-    `table` is None for rows.
+    `places` has none where the server does not note its time; `table` is None for rows.
     """
 
     client_us: int
@@ -113,10 +121,53 @@ class Asker:
             took_us, tuple(places), len(whole.rows), size_bytes, whole.revision, whole.total.bales
         )
 
+    async def price(
+        self, request: settlement_pb2.PriceLotsRequest
+    ) -> tuple[Answer, settlement_pb2.SettlementHeader]:
+        """A table of a settlement, and what it was computed by."""
+        way = _PricedWay()
+        answer = await self._table(
+            PRICE, request, settlement_pb2.PriceLotsResponse.FromString, way, path=_SETTLEMENT
+        )
+        return answer, way.header
+
+    async def freeze(self, run: settlement_pb2.Run) -> Answer:
+        """Freezes a run; BenchmarkError unless it is stored as new."""
+        request = settlement_pb2.FreezeRunRequest(
+            producer_id="benchmark", request_id=f"freeze-{run.id}", runs=[run]
+        )
+        took_us, payload = await self._unary(FREEZE, request)
+        answer = settlement_pb2.FreezeRunResponse.FromString(payload)
+        if answer.outcome.created != 1:
+            raise BenchmarkError(f"A run was not stored as new: {answer}")
+        return Answer(took_us, (), 1, len(payload), answer.revision, 0)
+
+    async def verify(self, run_id: str) -> Answer:
+        """Has a run computed anew; BenchmarkError unless it holds."""
+        place = self._called(VERIFY)
+        took_us, payload = await self._unary(VERIFY, settlement_pb2.VerifyRunRequest(id=run_id))
+        answer = settlement_pb2.VerifyRunResponse.FromString(payload)
+        if not answer.holds:
+            raise BenchmarkError(f"A run does not hold: {answer}")
+        return Answer(took_us, (place,), 1, len(payload), answer.run.revision, 0)
+
+    async def _unary(self, method: str, request: Any) -> tuple[int, bytes]:
+        """How long it took at the client in microseconds, and the answer."""
+        call = self._channel.unary_unary(_SETTLEMENT + method, None, None)
+        begun = time.perf_counter_ns()
+        payload: bytes = await call(request.SerializeToString())
+        return (time.perf_counter_ns() - begun) // 1000, payload
+
     async def _table(
-        self, method: str, request: Any, parse: Callable[[bytes], Any], way: Any
+        self,
+        method: str,
+        request: Any,
+        parse: Callable[[bytes], Any],
+        way: Any,
+        *,
+        path: str = _PATH,
     ) -> Answer:
-        call = self._channel.unary_stream(_PATH + method, None, None)
+        call = self._channel.unary_stream(path + method, None, None)
         gathered = Gathered()
         place, size_bytes = self._called(method), 0
         begun = time.perf_counter_ns()
@@ -132,6 +183,21 @@ class Asker:
     def _called(self, method: str) -> int:
         self.methods.append(method)
         return len(self.methods) - 1
+
+
+class _PricedWay:
+    """Pages of a settlement, which come in one stream."""
+
+    def __init__(self) -> None:
+        self.header = settlement_pb2.SettlementHeader()
+
+    def take(self, message: settlement_pb2.PriceLotsResponse, gathered: Gathered) -> None:
+        """Takes a page, and the header with the first one."""
+        if message.HasField("header"):
+            self.header.CopyFrom(message.header)
+            header = summary_pb2.SummaryHeader(revision=message.header.revision)
+            gathered.begin(header, message.columns, keys=message.keys)
+        gathered.add(message.page)
 
 
 def server_us(noted: list[tuple[str, int]], asker: Asker) -> list[int]:

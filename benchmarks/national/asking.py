@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     import polars as pl
+    from cotton.inspection.v1 import settlement_pb2
     from cotton_client.tables import Table
 
     from benchmarks.national.ask import Answer, Asker
@@ -47,7 +48,11 @@ class Draft:
             last.revision,
             last.rows,
             last.size_bytes,
-            tuple(sum(server_us[place] for place in each.places) for each in self.answers),
+            tuple(
+                sum(server_us[place] for place in each.places)
+                for each in self.answers
+                if each.places
+            ),
             tuple(each.client_us for each in self.answers),
         )
 
@@ -137,6 +142,29 @@ class Asking:
         for _ in range(times):
             draft.add(await self._asker.certificates())
         self.tell(draft)
+
+    def drafted(self, condition: str, name: str, method: str) -> Draft:
+        """What is asked of settlement, or done with it; at least once."""
+        draft = Draft(condition, name, method, True, self.bales)
+        self._drafts.append(draft)
+        return draft
+
+    async def price(
+        self, draft: Draft | None, request: settlement_pb2.PriceLotsRequest
+    ) -> tuple[Table, settlement_pb2.SettlementHeader, int]:
+        """A table of a settlement, its header, and how long it took at the client."""
+        answer, header = await self._asker.price(request)
+        if draft is not None:
+            draft.add(answer)
+        return _table(answer), header, answer.client_us
+
+    async def freeze(self, draft: Draft, run: settlement_pb2.Run) -> None:
+        """Freezes a run."""
+        draft.add(await self._asker.freeze(run))
+
+    async def verify(self, draft: Draft, run_id: str) -> None:
+        """Has a run computed anew."""
+        draft.add(await self._asker.verify(run_id))
 
     async def frame(self, question: Question, revision: int) -> pl.DataFrame:
         """The rows of an answer at a revision, of which no time is kept."""

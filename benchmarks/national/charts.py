@@ -8,7 +8,8 @@ from benchmarks.dots import Row, draw_dots
 from benchmarks.national.figures import in_turn, spread_ms
 from benchmarks.national.questions import BY_GIN, BY_INSTRUMENT, TABULATE, TOTAL
 from benchmarks.national.report import GROWTH_PLOT, QUESTIONS_PLOT
-from benchmarks.national.results import IDLE, SERVICE
+from benchmarks.national.results import BEFOREHAND, IDLE, SERVICE
+from benchmarks.national.settled import SETTLEMENT_PLOT
 from benchmarks.plot import Point, Series, draw
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ def drawn(results: Results) -> dict[str, str]:
     found = {GROWTH_PLOT: against_bales(results)}
     if results.peers:
         found[QUESTIONS_PLOT] = by_question(results)
+    if results.priced:
+        found[SETTLEMENT_PLOT] = of_settlement(results)
     return found
 
 
@@ -32,6 +35,17 @@ def by_question(results: Results) -> str:
         for raced in results.raced
         if raced.bales == results.level.bales
     ]
+    return draw_dots(rows, across="ms until the result is a frame, logarithmic")
+
+
+def of_settlement(results: Results) -> str:
+    """What service and peers took to price, of the peers from bales and from lots, as SVG."""
+    rows = []
+    for raced in results.priced:
+        found = in_turn(raced)
+        of_bales = {name: took for name, took in found.items() if not name.endswith(BEFOREHAND)}
+        of_lots = {name: found.get(name + BEFOREHAND, took) for name, took in of_bales.items()}
+        rows += [Row(raced.question, of_bales), Row(f"{raced.question}, from lots", of_lots)]
     return draw_dots(rows, across="ms until the result is a frame, logarithmic")
 
 

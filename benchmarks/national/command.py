@@ -80,10 +80,11 @@ def main(
     *,
     without_peers: bool,
 ) -> None:
-    """Measure summaries of a national season, beside other engines over the same bales.
+    """Measure summaries and settlement of a national season, beside other engines.
 
     The season is simulated and taken in by the service; questions are asked while it grows, and
-    their answers compared value by value. Progress goes to stderr, the tables to stdout.
+    in the end it is settled. What peers answer over the same bales is compared value by value.
+    Progress goes to stderr, the tables to stdout.
     Exit codes: 0 measured; 1 something did not start, failed, or two answers differ; 2 wrong usage.
     """
     missing = [name for name in _PEERS if find_spec(name) is None]
@@ -124,4 +125,8 @@ def _results(chosen: Plan, machine: Machine, found: Found) -> results.Results:
         asked=tuple(found.asked),
         raced=tuple(found.raced),
         graded=tuple(found.graded),
+        priced=tuple(found.priced),
+        added_up_us=found.added_up_us,
+        payable=found.payable,
+        bale_priced=tuple(found.bale_priced),
     )

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from cotton.inspection.v1 import ingest_pb2, lots_pb2, reference_pb2
+from cotton.inspection.v1 import common_pb2, ingest_pb2, lots_pb2, reference_pb2
 
 from benchmarks.data import read_messages
 from benchmarks.errors import BenchmarkError
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 _WINDOW: Final = 16
 _LOT_SERVICE: Final = "/cotton.inspection.v1.LotService/"
-_LOAD_REFERENCES: Final = "/cotton.inspection.v1.ReferenceService/LoadReferences"
+_REFERENCE_SERVICE: Final = "/cotton.inspection.v1.ReferenceService/"
+_OTHER_GIN: Final = "66001"
+"""A gin that is not simulated."""
 _METHODS: Final[dict[str, tuple[str, Any]]] = {
     plan.LOTS: ("RegisterLots", lots_pb2.RegisterLotsResponse),
     plan.WEIGHTS: ("RecordLotWeights", lots_pb2.RecordLotWeightsResponse),
@@ -47,6 +49,7 @@ class Feeder:
         self._address = address
         self._calls: dict[str, Call] = {}
         self._stack = AsyncExitStack()
+        self._others = 0
         self.bales = 0
         """Bales acknowledged as new."""
         self.readings_ns = 0
@@ -89,20 +92,42 @@ class Feeder:
 
     async def chart(self, content: str) -> None:
         """Loads a colour chart; BenchmarkError unless it is new."""
+        await self._document(reference_pb2.REFERENCE_KIND_COLOUR_CHART, "benchmark", content)
+
+    async def schedule(self, id_: str, content: str) -> None:
+        """Loads a schedule; BenchmarkError unless it is new."""
+        await self._document(reference_pb2.REFERENCE_KIND_SCHEDULE, id_, content)
+
+    async def one_more_lot(self) -> None:
+        """Registers a lot of the season before: a change, of which this season has nothing."""
+        self._others += 1
+        lot = lots_pb2.Lot(
+            lot_no=f"{_OTHER_GIN}{(plan.SEASON - 1) % 100}1{self._others:03}",
+            cotton_type=common_pb2.COTTON_TYPE_SAW_GINNED_UPLAND,
+            declared_bales=186,
+        )
+        request = lots_pb2.RegisterLotsRequest(
+            producer_id="benchmark", request_id=f"lot-{lot.lot_no}", lots=[lot]
+        )
+        call = self._records.unary_unary(_LOT_SERVICE + "RegisterLots", None, None)
+        payload = await call(request.SerializeToString())
+        outcome = lots_pb2.RegisterLotsResponse.FromString(payload).outcome
+        if outcome.created != outcome.received:
+            raise BenchmarkError(f"The lot was not stored as new: {outcome}")
+
+    async def _document(
+        self, kind: reference_pb2.ReferenceKind.ValueType, id_: str, content: str
+    ) -> None:
         request = reference_pb2.LoadReferencesRequest(
             producer_id="benchmark",
-            request_id="chart",
-            references=[
-                reference_pb2.Reference(
-                    kind=reference_pb2.REFERENCE_KIND_COLOUR_CHART, id="benchmark", content=content
-                )
-            ],
+            request_id=f"document-{kind}-{id_}",
+            references=[reference_pb2.Reference(kind=kind, id=id_, content=content)],
         )
-        call = self._records.unary_unary(_LOAD_REFERENCES, None, None)
+        call = self._records.unary_unary(_REFERENCE_SERVICE + "LoadReferences", None, None)
         payload = await call(request.SerializeToString())
         outcome = reference_pb2.LoadReferencesResponse.FromString(payload).outcome
         if outcome.created != outcome.received:
-            raise BenchmarkError(f"The chart was not stored as new: {outcome}")
+            raise BenchmarkError(f"The document was not stored as new: {outcome}")
 
     async def readings(self, place: int, *, but: Iterable[str] = ()) -> None:
         """Sends the readings of a slice from all producers at once, but for some of them."""

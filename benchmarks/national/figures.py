@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from benchmarks.national import schedules
 from benchmarks.national.questions import TABULATE
 from benchmarks.national.results import (
     ALL_CLOSED,
@@ -13,8 +14,10 @@ from benchmarks.national.results import (
     IDLE,
     OTHER_CHART,
     SCANNED,
+    SETTLED,
     percentile_ms,
 )
+from benchmarks.national.settle import DIGEST
 from benchmarks.results import Spread, spread
 
 if TYPE_CHECKING:
@@ -36,6 +39,10 @@ class Times(Spread):
     def inverse(self, amount: float) -> Spread:
         """Amount over time: the longest gives the least."""
         return Spread(amount / self.median, amount / self.greatest, amount / self.least)
+
+    def scaled(self, factor: float) -> Spread:
+        """In another unit of time."""
+        return Spread(self.median * factor, self.least * factor, self.greatest * factor)
 
 
 def spread_ms(took_us: Sequence[int]) -> Times:
@@ -82,6 +89,8 @@ class Goal:
 
     @property
     def _decimals(self) -> int:
+        if self.found < 1:
+            return 2
         return 0 if self.found >= GROUPS_MAX else 1
 
     def _verdict(self, goal: float) -> str:
@@ -133,9 +142,28 @@ def _goals(results: Results) -> Iterable[Goal]:
     for graded in results.graded:
         rate = graded.bales / spread_ms(graded.took_us).median / 1000
         yield Goal(f"grading alone, {graded.function}", rate, 20, "M bales/s", at_least=True)
+    yield from _of_settlement(results)
     yield Goal("start to serving", results.starts[0].serving_ms / 1000, 10, "s")
     memory = max(level.anonymous_kib, level.anonymous_answered_kib) * 1024 / level.bales
     yield Goal("memory, anonymous and resident, a bale", memory, 100, "bytes")
+
+
+def _of_settlement(results: Results) -> Iterable[Goal]:
+    for schedule, goal_s in ((schedules.LOTS_NAME, 1), (schedules.BALES_NAME, 5)):
+        asked = [each for each in results.under(SETTLED) if each.question.startswith(schedule)]
+        for digest, said in ((False, "without"), (True, "with")):
+            of_one = [each for each in asked if each.question.endswith(DIGEST) is digest]
+            if of_one:
+                slowest, p50 = _worst(of_one, lambda each: ms(each.server_us, 50))
+                yield Goal(
+                    f"settled anew {said} digest, in the server, the slowest ({slowest}): p50",
+                    p50 / 1000,
+                    goal_s,
+                    "s",
+                )
+    for priced in results.bale_priced:
+        seconds = spread_ms(priced.took_us).median / 1000
+        yield Goal(f"bales priced alone, {priced.function}", seconds, 5, "s")
 
 
 def _worst(asked: Sequence[Asked], figure: Callable[[Asked], float]) -> tuple[str, float]:

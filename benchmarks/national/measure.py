@@ -15,9 +15,10 @@ import grpc
 
 from benchmarks.errors import BenchmarkError
 from benchmarks.machine import touch_memory
-from benchmarks.national import plan, season
+from benchmarks.national import plan, schedules, season
 from benchmarks.national.feed import Feeder
 from benchmarks.national.peers import peer
+from benchmarks.national.priced import PriceRace
 from benchmarks.national.questions import BY_DIVISION, BY_GIN, BY_INSTRUMENT, QUESTIONS, TOTAL
 from benchmarks.national.race import race
 from benchmarks.national.results import (
@@ -38,6 +39,7 @@ from benchmarks.national.results import (
     Start,
 )
 from benchmarks.national.served import served
+from benchmarks.national.settle import Settling
 from benchmarks.national.sql import PEERS, STANDARD
 from benchmarks.processes import (
     ROOT,
@@ -105,6 +107,10 @@ class Found:
     asked: list[Asked] = field(default_factory=list)
     raced: list[Raced] = field(default_factory=list)
     graded: list[Graded] = field(default_factory=list)
+    priced: list[Raced] = field(default_factory=list)
+    added_up_us: dict[str, int] = field(default_factory=dict)
+    payable: dict[str, int] = field(default_factory=dict)
+    bale_priced: list[Graded] = field(default_factory=list)
 
 
 def measure(
@@ -118,7 +124,9 @@ def measure(
     last = _prepared(chosen.last_lots, plan.SEASON - 1, 1, chosen, directory / "last", told)
     found.gins, found.last_bales = this.gins, last.bales(1)
     told("grading alone")
-    found.graded = _graded(min(chosen.lots, GRADED_LOTS_MAX), chosen.scans)
+    found.graded = _alone("grade", min(chosen.lots, GRADED_LOTS_MAX), chosen.scans)
+    told("pricing bales alone")
+    found.bale_priced = _alone("price_bales", chosen.lots, chosen.scans)
     data = directory / "data"
     data.mkdir()
     touch_memory(this.bales(plan.SLICES) * _BYTES_A_BALE)
@@ -155,9 +163,10 @@ def _prepared(
     return season.prepare(source, step)
 
 
-def _graded(lots: int, scans: int) -> list[Graded]:
+def _alone(module: str, lots: int, scans: int) -> list[Graded]:
+    """What a module measures in a process of its own."""
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.national.grade", str(lots), str(scans)],
+        [sys.executable, "-m", f"benchmarks.national.{module}", str(lots), str(scans)],
         cwd=ROOT,
         env=environment(),
         stdout=subprocess.PIPE,
@@ -165,7 +174,7 @@ def _graded(lots: int, scans: int) -> list[Graded]:
         check=False,
     )
     if done.returncode:
-        raise BenchmarkError("Grading alone failed; see what it says above.")
+        raise BenchmarkError(f"{module} failed; see what it says above.")
     return [
         Graded(**{**each, "took_us": tuple(each["took_us"])}) for each in json.loads(done.stdout)
     ]
@@ -374,17 +383,40 @@ class _Run:
             await asking.repeat_beside(BESIDE, question, self._plan.asks, plan.SEASON, _THROUGH_DAY)
 
     async def _all_changed(self, asking: Asking, service: Served, revision: int) -> None:
-        """Closes every lot, then loads a chart, and asks for the revision before each time."""
+        """Closes every lot, settles, loads a chart; asks for the revision before in between."""
         async with Feeder(service.server.address, self._this, resumed=True) as feeder:
             for place in range(plan.SLICES):
                 await feeder.records(place, plan.CLOSURES)
             await asking.latest(TOTAL)
             await self._unchanged(ALL_CLOSED, asking, revision)
+            await self._settled(asking, feeder)
             await feeder.chart(_CHART)
             await asking.once(CHART_LOADED, TOTAL)
             for near in range(1, self._plan.scans + 1):
                 await asking.repeat(OTHER_CHART, BY_GIN, 1, revision=max(1, revision - near))
             await self._unchanged(OTHER_CHART_KEPT, asking, revision)
+
+    async def _settled(self, asking: Asking, feeder: Feeder) -> None:
+        """Settles all lots, which are final now, by lot and by bale, beside the peers."""
+        shipped = schedules.shipped(schedules.BY_LOT)
+        exact = schedules.with_exact_shares(shipped)
+        for id_, content in (
+            (schedules.BY_LOT, shipped),
+            (schedules.EXACT, exact),
+            (schedules.BY_BALE, schedules.by_bale()),
+        ):
+            await feeder.schedule(id_, content)
+        lots = self._this.lots(plan.SLICES)
+        for name, id_ in schedules.SETTLED_BY.items():
+            settling = Settling(name, id_, lots, asking, feeder)
+            payable = self._found.payable[name] = await settling.payable()
+            self._told(f"settling {name}: {payable} of {lots} lots are payable")
+            await settling.asked(self._plan.scans)
+            await settling.frozen(self._plan.scans)
+        if self._peers:
+            race = PriceRace(schedules.parsed(exact), asking, feeder, self._peers)
+            self._found.priced = await race.raced(self._directory / "season", self._plan.rounds)
+            self._found.added_up_us = race.added_up_us
 
     async def _unchanged(self, condition: str, asking: Asking, revision: int) -> None:
         """Asks for a revision of which the answer is known, whatever has come since."""

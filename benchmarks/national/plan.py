@@ -38,7 +38,8 @@ class Plan:
     """What is measured.
 
     `asks`: how often each question is asked; `rounds`: how often of service and peers in turn;
-    `scans`: how often what takes seconds is repeated (certificates of all lots, grading alone).
+    `scans`: how often what takes seconds is repeated (certificates of all lots, each settlement,
+    grading and pricing alone).
     """
 
     lots: int

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 TABULATE: Final = "TabulateGrades"
 SUMMARISE: Final = "SummariseGrades"
 CERTIFICATES: Final = "TabulateCertificates"
+PRICE: Final = "PriceLots"
+FREEZE: Final = "FreezeRun"
+VERIFY: Final = "VerifyRun"
 
 BALE_KEYS: Final = frozenset({"laboratory", "instrument", "day", "week", "month"})
 

@@ -9,7 +9,7 @@ from benchmarks.national.results import SERVICE, Raced
 from benchmarks.national.sql import statements
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
     from pathlib import Path
 
     from benchmarks.national.asking import Asking
@@ -27,7 +27,7 @@ async def race(
 ) -> Raced:
     """Asks everybody once, compares all values, then times `rounds` answers of each.
 
-    Who begins turns with every round. Raises BenchmarkError where the answers differ.
+    Raises BenchmarkError where the answers differ.
     """
     table, _ = await asking.raced(question)
     said = {each.name: statements(each.name, question, directory, levels) for each in peers}
@@ -35,23 +35,31 @@ async def race(
         each.name: compare(each.name, question, table, *each.answer(said[each.name]))
         for each in peers
     }
-    took_us: dict[str, list[int]] = {SERVICE: [], **{each.name: [] for each in peers}}
-    for number in range(rounds):
-        contestants = list(took_us)
-        first = number % len(contestants)
-        for name in (*contestants[first:], *contestants[:first]):
-            if name == SERVICE:
-                _, took = await asking.raced(question)
-            else:
-                (one,) = (each for each in peers if each.name == name)
-                took = one.ask(said[name])
-            took_us[name].append(took)
+
+    async def took(name: str) -> int:
+        if name == SERVICE:
+            return (await asking.raced(question))[1]
+        (one,) = (each for each in peers if each.name == name)
+        return one.ask(said[name])
+
     raced = Raced(
         question.name,
         asking.bales,
         table.frame.height,
         values,
-        {name: tuple(each) for name, each in took_us.items()},
+        await in_turn([SERVICE, *said], took, rounds),
     )
     asking.tell_raced(raced)
     return raced
+
+
+async def in_turn(
+    contestants: Sequence[str], took: Callable[[str], Awaitable[int]], rounds: int
+) -> dict[str, tuple[int, ...]]:
+    """How long everybody took in each round; who begins turns with every round."""
+    found: dict[str, list[int]] = {name: [] for name in contestants}
+    for number in range(rounds):
+        first = number % len(contestants)
+        for name in (*contestants[first:], *contestants[:first]):
+            found[name].append(await took(name))
+    return {name: tuple(each) for name, each in found.items()}

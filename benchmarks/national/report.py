@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from benchmarks.national import settled
 from benchmarks.national.figures import goals, in_turn, ms, of_summary, spread_ms
 from benchmarks.national.plan import LAST_SEASON_SHARE, SLICES
 from benchmarks.national.questions import SUMMARISE, TABULATE
@@ -254,6 +255,7 @@ def text(results: Results) -> str:
         growth(results),
         *([peers(results)] if results.peers else []),
         others(results),
+        *(content for _, content in settled.parts(results)),
         costs(results),
         alone(results),
     ]
@@ -292,11 +294,10 @@ def section(results: Results, source: str) -> str:
             table(WHAT_ELSE),
             "",
         ]
+    lines += ["### Older revisions, first answers, all lots", "", others(results), ""]
+    for title, content in settled.parts(results, with_plot=True):
+        lines += [f"### {title}", "", content, ""]
     lines += [
-        "### Older revisions, first answers, all lots",
-        "",
-        others(results),
-        "",
         "### Memory and disk",
         "",
         costs(results),
@@ -307,6 +308,7 @@ def section(results: Results, source: str) -> str:
         "",
         "### How a season is measured",
         "",
-        READING_IT.format(slices=SLICES, share=LAST_SEASON_SHARE),
+        READING_IT.format(slices=SLICES, share=LAST_SEASON_SHARE)
+        + (settled.READING_IT if results.settled else ""),
     ]
     return "\n".join(lines)

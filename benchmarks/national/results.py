@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.machine import Machine
@@ -17,6 +17,8 @@ FORMAT: Final = 1
 SUFFIX: Final = "-national.json"
 
 SERVICE: Final = "service"
+BEFOREHAND: Final = ", lots added up before"
+"""Behind the name of a peer that reads the lots, which have been added up, not the bales."""
 
 IDLE: Final = "idle"
 """Asked again and again of a service that does nothing else."""
@@ -38,6 +40,14 @@ BESIDE: Final = "beside"
 """A season beside the one before it."""
 SCANNED: Final = "scanned"
 """Certificates of all lots."""
+SETTLED: Final = "settled"
+"""The first settlement after a change: nothing of it was computed before."""
+SETTLED_KEPT: Final = "settled, kept"
+"""The same terms at the same revision asked for again, when the service keeps the settlement."""
+FROZEN: Final = "frozen"
+"""A run stored after its trial, whose lines the service keeps: checked, archived, acknowledged."""
+VERIFIED: Final = "verified"
+"""A run computed anew, digest and all."""
 STARTED: Final = "started"
 """The first answer after a start."""
 
@@ -48,7 +58,8 @@ class Asked:
 
     `condition`: one of the names above. `bales` are those stored, `revision` that of the answer.
     Times are of each answer: in the server, from receipt to the bytes of the answer, and at the
-    client until it was decoded.
+    client until it was decoded. `server_us` is empty of methods whose time the server does not
+    tell.
     """
 
     condition: str
@@ -67,7 +78,8 @@ class Asked:
 class Raced:
     """A question that service and peers were asked in turn, with times of each round.
 
-    `values`: how many figures of each peer were compared with the service's, all equal.
+    `values`: how many figures of each peer were compared with the service's, all equal. A peer that
+    was asked in two ways stands there by two names.
     """
 
     question: str
@@ -123,7 +135,10 @@ class Results:
     """Everything of one start of the benchmark.
 
     `peers`: what each says of itself, its version and its threads. `acks_us`: of the batches that
-    were each followed by a question. `last_bales`: of the season before.
+    were each followed by a question. `last_bales`: of the season before. Of settlement, which
+    older files lack: `priced` by service and peers in turn, `added_up_us` how long it took each
+    peer to add the bales of lots up beforehand, `payable` the lots that each schedule pays, and
+    `bale_priced` bales priced from frames.
     """
 
     measured_on: str
@@ -138,11 +153,20 @@ class Results:
     asked: tuple[Asked, ...]
     raced: tuple[Raced, ...]
     graded: tuple[Graded, ...]
+    priced: tuple[Raced, ...] = ()
+    added_up_us: dict[str, int] = field(default_factory=dict)
+    payable: dict[str, int] = field(default_factory=dict)
+    bale_priced: tuple[Graded, ...] = ()
 
     @property
     def level(self) -> Level:
         """The whole season."""
         return self.levels[-1]
+
+    @property
+    def settled(self) -> bool:
+        """Whether settlement was measured."""
+        return bool(self.under(SETTLED))
 
     def under(self, condition: str, *, bales: int | None = None) -> list[Asked]:
         """What was asked under a condition, of so many bales where that is given."""
@@ -159,6 +183,8 @@ _LINES: Final[dict[str, Any]] = {
     "asked": Asked,
     "raced": Raced,
     "graded": Graded,
+    "priced": Raced,
+    "bale_priced": Graded,
 }
 
 
@@ -186,7 +212,8 @@ def read(path: Path) -> Results:
     if content.pop("format", None) != FORMAT:
         raise ValueError(f"{path.name} is not a file of results in format {FORMAT}.")
     for name, kind in _LINES.items():
-        content[name] = tuple(kind(**_tuples(line)) for line in content[name])
+        if name in content:
+            content[name] = tuple(kind(**_tuples(line)) for line in content[name])
     content["machine"], content["plan"] = Machine(**content["machine"]), Plan(**content["plan"])
     return Results(**_tuples(content))
 

@@ -37,64 +37,71 @@ class Statements:
 
 
 @dataclass(frozen=True, slots=True)
-class _Dialect:
-    """How a peer counts on a condition, divides whole numbers, reads files, and names a month."""
+class Dialect:
+    """How a peer counts on a condition, divides whole numbers, reads files, and names a month.
+
+    `once` begins a part of a statement that is computed once for all who read it.
+    """
 
     count_if: str
     divide: str
     files: str
     month: str
     wide: str
+    once: str
 
     def count(self, condition: str) -> str:
+        """How many rows meet a condition."""
         return self.wide.format(self.count_if.format(condition))
 
 
-_DIALECTS: Final = {
-    DUCKDB: _Dialect(
+DIALECTS: Final = {
+    DUCKDB: Dialect(
         count_if="count(*) FILTER (WHERE {})",
         divide="({} // {})",
         files="read_parquet([{}])",
         month="date_trunc('month', DATE '1970-01-01' + CAST({} AS INTEGER))",
         wide="CAST({} AS BIGINT)",
+        once="AS MATERIALIZED",
     ),
-    CHDB: _Dialect(
+    CHDB: Dialect(
         count_if="countIf({})",
         divide="intDiv({}, {})",
         files="file({}, Parquet)",
         month="toStartOfMonth(toDate({}))",
         wide="toInt64({})",
+        once="AS",
     ),
 }
 
 
 def statements(peer: str, question: Question, directory: Path, levels: int) -> Statements:
     """A question about the first levels, for a peer."""
-    dialect = _DIALECTS[peer]
-    of_bales = [_named(name, figure) for name, figure in _figures(dialect)]
+    dialect = DIALECTS[peer]
+    of_bales = [named(name, figure) for name, figure in figures(dialect)]
     if question.columns:
         of_bales = [
-            _named(name, figure) for name, figure in _figures(dialect) if name in question.columns
+            named(name, figure) for name, figure in figures(dialect) if name in question.columns
         ]
-    bales = _select(question, of_bales, dialect, _files(peer, directory, levels, BALES))
+    bales = _select(question, of_bales, dialect, files(peer, directory, levels, BALES))
     if not question.of_lots or question.columns:
         return Statements(bales, None)
-    of_lots = [_named("lots", dialect.wide.format("count(*)"))]
-    of_lots += [_named(name, dialect.wide.format(f"sum({name})")) for name in WEIGHTS]
+    of_lots = [named("lots", dialect.wide.format("count(*)"))]
+    of_lots += [named(name, dialect.wide.format(f"sum({name})")) for name in WEIGHTS]
     return Statements(
-        bales, _select(question, of_lots, dialect, _files(peer, directory, levels, LOTS))
+        bales, _select(question, of_lots, dialect, files(peer, directory, levels, LOTS))
     )
 
 
-def _select(question: Question, figures: list[str], dialect: _Dialect, source: str) -> str:
-    keys = [_named(f"key.{key}", _key(key, dialect)) for key in question.keys]
+def _select(question: Question, selected: list[str], dialect: Dialect, source: str) -> str:
+    keys = [named(f"key.{key}", _key(key, dialect)) for key in question.keys]
     wanted = " AND ".join(
         f"{key} IN ({', '.join(_text(value) for value in values)})"
         for key, values in question.filters.items()
     )
     return " ".join(
         (
-            f"SELECT {', '.join([*keys, *figures])} FROM {source}",  # noqa: S608 - all are ours
+            f"SELECT {', '.join([*keys, *selected])} FROM {source}",  # noqa: S608 - all are ours
             f"WHERE {wanted}" if wanted else "",
             f"GROUP BY {', '.join(_key(key, dialect) for key in question.keys)}"
             if question.keys
@@ -103,16 +110,17 @@ def _select(question: Question, figures: list[str], dialect: _Dialect, source: s
     ).strip()
 
 
-def _files(peer: str, directory: Path, levels: int, what: str) -> str:
+def files(peer: str, directory: Path, levels: int, what: str) -> str:
+    """What a peer reads the bales or lots of the first levels from."""
     patterns = [f"{tables_path(directory, level, what)}/*.parquet" for level in range(levels)]
     if peer == DUCKDB:
-        return _DIALECTS[peer].files.format(", ".join(_text(pattern) for pattern in patterns))
+        return DIALECTS[peer].files.format(", ".join(_text(pattern) for pattern in patterns))
     within = ",".join(str(level) for level in range(levels))
     one = f"{tables_path(directory, 0, what).parent}/{{{within}}}/*.parquet"
-    return _DIALECTS[peer].files.format(_text(patterns[0] if levels == 1 else one))
+    return DIALECTS[peer].files.format(_text(patterns[0] if levels == 1 else one))
 
 
-def _key(key: str, dialect: _Dialect) -> str:
+def _key(key: str, dialect: Dialect) -> str:
     day = dialect.divide.format(f"(inspected_at_s + {_CHINA_S})", _DAY_S)
     if key == "day":
         return day
@@ -121,7 +129,7 @@ def _key(key: str, dialect: _Dialect) -> str:
     return key
 
 
-def _figures(dialect: _Dialect) -> Iterator[tuple[str, str]]:
+def figures(dialect: Dialect) -> Iterator[tuple[str, str]]:
     """Names as the service has them, and what they are in SQL."""
     standard = load_standards()[STANDARD]
     yield "bales", dialect.wide.format("count(*)")
@@ -145,7 +153,8 @@ def _figures(dialect: _Dialect) -> Iterator[tuple[str, str]]:
     yield "foreign_fibre.found", dialect.count("foreign_fibre > 0")
 
 
-def _named(name: str, figure: str) -> str:
+def named(name: str, figure: str) -> str:
+    """A figure under a name."""
     return f'{figure} AS "{name}"'
 
 

@@ -43,6 +43,9 @@ MEASURES: Final = (
 
 WEIGHTS: Final = ("declared_bales", "gross", "tare", "net", "conditioned")
 
+SAMPLED: Final = ("trash", "regain")
+"""What was sampled of a lot, in hundredths of a percent."""
+
 BALES: Final = "bales"
 LOTS: Final = "lots"
 
@@ -57,7 +60,7 @@ _WHOLE: Final = 10_000
 
 
 def lot_facts(lots: pl.DataFrame, weights: pl.DataFrame) -> pl.DataFrame:
-    """A row a lot, in the order given: number, KEYS, WEIGHTS."""
+    """A row a lot, in the order given: number, KEYS, WEIGHTS, SAMPLED."""
     net = weights["gross"] - weights["tare"]
     return lots.select(
         "lot_no",
@@ -76,6 +79,7 @@ def lot_facts(lots: pl.DataFrame, weights: pl.DataFrame) -> pl.DataFrame:
             ],
             pl.Int64,
         ),
+        *(pl.Series(name, weights[name], pl.Int64) for name in SAMPLED),
     )
 
 

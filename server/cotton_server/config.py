@@ -109,8 +109,9 @@ class Config:
     lots_per_request_max: int = setting(
         5_000,
         WholeNumber(1, 100_000),
-        unit="lots",
-        summary="Most lots, or lot weights, in one request.",
+        unit="records",
+        summary="Most lots, lot weights, deliveries, weights of bales or other records in one "
+        "request.",
         reason="About a tenth of the lots of the whole XPCC (兵团) in a season; the message stays "
         "well below `message_bytes_max`.",
     )
@@ -174,6 +175,15 @@ class Config:
         reason="One bale in 26 of a national season: something is wrong long before, and "
         "somebody has to look. About 300 bytes each.",
     )
+    accounts_max: int = setting(
+        2_000_000,
+        WholeNumber(1, 100_000_000),
+        unit="records",
+        summary="Most deliveries that are held, with all their versions, and as many areas, market "
+        "prices and weights of bales each; further new ones are refused.",
+        reason="Half a million deliveries a season for four seasons. About 300 bytes a delivery, "
+        "and 200 a weight of a bale.",
+    )
     reader_threads: int = setting(
         2,
         WholeNumber(1, 64),
@@ -228,7 +238,8 @@ class Config:
         8,
         WholeNumber(1, 1_000),
         unit="streams",
-        summary="Most tables of grades, certificates or bales that are being read at once.",
+        summary="Most tables of grades, certificates, bales or settlements that are being read at "
+        "once.",
         reason="A table by lot of a season holds up to 170 MB until its reader has taken it all, "
         "and a reader may be slow; few settlement systems read at once, and two cores serve two.",
     )

@@ -78,6 +78,14 @@ class Reason(Enum):
         grpc.StatusCode.OUT_OF_RANGE,
         "Ask for a revision that exists, for 0, the latest, or for an instant that has passed.",
     )
+    DIGEST_DIFFERS = (
+        grpc.StatusCode.FAILED_PRECONDITION,
+        "Price the lots at that revision, look at what comes out, and freeze its digest.",
+    )
+    RUN_DIFFERS = (
+        grpc.StatusCode.FAILED_PRECONDITION,
+        "Read its lines with the version that made it, or freeze a successor with this one.",
+    )
     TOO_MANY_CALLS = (
         grpc.StatusCode.RESOURCE_EXHAUSTED,
         "Try again in a moment; the operator can raise concurrent_calls_max.",
@@ -92,7 +100,7 @@ class Reason(Enum):
     )
     REGISTRY_FULL = (
         grpc.StatusCode.RESOURCE_EXHAUSTED,
-        "The operator has to raise bales_max or lots_max and restart the server.",
+        "The operator has to raise bales_max, lots_max or accounts_max and restart the server.",
     )
     TOO_MANY_CONFLICTS = (
         grpc.StatusCode.RESOURCE_EXHAUSTED,

@@ -10,22 +10,27 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from cotton_server.api.accounts import AccountHandlers
 from cotton_server.api.conflicts import ConflictHandlers
 from cotton_server.api.grading import GradingHandlers
 from cotton_server.api.ingest import IngestHandlers
 from cotton_server.api.lifecycle import LifecycleHandlers
+from cotton_server.api.open_tables import OpenTables
 from cotton_server.api.records import RecordHandlers
 from cotton_server.api.references import ReferenceHandlers
 from cotton_server.api.requests import Admission
 from cotton_server.api.server import InspectionServer
+from cotton_server.api.settlement import SettlementHandlers
 from cotton_server.api.summary import SummaryHandlers
 from cotton_server.api.trace import TraceHandlers
 from cotton_server.config import split_listen
 from cotton_server.errors import StartError
 from cotton_server.grading.standards import load_standards
 from cotton_server.intake.committer import Committer
+from cotton_server.intake.content import ACCOUNTS
 from cotton_server.intake.decode import BatchLimits
 from cotton_server.intake.replay import replay
 from cotton_server.intake.room import Bounds
@@ -35,6 +40,9 @@ from cotton_server.observability.logs import configure_logs
 from cotton_server.observability.metrics import Metrics
 from cotton_server.registry.registry import Registry
 from cotton_server.registry.reserve import Reserve
+from cotton_server.runs.archive import ARCHIVE_NAME, Archive
+from cotton_server.runs.frozen import FrozenRuns
+from cotton_server.runs.settle import Settler
 from cotton_server.summary.at_revision import LotsAtRevision
 from cotton_server.summary.changes import ChangeFeed
 from cotton_server.summary.gradings import Gradings
@@ -115,6 +123,7 @@ async def _serve(config: Config) -> int:
                 bales_max=config.bales_max,
                 lots_max=config.lots_max,
                 conflicts_max=config.conflicts_max,
+                accounts_max=config.accounts_max,
             ),
             metrics,
             failed,
@@ -262,6 +271,15 @@ def _observe(metrics: Metrics, registry: Registry, ledger: Ledger) -> None:
         "Reference documents, each counted once with all its versions.",
         lambda: len(registry.references),
     )
+    for kind, of in ACCOUNTS.items():
+        metrics.observe(
+            f"cotton_registry_{kind}",
+            f"Records of the kind {kind}, with all their versions; accounts_max are held.",
+            partial(len, registry.accounts.table(of)),
+        )
+    metrics.observe(
+        "cotton_registry_runs", "Settlement runs that were frozen.", lambda: len(registry.runs)
+    )
     metrics.observe(
         "cotton_conflicts_open",
         "Readings that differ from the one in force and are not decided.",
@@ -318,6 +336,9 @@ def _server(
         return gradings.at(revision).basis.charts
 
     admission = Admission(committer, metrics, message_bytes_max=config.message_bytes_max)
+    tables = OpenTables(readers, open_max=config.tables_open_max)
+    records = RecordHandlers(committer, admission, records_max=config.lots_per_request_max)
+    settler = Settler(registry, lots, standards)
     return InspectionServer(
         ingest=IngestHandlers(
             committer,
@@ -326,7 +347,7 @@ def _server(
             admission,
             batches_in_flight_max=config.stream_batches_in_flight_max,
         ),
-        records=RecordHandlers(committer, admission, records_max=config.lots_per_request_max),
+        records=records,
         conflicts=ConflictHandlers(registry, ledger, readers),
         lifecycle=LifecycleHandlers(
             registry, views, ChangeFeed(registry, views), gradings, readers, committer.arrival
@@ -337,11 +358,20 @@ def _server(
             views,
             gradings,
             readers,
+            tables=tables,
             rows_max=config.summary_rows_max,
-            tables_open_max=config.tables_open_max,
+        ),
+        settlement=SettlementHandlers(
+            registry,
+            settler,
+            FrozenRuns(registry, settler, Archive(config.data_dir / ARCHIVE_NAME)),
+            readers,
+            tables=tables,
+            store=records.runs(),
         ),
         trace=TraceHandlers(registry, ledger, standards, readers, charts_at=charts_at),
         references=ReferenceHandlers(registry, readers),
+        accounts=AccountHandlers(registry, readers),
         grading=GradingHandlers(
             registry,
             standards,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,18 @@ import polars as pl
 import pytest
 from cotton.inspection.v1 import summary_pb2
 from cotton_client.tables import Table
+from cotton_server.grading.standards import load_standards
+from cotton_server.settlement.bales import BalePrices
+from cotton_server.settlement.document import MoneyFrom, Rounding, RoundingMode
 
 from benchmarks import page
 from benchmarks.errors import BenchmarkError
-from benchmarks.national import results
+from benchmarks.national import priced_sql, report, results, schedules, settled
 from benchmarks.national.compare import compare
 from benchmarks.national.plan import LEVELS, SLICES, level_of
+from benchmarks.national.priced import compare_exact, compare_lines
 from benchmarks.national.questions import QUESTIONS, Question
-from benchmarks.national.sql import PEERS, statements
+from benchmarks.national.sql import PEERS, STANDARD, statements
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LOTS = 40
@@ -55,12 +60,22 @@ def test_a_tiny_season_is_measured_and_shown(tmp_path: Path) -> None:
     """Everything but the peers, from the simulation to the page."""
     found = results.read(measured(tmp_path))
     assert [level.lots for level in found.levels] == [LOTS * n // SLICES for n in LEVELS]
-    assert all(each.server_us and each.server_us < each.client_us for each in found.asked)
+    frozen = found.under(results.FROZEN)
+    timed = [each for each in found.asked if each not in frozen]
+    assert all(each.server_us and each.server_us < each.client_us for each in timed)
+    assert all(each.client_us and not each.server_us for each in frozen)
     idle = found.under(results.IDLE, bales=found.level.bales)
     assert {each.question for each in idle} == {each.name for each in QUESTIONS}
     assert {len(each.server_us) for each in idle} == {2}
     assert found.under(results.FRESH)
     assert found.under(results.OTHER_CHART)
+    settled = {each.question for each in found.under(results.SETTLED)}
+    assert settled == {each.question for each in found.under(results.SETTLED_KEPT)}
+    assert {
+        name for name in schedules.SETTLED_BY if any(each.startswith(name) for each in settled)
+    } == {*schedules.SETTLED_BY}
+    assert {each.rows for each in found.under(results.SETTLED)} >= {LOTS}
+    assert len(found.under(results.VERIFIED)) == len(frozen) == len(schedules.SETTLED_BY)
     tables = page.rewrite(tmp_path)
     assert "certificates of all lots" in tables
     shown = (tmp_path / page.PAGE).read_text("utf-8")
@@ -130,3 +145,117 @@ def test_one_value_that_differs_is_no_result(column: str, values: list[Any]) -> 
     table, theirs = answers(**{column: values})
     with pytest.raises(BenchmarkError, match=r'"day" of the service and of a peer'):
         compare("a peer", BY_DAY, table, theirs, None)
+
+
+def test_results_from_before_settlement_are_shown_without_it() -> None:
+    (old,) = (ROOT / "benchmarks" / "results").glob("2026-11-25-national.json")
+    found = results.read(old)
+    assert not found.settled
+    assert settled.LACKING in report.section(found, old.name)
+
+
+def test_exact_shares_are_all_that_the_peers_schedule_changes() -> None:
+    text = schedules.shipped(schedules.BY_LOT)
+    ours, theirs = schedules.parsed(text), schedules.parsed(schedules.with_exact_shares(text))
+    assert (ours.share_decimals, theirs.share_decimals) == (2, None)
+    assert theirs.head.id == schedules.EXACT
+    head, rule = ours.head, ours.share_rule
+    assert replace(theirs, head=head, share_decimals=2, share_rule=rule) == ours
+
+
+def test_every_bale_has_a_rate_in_the_schedule_by_bale() -> None:
+    standard = load_standards()[STANDARD]
+    every = pl.DataFrame({"length": range(1800, 3600)}, schema={"length": pl.Int16}).join(
+        pl.DataFrame({"colour_grade": [each.code for each in standard.colour.grades]})
+        if standard.colour
+        else pl.DataFrame(),
+        how="cross",
+    )
+    values = pl.int_range(pl.len(), dtype=pl.Int32) % 9_000
+    every = every.with_columns(
+        pl.col("colour_grade").cast(pl.Int8),
+        *(values.cast(pl.Int16).alias(name) for name in ("micronaire", "strength", "uniformity")),
+        lot=pl.lit(0, pl.Int32),
+    )
+    prices = BalePrices(schedules.parsed(schedules.by_bale()), standard)
+    prices.add(every)
+    assert not prices.priced(pl.Series([0], dtype=pl.Int32)).without_rate.any()
+
+
+@pytest.mark.parametrize("peer", PEERS)
+def test_the_peers_price_by_the_rates_of_the_schedule(peer: str) -> None:
+    text = schedules.with_exact_shares(schedules.shipped(schedules.BY_LOT))
+    source = priced_sql.of_bales(peer, Path("season"), 1)
+    said = priced_sql.sums(peer, schedules.parsed(text), source).bales
+    assert "500 * (colour_11_bales)" in said
+    assert "WHEN mean_strength >= 2400 THEN -300" in said
+    assert said.endswith("FROM printed GROUP BY gin")
+
+
+def test_a_schedule_that_is_not_said_in_sql_is_refused() -> None:
+    shipped = schedules.parsed(schedules.shipped(schedules.BY_LOT))
+    source = priced_sql.of_bales(PEERS[0], Path("season"), 1)
+    with pytest.raises(BenchmarkError, match="shares as printed"):
+        priced_sql.lines(PEERS[0], shipped, source)
+
+
+def priced_lots(**changed: list[Any]) -> pl.DataFrame:
+    """Three lots of two gins as the service gives them; one has no rate."""
+    return pl.DataFrame(
+        {
+            "lot_no": ["1", "2", "3"],
+            "gin": ["65001", "65001", "65002"],
+            "status": ["PAYABLE", "PAYABLE", "HELD"],
+            "bales": [186, 180, 186],
+            "quantity": [4_200_000, 4_200_000, 4_100_000],
+            "premium": [8065, 8065, None],
+            "premium_amount": [338_710, 338_710, None],
+        }
+    ).with_columns(pl.Series(name, values) for name, values in changed.items())
+
+
+def peers_lots() -> pl.DataFrame:
+    """The same of a peer that sends texts as bytes, in another order, with exact premiums."""
+    return (
+        priced_lots()
+        .with_columns(pl.col("lot_no", "gin", "status").cast(pl.Binary), num=15_000, den=186)
+        .reverse()
+    )
+
+
+def test_prices_that_agree_are_counted() -> None:
+    assert compare_lines("a peer", priced_lots(), peers_lots()) == 3 * 6
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        ("premium", [8065, 8064, None]),
+        ("premium", [8065, 8065, 0]),
+        ("status", ["PAYABLE", "HELD", "HELD"]),
+        ("premium_amount", [338_710, 338_709, None]),
+    ],
+)
+def test_one_price_that_differs_is_no_result(column: str, values: list[Any]) -> None:
+    with pytest.raises(BenchmarkError, match=f"a peer differ in {column} of"):
+        compare_lines("a peer", priced_lots(**{column: values}), peers_lots())
+
+
+def by_gin(amount: int, mean: int) -> pl.DataFrame:
+    return pl.DataFrame(
+        {"gin": ["65001", "65002"], "premium_amount": [amount, 0], "premium": [mean, None]}
+    )
+
+
+PRINTED = Rounding(RoundingMode.HALF_EVEN, 2, 2, MoneyFrom.EXACT)
+
+
+def test_exact_money_of_a_gin_is_rounded_once() -> None:
+    """15 000/186 yuan a tonne for 84 t: 6774.19; the lines print 3387.10 twice, 0.01 more."""
+    assert compare_exact("a peer", by_gin(677_419, 8065), peers_lots(), PRINTED) == 2 * 2
+
+
+@pytest.mark.parametrize(("amount", "mean"), [(677_420, 8065), (677_419, 8064)])
+def test_a_sum_of_rounded_money_is_no_result(amount: int, mean: int) -> None:
+    with pytest.raises(BenchmarkError, match="a peer differ in premium"):
+        compare_exact("a peer", by_gin(amount, mean), peers_lots(), PRINTED)

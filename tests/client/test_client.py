@@ -200,7 +200,7 @@ class Service(
         """A method that is not there."""
         await context.abort(grpc.StatusCode.UNIMPLEMENTED, f"no {type(request).__name__}")
 
-    CloseLots = RecordCertificates = RecordObjections = GetProducer = absent
+    CloseLots = RecordCertificates = RecordObjections = RecordUnitLots = GetProducer = absent
 
     async def GetLotCertificate(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Knows no lot."""

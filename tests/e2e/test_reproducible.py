@@ -26,6 +26,7 @@ import hashlib, json, sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from cotton.inspection.v1 import summary_pb2
+from cotton_server.api.open_tables import OpenTables
 from cotton_server.api.summary import SummaryHandlers
 from cotton_server.grading.standards import load_standards
 from cotton_server.intake.replay import replay
@@ -47,8 +48,10 @@ readers = ThreadPoolExecutor(1)
 views = LotViews(registry, Deadlines(5, 7), received.__getitem__)
 gradings = Gradings(registry, standards)
 lots = LotsAtRevision(registry, gradings)
-limits = {"rows_max": 1000, "tables_open_max": 8}
-summaries = SummaryHandlers(registry, lots, views, gradings, readers, **limits)
+tables = OpenTables(readers, open_max=8)
+summaries = SummaryHandlers(
+    registry, lots, views, gradings, readers, tables=tables, rows_max=1000
+)
 revision = registry.revision
 digest = hashlib.sha256()
 answers = 0

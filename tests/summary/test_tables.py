@@ -158,7 +158,7 @@ def test_certificates_one_by_one_and_as_columns(
         assert made == wanted
     with pytest.MonkeyPatch.context() as patch:
         rows = author.chance.choice([1, 3, 1000])
-        patch.setattr(summary_handlers, "_rows_of", lambda _columns: rows)
+        patch.setattr(summary_handlers, "message_rows", lambda _columns: rows)
         patch.setattr(certificate_table, "LOTS_AT_ONCE", author.chance.choice([1, 2, 1000]))
         after = author.chance.choice(["", "", LOTS[2]])
         asked = summary_pb2.TabulateCertificatesRequest(

@@ -18,6 +18,7 @@ from cotton.inspection.v1 import (
     reference_pb2,
     summary_pb2,
 )
+from cotton_server.api.open_tables import OpenTables
 from cotton_server.api.summary import SummaryHandlers
 from cotton_server.grading.standards import load_standards
 from cotton_server.summary.at_revision import LotsAtRevision
@@ -297,8 +298,8 @@ class Reader:
             history.views(),
             gradings,
             _readers(),
+            tables=OpenTables(_readers(), open_max=8),
             rows_max=rows_max,
-            tables_open_max=8,
         )
 
     def summarise(

@@ -182,6 +182,7 @@ BOUNDS = Bounds(
     bales_max=5000,
     lots_max=100,
     conflicts_max=1000,
+    accounts_max=100,
 )
 
 

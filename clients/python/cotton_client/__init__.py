@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from cotton_client.accounts import AccountsReceipt
     from cotton_client.amendments import AmendmentsReceipt
     from cotton_client.client import CottonClient
     from cotton_client.errors import CottonError
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from cotton_client.lots import LotsReceipt
     from cotton_client.queries import grades_query
     from cotton_client.retry import RetryPolicy
+    from cotton_client.settlements import Settlement, settlement_terms
     from cotton_client.spool import Feed, Source, Spool
     from cotton_client.stream import ReadingStream
     from cotton_client.sync import SyncCottonClient
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from cotton_client.upload import BaleIssue, UploadTotals
 
 __all__ = [
+    "AccountsReceipt",
     "AmendmentsReceipt",
     "BaleIssue",
     "CottonClient",
@@ -37,6 +40,7 @@ __all__ = [
     "LotsReceipt",
     "ReadingStream",
     "RetryPolicy",
+    "Settlement",
     "Source",
     "Spool",
     "SyncCottonClient",
@@ -44,10 +48,12 @@ __all__ = [
     "UploadTotals",
     "grades_frame",
     "grades_query",
+    "settlement_terms",
     "to_units",
 ]
 
 _MODULES: Final[Mapping[str, str]] = {
+    "AccountsReceipt": "accounts",
     "AmendmentsReceipt": "amendments",
     "BaleIssue": "upload",
     "CottonClient": "client",
@@ -57,6 +63,7 @@ _MODULES: Final[Mapping[str, str]] = {
     "LotsReceipt": "lots",
     "ReadingStream": "stream",
     "RetryPolicy": "retry",
+    "Settlement": "settlements",
     "Source": "spool",
     "Spool": "spool",
     "SyncCottonClient": "sync",
@@ -64,6 +71,7 @@ _MODULES: Final[Mapping[str, str]] = {
     "UploadTotals": "upload",
     "grades_frame": "grading",
     "grades_query": "queries",
+    "settlement_terms": "settlements",
     "to_units": "tables",
 }
 """The module that defines each name."""

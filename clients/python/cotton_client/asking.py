@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cotton.inspection.v1 import (
+    accounts_pb2,
+    accounts_pb2_grpc,
     amendments_pb2,
     amendments_pb2_grpc,
     common_pb2,
@@ -131,6 +133,7 @@ class Asking(Connection):
         kinds: Sequence[lifecycle_pb2.LotChangeKind.ValueType] = (),
         without_figures: bool = False,
         until_now: bool = False,
+        with_runs: bool = False,
         on_retry: Callable[[errors.CottonError, float], None] | None = None,
     ) -> AsyncIterator[lifecycle_pb2.WatchChangesResponse]:
         """Every change to lots after a revision, in order, and from then on as it happens.
@@ -139,6 +142,7 @@ class Asking(Connection):
         it resumes there. A message without changes says how far the feed has come. The feed
         goes on by itself after the connection broke, for as long as `retry` has patience,
         and gives no change twice. `until_now` ends it at the revision that is the latest.
+        `with_runs` has settlement runs told too, whatever the filters and kinds are.
         """
         stub = lifecycle_pb2_grpc.LifecycleServiceStub(self.channel)
         request = lifecycle_pb2.WatchChangesRequest(
@@ -147,6 +151,7 @@ class Asking(Connection):
             kinds=kinds,
             without_figures=without_figures,
             until_now=until_now,
+            with_runs=with_runs,
         )
         return changes.follow(
             stub.WatchChanges,
@@ -362,6 +367,41 @@ class Asking(Connection):
             frame, standard=standard, cotton_type=cotton_type, season=season, revision=revision
         )
         return await self._call(stub.GradeReadings, request)
+
+    def list_accounts(
+        self,
+        kind: accounts_pb2.AccountKind.ValueType,
+        *,
+        season: int = 0,
+        traceability_unit: str = "",
+        regiment: str = "",
+        series: str = "",
+        limit: int = 0,
+        revision: int = 0,
+    ) -> Listing[accounts_pb2.AccountRecord]:
+        """The records of one kind in force, by what they are records of; `async for` them.
+
+        Season, unit, regiment and series narrow the list where the kind has them. A
+        connection that breaks is resumed after the last record given, at the same revision.
+        """
+        stub = accounts_pb2_grpc.AccountServiceStub(self.channel)
+        request = accounts_pb2.ListAccountsRequest(
+            kind=kind,
+            revision=revision,
+            season=season,
+            traceability_unit=traceability_unit,
+            regiment=regiment,
+            series=series,
+            limit=limit,
+        )
+        return Listing(
+            stub.ListAccounts,
+            request,
+            lambda message: message.records,
+            patience=self._patience,
+            target=self.target,
+            repeatable=True,
+        )
 
     async def references(self, *, revision: int = 0) -> reference_pb2.ListReferencesResponse:
         """The reference documents in force at a revision, by kind and id."""

@@ -12,7 +12,11 @@ from cotton_client import errors
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from cotton.inspection.v1 import settlement_pb2
+
     from cotton_client.retry import Patience
+
+    _Identity = tuple[int, str, int]
 
 
 async def follow(
@@ -30,7 +34,7 @@ async def follow(
     begun to tell of the revision after that is not given out again. Raises a CottonError.
     """
     waiting = patience()
-    begun: set[tuple[int, str, int]] = set()
+    begun: set[_Identity] = set()
     while True:
         call = ask(request)
         try:
@@ -41,6 +45,7 @@ async def follow(
                 yield fresh
                 request.from_revision = max(request.from_revision, message.revision)
                 begun |= {_identity(each) for each in fresh.changes}
+                begun |= {_run_identity(each) for each in fresh.runs}
                 begun = {each for each in begun if each[0] > request.from_revision}
             if request.until_now:
                 return
@@ -56,18 +61,26 @@ async def follow(
         await waiting.pause(error, on_retry)
 
 
-def _identity(change: lifecycle_pb2.LotChange) -> tuple[int, str, int]:
+def _identity(change: lifecycle_pb2.LotChange) -> _Identity:
     """What makes a change the same when it is told again."""
     return change.revision, change.lot_no, change.kind
 
 
+def _run_identity(run: settlement_pb2.StoredRun) -> _Identity:
+    """What makes a run the same; no change has a kind below 0."""
+    return run.revision, run.run.id, -1
+
+
 def _without(
-    message: lifecycle_pb2.WatchChangesResponse, told: set[tuple[int, str, int]]
+    message: lifecycle_pb2.WatchChangesResponse, told: set[_Identity]
 ) -> lifecycle_pb2.WatchChangesResponse:
-    """The message without changes that were given out before a connection broke."""
-    if not told or not any(_identity(each) in told for each in message.changes):
+    """The message without changes and runs that were given out before a connection broke."""
+    told_again = {_identity(each) for each in message.changes}
+    told_again |= {_run_identity(each) for each in message.runs}
+    if told.isdisjoint(told_again):
         return message
     return lifecycle_pb2.WatchChangesResponse(
         revision=message.revision,
         changes=[each for each in message.changes if _identity(each) not in told],
+        runs=[each for each in message.runs if _run_identity(each) not in told],
     )

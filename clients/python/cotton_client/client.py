@@ -17,6 +17,7 @@ from cotton_client.asking import Asking
 from cotton_client.identity import check_producer_id, content_id
 from cotton_client.recording import Recording
 from cotton_client.retry import Patience
+from cotton_client.settling import Settling
 from cotton_client.spool.delivery import SpoolDelivery
 from cotton_client.stream import WINDOW_DEFAULT, ReadingStream
 from cotton_client.upload import BATCH_BALES_DEFAULT, Upload, UploadTotals, batches, totals_of
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from cotton_client.spool.store import Spool
 
 
-class CottonClient(Recording, Asking):
+class CottonClient(Recording, Asking, Settling):
     """A connection to one service; use it as an async context manager.
 
     `target` is HOST:PORT. Without `credentials` the connection is plain text, which is

@@ -20,7 +20,7 @@ from cotton_client.retry import Patience, RetryPolicy
 from cotton_client.stream import ANSWER_TIMEOUT_S_DEFAULT
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
     from types import TracebackType
 
     from google.protobuf.message import Message
@@ -90,23 +90,36 @@ class Connection:
         *,
         by_content: bool = True,
     ) -> list[_T]:
-        """The answers to requests that carry an id, in their order.
+        """The answers to requests that carry an id, in their order; as _answers."""
+        answers = self._answers(method, requests, request_id, by_content=by_content)
+        return [answer async for answer in answers]
 
-        Where none is given, ids follow from the content, or are made up for this call.
+    async def _answers(
+        self,
+        method: Callable[..., Awaitable[_T]],
+        requests: Iterable[Any],
+        request_id: str,
+        *,
+        by_content: bool = True,
+    ) -> AsyncIterator[_T]:
+        """The answer to each request that carries an id, as soon as it is there.
+
+        Where no id is given, ids follow from the content, or are made up for this call. Only
+        one request at a time is taken, unless one id is given, which is for one request.
         """
-        if request_id and len(requests) > 1:
-            raise errors.InputError(
-                f"{len(requests)} requests would be needed for one request id.",
-                remedy="Leave request_id out, or send fewer records at a time.",
-            )
+        if request_id:
+            requests = list(requests)
+            if len(requests) > 1:
+                raise errors.InputError(
+                    f"{len(requests)} requests would be needed for one request id.",
+                    remedy="Leave request_id out, or send fewer records at a time.",
+                )
         call_id = secrets.token_hex(16)
-        responses = []
         for index, request in enumerate(requests):
             check_producer_id(request.producer_id)
             own_id = content_id(request, index) if by_content else f"{call_id}-{index}"
             request.request_id = request_id or own_id
-            responses.append(await self._call(method, request))
-        return responses
+            yield await self._call(method, request)
 
     def _patience(self) -> Patience:
         """Patience of one call."""

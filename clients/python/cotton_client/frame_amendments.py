@@ -1,7 +1,8 @@
 """The columns of an amendment in frames: which revision a record supersedes, why, who decided.
 
 The same four columns stand in the readings frame, for corrections, and in the frames of records
-of lots: lots, weights, closures, certificates. They are null where nothing is superseded.
+of lots (lots, weights, closures, certificates, units) and of what money needs (deliveries, areas,
+prices, weights of bales). They are null where nothing is superseded.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from cotton_client.fields import (
     READING_KINDS,
     REASON_PREFIX,
 )
-from cotton_client.frame_rules import RowRule
+from cotton_client.frame_rules import RowRule, refuse_broken, require_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -102,7 +103,7 @@ def _rules(columns: Columns, amends: pl.Series, what: str) -> Iterator[RowRule]:
 
 
 def record_rules(columns: Columns) -> Iterator[RowRule]:
-    """The rules of records of lots: an amendment is whole, or not there at all."""
+    """The rules of records: an amendment is whole, or not there at all."""
     if _all_null(columns):
         return
     amends = columns["supersedes_revision"].is_not_null()
@@ -138,3 +139,22 @@ def message_of(fields: dict[str, Any]) -> common_pb2.Amendment | None:
         return None
     own["reason"] = f"{REASON_PREFIX}{own['reason']}"
     return common_pb2.Amendment(**own)
+
+
+def amendable_rows(frame: pl.DataFrame, schema: pl.Schema) -> Iterator[dict[str, Any]]:
+    """The present values of each row of a frame of records, with its amendment as a message.
+
+    Raises FrameError on the call, before the first row is given.
+    """
+    require_schema(frame, schema)
+    refuse_broken(record_rules(frame))
+    return _amended(frame)
+
+
+def _amended(frame: pl.DataFrame) -> Iterator[dict[str, Any]]:
+    for row in frame.iter_rows(named=True):
+        fields = {name: value for name, value in row.items() if value is not None}
+        amendment = message_of(fields)
+        if amendment is not None:
+            fields["amendment"] = amendment
+        yield fields

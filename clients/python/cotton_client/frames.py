@@ -1,8 +1,9 @@
 """The readings frame between a file and the wire, with a fixed schema; all frames in one place.
 
 It carries the integers of the contract: measures in hundredths of their unit, times in seconds
-since 1970-01-01 UTC. Null means absent. The frames of lots, weights, closures, certificates and
-objections are those of `cotton_client.lot_frames`, and are offered here beside it.
+since 1970-01-01 UTC. Null means absent. The frames of lots, weights, closures, certificates,
+objections and units are those of `cotton_client.lot_frames`, those of deliveries, areas, prices and
+weights of bales those of `cotton_client.account_frames`; all are offered here beside it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,16 @@ import numpy as np
 import polars as pl
 
 from cotton_client import identifiers
+from cotton_client.account_frames import (
+    AREAS_SCHEMA,
+    BALE_WEIGHTS_SCHEMA,
+    DELIVERIES_SCHEMA,
+    PRICES_SCHEMA,
+    area_messages,
+    bale_weight_messages,
+    delivery_messages,
+    price_messages,
+)
 from cotton_client.fields import VALUE_FIELDS
 from cotton_client.frame_amendments import AMENDMENT_COLUMNS, reading_rules
 from cotton_client.frame_rules import (
@@ -29,11 +40,13 @@ from cotton_client.lot_frames import (
     ENUM_NAMES,
     LOTS_SCHEMA,
     OBJECTIONS_SCHEMA,
+    UNIT_LOTS_SCHEMA,
     WEIGHTS_SCHEMA,
     certificate_messages,
     closure_messages,
     lot_messages,
     objection_messages,
+    unit_lot_messages,
     weight_messages,
 )
 
@@ -42,24 +55,34 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AMENDMENT_COLUMNS",
+    "AREAS_SCHEMA",
+    "BALE_WEIGHTS_SCHEMA",
     "CERTIFICATES_SCHEMA",
     "CLOSURES_SCHEMA",
     "DECISIONS",
+    "DELIVERIES_SCHEMA",
     "ENUM_NAMES",
     "LOTS_SCHEMA",
     "OBJECTIONS_SCHEMA",
+    "PRICES_SCHEMA",
     "READINGS_SCHEMA",
     "TEXT_FIELDS",
+    "UNIT_LOTS_SCHEMA",
     "WEIGHTS_SCHEMA",
     "FrameError",
+    "area_messages",
     "bale_keys",
+    "bale_weight_messages",
     "certificate_messages",
     "closure_messages",
     "conform",
+    "delivery_messages",
     "lot_messages",
     "objection_messages",
+    "price_messages",
     "rebatch",
     "require_readings",
+    "unit_lot_messages",
     "validate",
     "weight_messages",
 ]

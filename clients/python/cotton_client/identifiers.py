@@ -17,6 +17,7 @@ CHINA_TIME: Final = timezone(timedelta(hours=8), "UTC+08:00")
 
 BALE_CODE_DIGITS: Final = 32
 LOT_NO_DIGITS: Final = 11
+GIN_CODE_DIGITS: Final = 5
 USDA_BALE_ID_DIGITS: Final = 12
 
 _DIGITS: Final = re.compile(r"[0-9]+", re.ASCII)

@@ -16,9 +16,8 @@ from cotton_client.fields import enum_names
 from cotton_client.frame_amendments import (
     AMENDMENT_COLUMNS,
     NOTE_CHARACTERS_MAX,
-    message_of,
+    amendable_rows,
     one_of,
-    record_rules,
 )
 from cotton_client.frame_rules import RowRule, refuse, refuse_broken, require_schema
 
@@ -109,6 +108,11 @@ OBJECTIONS_SCHEMA: Final = pl.Schema(
 )
 """The objections frame: the fields of the message LotObjection."""
 
+UNIT_LOTS_SCHEMA: Final = pl.Schema(
+    {"lot_no": pl.String(), "traceability_unit": pl.String(), **AMENDMENT_COLUMNS}
+)
+"""The frame of lots of traceability units: the fields of the message UnitLot."""
+
 ENUM_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "cotton_type": enum_names(common_pb2.CottonType.keys(), "COTTON_TYPE_"),
     "picking_mode": enum_names(common_pb2.PickingMode.keys(), "PICKING_MODE_"),
@@ -123,23 +127,16 @@ BALES_MAX: Final = 2**32 - 1
 """The largest number of bales that the contract can carry."""
 
 
-def _rows(frame: pl.DataFrame, schema: pl.Schema, what: str) -> Iterator[dict[str, Any]]:
-    """The present values of each row of a frame of one schema, whose rows name their lot."""
+def _require_lots(frame: pl.DataFrame, schema: pl.Schema, what: str) -> None:
+    """Raises FrameError unless the frame has its schema and every row names its lot."""
     require_schema(frame, schema)
     refuse(frame["lot_no"].is_null(), "lot_no", f"{what} must name its lot")
-    for row in frame.iter_rows(named=True):
-        yield {name: value for name, value in row.items() if value is not None}
 
 
 def _amendable(frame: pl.DataFrame, schema: pl.Schema, what: str) -> Iterator[dict[str, Any]]:
-    """As _rows, with the amendment of each row as its message."""
-    require_schema(frame, schema)
-    refuse_broken(record_rules(frame))
-    for fields in _rows(frame, schema, what):
-        amendment = message_of(fields)
-        if amendment is not None:
-            fields["amendment"] = amendment
-        yield fields
+    """The present values of each row, whose rows name their lot, its amendment as a message."""
+    _require_lots(frame, schema, what)
+    return amendable_rows(frame, schema)
 
 
 def count_rule(bales: pl.Series, column: str) -> RowRule:
@@ -204,6 +201,14 @@ def certificate_messages(frame: pl.DataFrame) -> list[lots_pb2.LotCertificates]:
     ]
 
 
+def unit_lot_messages(frame: pl.DataFrame) -> list[lots_pb2.UnitLot]:
+    """The messages UnitLot of their frame, in its order; null is no unit. Raises FrameError."""
+    return [
+        lots_pb2.UnitLot(**fields)
+        for fields in _amendable(frame, UNIT_LOTS_SCHEMA, "a unit's record")
+    ]
+
+
 def objection_rules(columns: Columns) -> Iterator[RowRule]:
     """The rules of objections: raised at a known time; decided as a whole, or not at all."""
     decision, note = columns["decision"], columns["note"]
@@ -236,7 +241,9 @@ def objection_messages(frame: pl.DataFrame) -> list[lots_pb2.LotObjection]:
     require_schema(frame, OBJECTIONS_SCHEMA)
     refuse_broken(objection_rules(frame))
     messages = []
-    for fields in _rows(frame, OBJECTIONS_SCHEMA, "an objection"):
+    _require_lots(frame, OBJECTIONS_SCHEMA, "an objection")
+    for row in frame.iter_rows(named=True):
+        fields = {name: value for name, value in row.items() if value is not None}
         if "decision" in fields:
             fields["decision"] = f"OBJECTION_DECISION_{fields['decision']}"
         messages.append(lots_pb2.LotObjection(**fields))

@@ -29,6 +29,7 @@ LotsResponse: TypeAlias = (
     | lots_pb2.CloseLotsResponse
     | lots_pb2.RecordCertificatesResponse
     | lots_pb2.RecordObjectionsResponse
+    | lots_pb2.RecordUnitLotsResponse
 )
 """An answer to records of lots; all say the same of each record."""
 
@@ -64,7 +65,7 @@ class LotsReceipt:
         return not self.conflicting and not self.rejected
 
 
-def chunks(records: Sequence[_Record], records_max: int | None = None) -> Iterator[list[_Record]]:
+def chunks(records: Iterable[_Record], records_max: int | None = None) -> Iterator[list[_Record]]:
     """The records in runs of at most `records_max` (of lots) and LOTS_REQUEST_BYTES_MAX."""
     records_max = records_max or LOTS_PER_REQUEST_MAX
     chunk: list[_Record] = []

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cotton.inspection.v1 import (
+    accounts_pb2,
+    accounts_pb2_grpc,
     amendments_pb2,
     amendments_pb2_grpc,
     lots_pb2,
@@ -13,13 +15,14 @@ from cotton.inspection.v1 import (
     reference_pb2_grpc,
 )
 
-from cotton_client import amendments, references
+from cotton_client import accounts, amendments, references
 from cotton_client.connection import Connection
 from cotton_client.lots import chunks, receipt_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
+    from cotton_client.accounts import AccountsReceipt, AccountsResponse
     from cotton_client.amendments import AmendmentsReceipt
     from cotton_client.lots import LotsReceipt
     from cotton_client.references import ReferencesReceipt
@@ -96,6 +99,103 @@ class Recording(Connection):
             for chunk in chunks(objections)
         ]
         return receipt_of(await self._send(stub.RecordObjections, requests, request_id))
+
+    async def record_unit_lots(
+        self, unit_lots: Sequence[lots_pb2.UnitLot], *, producer_id: str, request_id: str = ""
+    ) -> LotsReceipt:
+        """Says which traceability unit (追溯单元) lots belong to; otherwise as register_lots."""
+        stub = lots_pb2_grpc.LotServiceStub(self.channel)
+        requests = [
+            lots_pb2.RecordUnitLotsRequest(producer_id=producer_id, unit_lots=chunk)
+            for chunk in chunks(unit_lots)
+        ]
+        return receipt_of(await self._send(stub.RecordUnitLots, requests, request_id))
+
+    async def record_deliveries(
+        self,
+        deliveries: Iterable[accounts_pb2.Delivery],
+        *,
+        producer_id: str,
+        request_id: str = "",
+        on_progress: Callable[[AccountsReceipt], None] | None = None,
+    ) -> AccountsReceipt:
+        """Records seed cotton (籽棉) that traceability units delivered.
+
+        Any number of records, taken as they are sent, in requests of at most
+        LOTS_PER_REQUEST_MAX. Without `request_id` each request's id follows from its content,
+        so that the same records sent again are answered as a repeat; with one, all must fit
+        in one request. `on_progress` hears of the receipt so far after each answer. A record
+        with an amendment takes the place of the one whose revision that names.
+        """
+        stub = accounts_pb2_grpc.AccountServiceStub(self.channel)
+        requests = (
+            accounts_pb2.RecordDeliveriesRequest(producer_id=producer_id, deliveries=chunk)
+            for chunk in chunks(deliveries)
+        )
+        return await self._account(stub.RecordDeliveries, requests, request_id, on_progress)
+
+    async def record_areas(
+        self,
+        areas: Iterable[accounts_pb2.Area],
+        *,
+        producer_id: str,
+        request_id: str = "",
+        on_progress: Callable[[AccountsReceipt], None] | None = None,
+    ) -> AccountsReceipt:
+        """Records areas that traceability units planted; otherwise as record_deliveries."""
+        stub = accounts_pb2_grpc.AccountServiceStub(self.channel)
+        requests = (
+            accounts_pb2.RecordAreasRequest(producer_id=producer_id, areas=chunk)
+            for chunk in chunks(areas)
+        )
+        return await self._account(stub.RecordAreas, requests, request_id, on_progress)
+
+    async def record_market_prices(
+        self,
+        prices: Iterable[accounts_pb2.MarketPrice],
+        *,
+        producer_id: str,
+        request_id: str = "",
+        on_progress: Callable[[AccountsReceipt], None] | None = None,
+    ) -> AccountsReceipt:
+        """Records prices of the market, and of lots sold; otherwise as record_deliveries."""
+        stub = accounts_pb2_grpc.AccountServiceStub(self.channel)
+        requests = (
+            accounts_pb2.RecordMarketPricesRequest(producer_id=producer_id, prices=chunk)
+            for chunk in chunks(prices)
+        )
+        return await self._account(stub.RecordMarketPrices, requests, request_id, on_progress)
+
+    async def record_bale_weights(
+        self,
+        weights: Iterable[accounts_pb2.BaleWeight],
+        *,
+        producer_id: str,
+        request_id: str = "",
+        on_progress: Callable[[AccountsReceipt], None] | None = None,
+    ) -> AccountsReceipt:
+        """Records what single bales weigh; otherwise as record_deliveries."""
+        stub = accounts_pb2_grpc.AccountServiceStub(self.channel)
+        requests = (
+            accounts_pb2.RecordBaleWeightsRequest(producer_id=producer_id, weights=chunk)
+            for chunk in chunks(weights)
+        )
+        return await self._account(stub.RecordBaleWeights, requests, request_id, on_progress)
+
+    async def _account(
+        self,
+        method: Callable[..., Awaitable[AccountsResponse]],
+        requests: Iterable[object],
+        request_id: str,
+        on_progress: Callable[[AccountsReceipt], None] | None,
+    ) -> AccountsReceipt:
+        """What became of the records of all requests."""
+        receipt = accounts.AccountsReceipt()
+        async for response in self._answers(method, requests, request_id):
+            receipt = accounts.added(receipt, response)
+            if on_progress is not None:
+                on_progress(receipt)
+        return receipt
 
     async def withdraw(
         self,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import grpc
 from cotton.inspection.v1 import amendments_pb2
 
-from cotton_server.domain.identifiers import bale_key, is_lot_no, usda_bale_key
+from cotton_server.domain.identifiers import bale_key_of, is_lot_no
 from cotton_server.errors import Reason, ServiceError
 from cotton_server.intake.decode import parse
 from cotton_server.registry.conflicts import ConflictState, place_of
@@ -111,12 +111,7 @@ def _bale(text: str) -> BaleKey | None:
     """The bale of a code of 32 digits, or of crop year, slash and 12 digits; None for ""."""
     if not text:
         return None
-    crop_year, slash, bale_id = text.partition("/")
-    # Four digits, so that one bale has one name and no number is too long to be read.
-    is_year = len(crop_year) == len("2021") and crop_year.isascii() and crop_year.isdigit()
-    key = bale_key(text)
-    if slash and is_year:
-        key = usda_bale_key(int(crop_year), bale_id)
+    key = bale_key_of(text)
     if key is None:
         raise _invalid(
             "bale_code",

@@ -12,8 +12,8 @@ from cotton_server.grading.standard import MEASURE_NAMES, unverified_parts
 from cotton_server.registry.lifecycle import LotState
 from cotton_server.summary.basis import Basis
 from cotton_server.summary.dates import day_text
-from cotton_server.summary.errors import RepeatedFilterError, UnknownKeyError
-from cotton_server.summary.keys import SUMMARY_KEYS, key_column
+from cotton_server.summary.key_numbers import NUMBER_OF_KEY
+from cotton_server.summary.keys import key_column
 from cotton_server.summary.query import Days
 
 if TYPE_CHECKING:
@@ -26,15 +26,10 @@ if TYPE_CHECKING:
     from cotton_server.summary.summarise import Answer, Side, Summary
     from cotton_server.summary.views import LotView
 
-NUMBER_OF_KEY = {
-    key: summary_pb2.SummaryKey.Value(f"SUMMARY_KEY_{key.upper()}") for key in SUMMARY_KEYS
-}
 BASIS = {
     Basis.IN_FORCE: summary_pb2.BASIS_IN_FORCE,
     Basis.FIRST_INSPECTION: summary_pb2.BASIS_FIRST_INSPECTION,
 }
-_KEY_OF_NUMBER = {number: key for key, number in NUMBER_OF_KEY.items()}
-
 
 _ITEM_FIELDS = {
     "preparation": "preparations",
@@ -106,28 +101,6 @@ class Block:
     graded_by: Sequence[str]
     definitions: tuple[Definition, ...]
     printed: Printed
-
-
-def summary_key_name(number: int) -> str:
-    """The key of a number of the contract's enum SummaryKey; UnknownKeyError for others."""
-    try:
-        return _KEY_OF_NUMBER[number]  # type: ignore[index]  # any integer may be received
-    except KeyError as error:
-        raise UnknownKeyError(str(number), SUMMARY_KEYS) from error
-
-
-def key_filters(filters: Iterable[summary_pb2.KeyFilter]) -> dict[str, list[str]]:
-    """The values wanted by key.
-
-    Raises UnknownKeyError, and RepeatedFilterError where two filters are on one key.
-    """
-    wanted: dict[str, list[str]] = {}
-    for each in filters:
-        name = summary_key_name(each.key)
-        if name in wanted:
-            raise RepeatedFilterError(name)
-        wanted[name] = list(each.values)
-    return wanted
 
 
 def grade_figures_message(block: Block, row: int) -> summary_pb2.GradeFigures:

@@ -11,14 +11,15 @@ from cotton.inspection.v1 import lifecycle_pb2, summary_pb2
 
 from cotton_server.api.figures import (
     certificate_message,
-    key_filters,
     standing_message,
 )
+from cotton_server.api.run_feed import with_runs
 from cotton_server.errors import Reason, ServiceError
 from cotton_server.intake.decode import parse
 from cotton_server.summary.certificates import CERTIFICATE_SHARE_DECIMALS, certificates
 from cotton_server.summary.changes import ChangeFilter
 from cotton_server.summary.errors import SummaryRequestError
+from cotton_server.summary.key_numbers import key_filters
 from cotton_server.summary.selecting import LotKeys, StatusFilter
 
 if TYPE_CHECKING:
@@ -115,16 +116,21 @@ class LifecycleHandlers:
         told, told_at_s = -1, clock_s() - PROGRESS_INTERVAL_S
         while True:
             self._refuse_while_draining()
-            arrived, page = self._arrival.count, None
+            arrived, page, before = self._arrival.count, None, place.revision
+            messages: Iterable[lifecycle_pb2.WatchChangesResponse] = ()
             if until is None and (moved := self._feed.idle(place)) is not None:
                 place = moved
             else:
                 page = await self._run(self._page, place, wanted, until)
-                for message in await self._run(self._messages, page, request.without_figures):
-                    self._refuse_while_draining()
-                    yield message
-                    told, told_at_s = message.revision, clock_s()
+                messages = await self._run(self._messages, page, request.without_figures)
                 place = page.after
+            if request.with_runs:
+                runs = self._feed.runs(before, place.revision)
+                messages = with_runs(messages, runs, place.revision)
+            for message in messages:
+                self._refuse_while_draining()
+                yield message
+                told, told_at_s = message.revision, clock_s()
             ended = until is not None and page is not None and page.complete
             interval_s = PROGRESS_INTERVAL_S if place.revision > told else IDLE_INTERVAL_S
             wait_s = told_at_s + interval_s - clock_s()

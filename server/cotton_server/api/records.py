@@ -6,7 +6,13 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
 import grpc
-from cotton.inspection.v1 import amendments_pb2, lots_pb2, reference_pb2
+from cotton.inspection.v1 import (
+    accounts_pb2,
+    amendments_pb2,
+    lots_pb2,
+    reference_pb2,
+    settlement_pb2,
+)
 
 from cotton_server.api.deadline import deadline_of
 from cotton_server.api.requests import ANONYMOUS, require_producer
@@ -14,13 +20,19 @@ from cotton_server.domain.identifiers import is_token
 from cotton_server.errors import Reason, ServiceError
 from cotton_server.intake.committer import Receipt, Submission
 from cotton_server.intake.content import (
+    AREAS,
+    BALE_WEIGHTS,
     CERTIFICATES,
     CLOSURES,
+    DELIVERIES,
     LOTS,
+    MARKET_PRICES,
     OBJECTIONS,
     REFERENCES,
     REQUESTS,
     RESOLUTIONS,
+    RUNS,
+    UNIT_LOTS,
     WEIGHTS,
     WITHDRAWALS,
     RequestKind,
@@ -45,6 +57,13 @@ _LOTS: Final = {
     "CloseLots": (CLOSURES, lots_pb2.CloseLotsResponse),
     "RecordCertificates": (CERTIFICATES, lots_pb2.RecordCertificatesResponse),
     "RecordObjections": (OBJECTIONS, lots_pb2.RecordObjectionsResponse),
+    "RecordUnitLots": (UNIT_LOTS, lots_pb2.RecordUnitLotsResponse),
+}
+_ACCOUNTS: Final = {
+    "RecordDeliveries": (DELIVERIES, accounts_pb2.RecordDeliveriesResponse),
+    "RecordAreas": (AREAS, accounts_pb2.RecordAreasResponse),
+    "RecordMarketPrices": (MARKET_PRICES, accounts_pb2.RecordMarketPricesResponse),
+    "RecordBaleWeights": (BALE_WEIGHTS, accounts_pb2.RecordBaleWeightsResponse),
 }
 _AMENDMENTS: Final = {
     "Withdraw": (WITHDRAWALS, amendments_pb2.WithdrawResponse),
@@ -66,6 +85,10 @@ class RecordHandlers:
         """The handlers of LotService by the name of their method."""
         return {name: self._handler(*each) for name, each in _LOTS.items()}
 
+    def accounts(self) -> dict[str, Callable[[bytes, Context], Awaitable[Message]]]:
+        """The handlers of AccountService that store records, by the name of their method."""
+        return {name: self._handler(*each) for name, each in _ACCOUNTS.items()}
+
     def amendments(self) -> dict[str, Callable[[bytes, Context], Awaitable[Message]]]:
         """The handlers of AmendmentService that store decisions, by the name of their method."""
         return {name: self._handler(*each) for name, each in _AMENDMENTS.items()}
@@ -73,6 +96,10 @@ class RecordHandlers:
     def references(self) -> dict[str, Callable[[bytes, Context], Awaitable[Message]]]:
         """The handlers of ReferenceService that store documents, by the name of their method."""
         return {name: self._handler(*each) for name, each in _REFERENCES.items()}
+
+    def runs(self) -> Callable[[bytes, Context], Awaitable[Message]]:
+        """The handler of FreezeRun, for runs whose digest was checked."""
+        return self._handler(RUNS, settlement_pb2.FreezeRunResponse)
 
     def _handler(
         self, kind: str, response: Callable[..., Message]

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import grpc
 from cotton.inspection.v1 import (
+    accounts_pb2,
     amendments_pb2,
     grading_pb2,
     ingest_pb2,
     lifecycle_pb2,
     lots_pb2,
     reference_pb2,
+    settlement_pb2,
     summary_pb2,
     trace_pb2,
 )
@@ -31,12 +33,14 @@ from cotton_server.errors import Reason, ServiceError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterator
 
+    from cotton_server.api.accounts import AccountHandlers
     from cotton_server.api.conflicts import ConflictHandlers
     from cotton_server.api.grading import GradingHandlers
     from cotton_server.api.ingest import IngestHandlers
     from cotton_server.api.lifecycle import LifecycleHandlers
     from cotton_server.api.records import RecordHandlers
     from cotton_server.api.references import ReferenceHandlers
+    from cotton_server.api.settlement import SettlementHandlers
     from cotton_server.api.summary import SummaryHandlers
     from cotton_server.api.trace import TraceHandlers
 
@@ -84,13 +88,26 @@ _FLUSH_S: Final = 0.25
 _INGEST: Final = ingest_pb2.DESCRIPTOR.services_by_name["IngestService"].full_name
 _LOTS: Final = lots_pb2.DESCRIPTOR.services_by_name["LotService"].full_name
 _AMENDMENTS: Final = amendments_pb2.DESCRIPTOR.services_by_name["AmendmentService"].full_name
+_ACCOUNTS: Final = accounts_pb2.DESCRIPTOR.services_by_name["AccountService"].full_name
 _LIFECYCLE: Final = lifecycle_pb2.DESCRIPTOR.services_by_name["LifecycleService"].full_name
 _SUMMARY: Final = summary_pb2.DESCRIPTOR.services_by_name["SummaryService"].full_name
+_SETTLEMENT: Final = settlement_pb2.DESCRIPTOR.services_by_name["SettlementService"].full_name
 _TRACE: Final = trace_pb2.DESCRIPTOR.services_by_name["TraceService"].full_name
 _REFERENCE: Final = reference_pb2.DESCRIPTOR.services_by_name["ReferenceService"].full_name
 _GRADING: Final = grading_pb2.DESCRIPTOR.services_by_name["GradingService"].full_name
 
-SERVICES: Final = (_INGEST, _LOTS, _AMENDMENTS, _LIFECYCLE, _SUMMARY, _TRACE, _REFERENCE, _GRADING)
+SERVICES: Final = (
+    _INGEST,
+    _LOTS,
+    _ACCOUNTS,
+    _AMENDMENTS,
+    _LIFECYCLE,
+    _SUMMARY,
+    _SETTLEMENT,
+    _TRACE,
+    _REFERENCE,
+    _GRADING,
+)
 
 
 class InspectionServer:
@@ -104,8 +121,10 @@ class InspectionServer:
         conflicts: ConflictHandlers,
         lifecycle: LifecycleHandlers,
         summary: SummaryHandlers,
+        settlement: SettlementHandlers,
         trace: TraceHandlers,
         references: ReferenceHandlers,
+        accounts: AccountHandlers,
         grading: GradingHandlers,
         message_bytes_max: int,
         concurrent_calls_max: int,
@@ -114,7 +133,8 @@ class InspectionServer:
     ) -> None:
         """Builds the server; `start` binds it.
 
-        `summary_answered` hears of each answer of SummaryService: its method and its seconds.
+        `summary_answered` hears of each answer of SummaryService and SettlementService: its method
+        and its seconds.
         """
         self._ingest = ingest
         self._lifecycle = lifecycle
@@ -153,6 +173,13 @@ class InspectionServer:
                 grpc.method_handlers_generic_handler(
                     _LOTS,
                     {name: unary(handler) for name, handler in records.lots().items()},
+                ),
+                grpc.method_handlers_generic_handler(
+                    _ACCOUNTS,
+                    {
+                        **{name: unary(handler) for name, handler in records.accounts().items()},
+                        "ListAccounts": self._calls.unary_stream(accounts.list_accounts),
+                    },
                 ),
                 grpc.method_handlers_generic_handler(
                     _AMENDMENTS,
@@ -194,11 +221,37 @@ class InspectionServer:
                     },
                 ),
                 grpc.method_handlers_generic_handler(
+                    _SETTLEMENT,
+                    {
+                        "FreezeRun": unary(settlement.freeze_run),
+                        "ListRuns": unary(settlement.list_runs),
+                        **{
+                            name: unary(timed(handler, partial(summary_answered, name)))
+                            for name, handler in (
+                                ("GetRun", settlement.get_run),
+                                ("VerifyRun", settlement.verify_run),
+                            )
+                        },
+                        **{
+                            name: self._calls.unary_stream(
+                                timed_stream(handler, partial(summary_answered, name))
+                            )
+                            for name, handler in (
+                                ("PriceLots", settlement.price_lots),
+                                ("TabulateRun", settlement.tabulate_run),
+                                ("CompareRuns", settlement.compare_runs),
+                            )
+                        },
+                    },
+                ),
+                grpc.method_handlers_generic_handler(
                     _REFERENCE,
                     {
                         **{name: unary(handler) for name, handler in records.references().items()},
                         "ListReferences": unary(references.list_references),
                         "GetReference": unary(references.get_reference),
+                        "ListShipped": unary(references.list_shipped),
+                        "DescribeReference": unary(references.describe_reference),
                     },
                 ),
                 grpc.method_handlers_generic_handler(_TRACE, {"GetBale": unary(trace.get_bale)}),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import grpc
@@ -13,10 +12,9 @@ from cotton.inspection.v1 import summary_pb2
 from cotton_server.api.figures import (
     certificate_message,
     header_message,
-    key_filters,
     row_messages,
-    summary_key_name,
 )
+from cotton_server.api.tables import TABLE_ROWS_MAX, message_rows
 from cotton_server.api.tabulation import certificate_messages, table_messages
 from cotton_server.domain.identifiers import crop_year_of_lot, is_lot_no
 from cotton_server.errors import Reason, ServiceError
@@ -29,23 +27,24 @@ from cotton_server.summary.basis import Basis
 from cotton_server.summary.certificate_table import CertificateTable
 from cotton_server.summary.certificates import CERTIFICATE_SHARE_DECIMALS, certificates
 from cotton_server.summary.dates import china_date
-from cotton_server.summary.errors import (
-    PageTokenError,
-    SummaryRequestError,
-    TooManyError,
-    UnknownStandardError,
-)
-from cotton_server.summary.keys import PLACE_KEYS, SUMMARY_KEYS
+from cotton_server.summary.errors import PageTokenError
+from cotton_server.summary.key_numbers import key_filters, summary_key_name
+from cotton_server.summary.keys import PLACE_KEYS
 from cotton_server.summary.pages import Page, page_of, page_token, question_of
 from cotton_server.summary.query import checked_query
+from cotton_server.summary.refusals import (
+    invalid,
+    refuse_many_columns,
+    refuse_many_filters,
+    typed,
+)
 from cotton_server.summary.summarise import WEIGHTING, Summary
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
     from concurrent.futures import Executor
 
-    from google.protobuf.message import Message
-
+    from cotton_server.api.open_tables import OpenTables
     from cotton_server.registry.registry import Registry
     from cotton_server.summary.at_revision import LotsAt, LotsAtRevision
     from cotton_server.summary.gradings import Gradings
@@ -53,28 +52,16 @@ if TYPE_CHECKING:
     from cotton_server.summary.views import LotViews
 
 _T = TypeVar("_T")
-_MessageT = TypeVar("_MessageT", bound="Message")
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
 SUMMARY_SHARE_DECIMALS: Final = 2
-
-TABLE_BYTES: Final = 3 << 20
-"""What a message of a table may be: below the 4 MiB that clients in any language take untold."""
-
-TABLE_ROWS_MAX: Final = 4_000
 
 LISTED_MAX: Final = 1_000
 """Bales in one message of a list."""
 
 _PAGING: Final = ("page_size", "page_token", "revision")
 """Fields of a question in which its pages may differ: the token has the revision."""
-
-_FILTERS_MAX: Final = len(SUMMARY_KEYS)
-_VALUES_MAX: Final = 10_000
-"""Values of one filter; what names more lots than this is asked for part by part."""
-
-_COLUMNS_MAX: Final = 2_000
 
 
 class Question(NamedTuple):
@@ -104,18 +91,17 @@ class SummaryHandlers:
         gradings: Gradings,
         readers: Executor,
         *,
+        tables: OpenTables,
         rows_max: int,
-        tables_open_max: int,
     ) -> None:
-        """Takes what is read, what grades, the threads, and the most rows and tables at once."""
+        """Takes what is read, what grades, the threads, the tables that are read, the most rows."""
         self._registry = registry
         self._lots = lots
         self._views = views
         self._gradings = gradings
         self._readers = readers
         self._rows_max = rows_max
-        self._tables_open_max = tables_open_max
-        self._tables_open = 0
+        self._tables = tables
         self._names = Names(lots.words, registry.texts)
 
     async def get_lot_certificate(
@@ -134,42 +120,25 @@ class SummaryHandlers:
         self, payload: bytes, _context: Context
     ) -> AsyncIterator[summary_pb2.TabulateGradesResponse]:
         """A grade summary as columns, page by page; raises ServiceError."""
-        async for message in self._each(self._table, payload):
+        async for message in self._tables.each(self._table, payload):
             yield message
 
     async def tabulate_certificates(
         self, payload: bytes, _context: Context
     ) -> AsyncIterator[summary_pb2.TabulateCertificatesResponse]:
         """The certificates of lots as columns, page by page; raises ServiceError."""
-        async for message in self._each(self._certificates, payload):
+        async for message in self._tables.each(self._certificates, payload):
             yield message
 
     async def list_bales(
         self, payload: bytes, _context: Context
     ) -> AsyncIterator[summary_pb2.ListBalesResponse]:
         """Single bales that somebody has to look at; raises ServiceError."""
-        async for message in self._each(self._listed, payload):
+        async for message in self._tables.each(self._listed, payload):
             yield message
 
     async def _run(self, work: Callable[..., _T], *arguments: object) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._readers, work, *arguments)
-
-    async def _each(
-        self, table_of: Callable[[bytes], Iterator[_MessageT]], payload: bytes
-    ) -> AsyncIterator[_MessageT]:
-        """The messages, each made on a reader thread when the one before has been sent."""
-        if self._tables_open >= self._tables_open_max:
-            raise ServiceError(
-                Reason.TOO_MANY_TABLES,
-                f"{self._tables_open_max} tables are being read, as many as may be.",
-            )
-        self._tables_open += 1
-        try:
-            messages = await self._run(table_of, payload)
-            while (message := await self._run(next, messages, None)) is not None:
-                yield message
-        finally:
-            self._tables_open -= 1
 
     def _certificate(self, payload: bytes) -> summary_pb2.GetLotCertificateResponse:
         request = parse(summary_pb2.GetLotCertificateRequest, payload)
@@ -225,8 +194,8 @@ class SummaryHandlers:
             basis=asked.basis,
             received_at_us=self._received_at_us(asked.summary.lots),
         )
-        _refuse_many_columns(request.columns)
-        with _typed():
+        with typed():
+            refuse_many_columns(request.columns)
             return table_messages(
                 asked.summary,
                 header,
@@ -234,7 +203,7 @@ class SummaryHandlers:
                 first=asked.first,
                 # A page size asked for is that of each message; the stream goes on to the end.
                 rows_of=lambda columns: min(
-                    request.query.page_size or TABLE_ROWS_MAX, _rows_of(columns)
+                    request.query.page_size or TABLE_ROWS_MAX, message_rows(columns)
                 ),
                 token=asked.token,
             )
@@ -249,7 +218,8 @@ class SummaryHandlers:
                 "A lot number has 11 digits: gin 5, crop year 2, production line 1, serial 3.",
                 {"after_lot_no": "not 11 digits"},
             )
-        _refuse_many_columns(request.columns)
+        with typed():
+            refuse_many_columns(request.columns)
         query = self._query_of_lots(request.filters)
         lots = self._all_lots(request.revision, request.as_of_us, basis)
         table = CertificateTable(
@@ -260,11 +230,11 @@ class SummaryHandlers:
             after_lot_no=request.after_lot_no,
             share_decimals=decimals,
         )
-        with _typed():
+        with typed():
             return certificate_messages(
                 table,
                 request.columns,
-                rows_of=_rows_of,
+                rows_of=message_rows,
                 basis=basis,
                 received_at_us=self._received_at_us(lots),
             )
@@ -284,14 +254,14 @@ class SummaryHandlers:
         basis = _basis(request.basis)
         digest = question_of(request, without=_PAGING)
         revision, first = 0, 0
-        with _typed():
+        with typed():
             if request.page_token:
                 page = _page(request, digest)
                 revision, first = page.revision, page.first
             lots = self._all_lots(
                 revision or request.revision, 0 if revision else request.as_of_us, basis
             )
-            _refuse_many_filters(request.filters)
+            refuse_many_filters(request.filters)
             query = checked_query(
                 [summary_key_name(key) for key in request.keys],
                 key_filters(request.filters),
@@ -303,7 +273,7 @@ class SummaryHandlers:
             )
         summary = Summary(lots, query, self._names, share_decimals=decimals)
         if first > summary.rows:
-            raise _invalid("page_token", _no_such_page())
+            raise invalid("page_token", _no_such_page())
         # Each row has the season before in it, too.
         rows_max = max(1, self._rows_max // 2) if query.with_last_season else self._rows_max
         rows = min(request.page_size or rows_max, rows_max)
@@ -316,8 +286,8 @@ class SummaryHandlers:
         return china_date(self._received_at_us(lots) // 1_000_000)
 
     def _query_of_lots(self, filters: Sequence[summary_pb2.KeyFilter]) -> Query:
-        with _typed():
-            _refuse_many_filters(filters)
+        with typed():
+            refuse_many_filters(filters)
             wanted = key_filters(filters)
             return checked_query([], wanted, standards=self._gradings.standards, without=PLACE_KEYS)
 
@@ -328,25 +298,6 @@ class SummaryHandlers:
 
     def _received_at_us(self, lots: LotsAt) -> int:
         return self._registry.received_by_us(lots.revision) if lots.revision else 0
-
-
-def _rows_of(columns: int) -> int:
-    """Rows of a message of a table with as many columns, of at most 4 bytes each but for a few."""
-    return max(1, min(TABLE_ROWS_MAX, TABLE_BYTES // (4 * max(1, columns))))
-
-
-def _refuse_many_filters(filters: Sequence[summary_pb2.KeyFilter]) -> None:
-    if len(filters) > _FILTERS_MAX:
-        raise TooManyError("filters", len(filters), _FILTERS_MAX)
-    for each in filters:
-        if len(each.values) > _VALUES_MAX:
-            raise TooManyError("filters", len(each.values), _VALUES_MAX)
-
-
-def _refuse_many_columns(columns: Sequence[str]) -> None:
-    if len(columns) > _COLUMNS_MAX:
-        error = TooManyError("columns", len(columns), _COLUMNS_MAX)
-        raise _invalid(error.field, error)
 
 
 def _no_such_page() -> PageTokenError:
@@ -418,25 +369,12 @@ def _bale_message(bale: ListedBale) -> summary_pb2.ListedBale:
     )
 
 
-@contextmanager
-def _typed() -> Iterator[None]:
-    """What is wrong with a request, as the error of the contract."""
-    try:
-        yield
-    except UnknownStandardError as error:
-        raise ServiceError(
-            Reason.UNKNOWN_STANDARD, str(error), {error.field: str(error)}
-        ) from error
-    except SummaryRequestError as error:
-        raise _invalid(error.field, error) from error
-
-
 def _share_decimals(requested: int, default: int) -> int:
     """The decimals of printed shares; refused here, whatever there is to print."""
     decimals = requested or default
     if decimals not in SHARE_DECIMALS:
         error = ShareDecimalsError(decimals)
-        raise _invalid("share_decimals", error) from error
+        raise invalid("share_decimals", error) from error
     return decimals
 
 
@@ -444,8 +382,4 @@ def _basis(requested: int) -> Basis:
     try:
         return Basis(requested) if requested else Basis.IN_FORCE
     except ValueError as error:
-        raise _invalid("basis", error) from error
-
-
-def _invalid(field: str, error: Exception) -> ServiceError:
-    return ServiceError(Reason.INVALID_FIELD, str(error), {field: str(error)})
+        raise invalid("basis", error) from error

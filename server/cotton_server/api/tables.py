@@ -19,11 +19,21 @@ if TYPE_CHECKING:
     from cotton_server.summary.printing import Values
     from cotton_server.summary.withholding import BoolArray
 
+TABLE_BYTES: Final = 3 << 20
+"""What a message of a table may be: below the 4 MiB that clients in any language take untold."""
+
+TABLE_ROWS_MAX: Final = 4_000
+
 _NARROW: Final = np.iinfo(np.int32)
 _FIELDS: Final = summary_pb2.FigureValues.DESCRIPTOR.fields_by_name
 _NARROW_FIELD: Final = _FIELDS["narrow"].number
 _WIDE_FIELD: Final = _FIELDS["wide"].number
 _ABSENT_FIELD: Final = _FIELDS["absent"].number
+
+
+def message_rows(columns: int) -> int:
+    """Rows of a message of a table with as many columns, of at most 4 bytes each but for a few."""
+    return max(1, min(TABLE_ROWS_MAX, TABLE_BYTES // (4 * max(1, columns))))
 
 
 def chosen_columns(
@@ -65,7 +75,7 @@ def column_message(column: Column) -> summary_pb2.FigureColumn:
     )
 
 
-def text_column(texts: Sequence[str]) -> readings_pb2.TextColumn:
+def text_column(texts: Sequence[str] | pl.Series) -> readings_pb2.TextColumn:
     """Texts with each distinct one once, in order; no index where all are the same."""
     column = pl.Series(texts, dtype=pl.String)
     distinct = column.unique(maintain_order=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cotton.inspection.v1 import summary_pb2
 
-from cotton_server.api.figures import BASIS, NUMBER_OF_KEY
+from cotton_server.api.figures import BASIS
 from cotton_server.api.tables import (
     bits,
     chosen_columns,
@@ -20,6 +20,7 @@ from cotton_server.grading.families import families
 from cotton_server.grading.rollup import applying
 from cotton_server.grading.standard import unverified_parts
 from cotton_server.summary.catalogue import grade_columns, row_columns, year_on_year_columns
+from cotton_server.summary.key_numbers import NUMBER_OF_KEY
 from cotton_server.summary.keys import key_column
 
 if TYPE_CHECKING:

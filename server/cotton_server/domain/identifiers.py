@@ -23,6 +23,7 @@ UInt64Array = npt.NDArray[np.uint64]
 
 _BALE_CODE: Final = re.compile(r"[0-9]{32}", re.ASCII)
 _USDA_ID: Final = re.compile(r"[0-9]{12}", re.ASCII)
+_YEAR: Final = re.compile(r"[0-9]{4}", re.ASCII)
 _LOT_NO: Final = re.compile(r"[0-9]{11}", re.ASCII)
 _PRODUCER_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}", re.ASCII)
 _STANDARD_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ./-]{0,31}", re.ASCII)
@@ -72,6 +73,17 @@ def usda_bale_key(crop_year: int, bale_id: str) -> BaleKey | None:
     if not _USDA_ID.fullmatch(bale_id) or not first <= crop_year <= last:
         return None
     return BaleKey(USDA_HIGH + crop_year, int(bale_id))
+
+
+def bale_key_of(name: str) -> BaleKey | None:
+    """Key of 32 digits, or of crop year, a slash and 12 digits; None for any other text."""
+    crop_year, slash, bale_id = name.partition("/")
+    if not slash:
+        return bale_key(name)
+    # Four digits, so that one bale has one name and no number is too long to be read.
+    if not _YEAR.fullmatch(crop_year):
+        return None
+    return usda_bale_key(int(crop_year), bale_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,15 +5,20 @@ from __future__ import annotations
 import tomllib
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
+from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from cotton_server.grading.standard import Confidence, Provenance, Tiering, Units
+from cotton_server.grading.standard import Confidence, Provenance
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Self
 
 T = TypeVar("T")
-Choice = TypeVar("Choice", Confidence, Tiering, Units)
+Choice = TypeVar("Choice", bound=Enum)
+
+CORRECT: Final = "Correct the file."
+"""What to do where nothing more can be said."""
 
 UNKNOWN: Final = "unknown"
 """What stands in place of a value, or as `unknown = true` of a table, that is not known."""
@@ -22,13 +27,14 @@ _ABSENT: Final = object()
 
 
 class DataFileError(ValueError):
-    """A file of grading data cannot be used; says which file, where in it, and what is wrong."""
+    """A data file cannot be used; says which file, where in it, what is wrong and what to do."""
 
-    def __init__(self, file: str, place: str, problem: str) -> None:
+    def __init__(self, file: str, place: str, problem: str, remedy: str = CORRECT) -> None:
         self.file = file
         self.place = place
         self.problem = problem
-        super().__init__(f"{file}: {place}: {problem} Correct the file.")
+        self.remedy = remedy
+        super().__init__(f"{file}: {place}: {problem} {remedy}")
 
 
 class Table:
@@ -45,9 +51,10 @@ class Table:
         self._file = file
         self._place = place
         self._errors = errors
+        self._asked: dict[str, None] = {}
 
     @classmethod
-    def of_text(cls, text: str, file: str, errors: type[DataFileError]) -> Table:
+    def of_text(cls, text: str, file: str, errors: type[DataFileError]) -> Self:
         """The root of a document; `file` is what errors call it."""
         try:
             return cls(tomllib.loads(text), file, errors=errors)
@@ -56,6 +63,7 @@ class Table:
 
     def __contains__(self, key: str) -> bool:
         """Whether the entry is there and was not taken."""
+        self._asked[key] = None
         return key in self._entries
 
     @property
@@ -63,15 +71,16 @@ class Table:
         """Where in the file it stands: "measures.length"."""
         return self._place
 
-    def error(self, key: str, problem: str) -> DataFileError:
+    def error(self, key: str, problem: str, remedy: str = CORRECT) -> DataFileError:
         """What is wrong at an entry of this table."""
-        return self._errors(self._file, self._at(key), problem)
+        return self._errors(self._file, self._at(key), problem, remedy)
 
     def take(self, key: str, kind: type[T]) -> T:
         """The entry, which must be there and of this type."""
+        self._asked[key] = None
         value = self._entries.pop(key, _ABSENT)
         if value is _ABSENT:
-            raise self.error(key, "It is missing.")
+            raise self.error(key, "It is missing.", f"Write {key} there.")
         # A TOML boolean is a Python integer, and a TOML date-time a Python date.
         if not isinstance(value, kind) or isinstance(value, bool | datetime):
             raise self.error(key, f"It must be of type {kind.__name__}, not {value!r}.")
@@ -79,7 +88,7 @@ class Table:
 
     def optional(self, key: str, kind: type[T]) -> T | None:
         """The entry, or None where it is left out."""
-        return self.take(key, kind) if key in self._entries else None
+        return self.take(key, kind) if key in self else None
 
     def text(self, key: str, *, may_be_empty: bool = False) -> str:
         """A string."""
@@ -95,17 +104,17 @@ class Table:
             raise self.error(key, "It must be a list of strings.")
         return values
 
-    def table(self, key: str) -> Table:
+    def table(self, key: str) -> Self:
         """A table below this one."""
-        return Table(self.take(key, dict), self._file, self._at(key), self._errors)
+        return type(self)(self.take(key, dict), self._file, self._at(key), self._errors)
 
-    def tables(self, key: str) -> list[Table]:
+    def tables(self, key: str) -> list[Self]:
         """A list of tables; places count from 1."""
         values = self.take(key, list)
         if not all(isinstance(value, dict) for value in values):
             raise self.error(key, "It must be a list of tables.")
         return [
-            Table(value, self._file, f"{self._at(key)}[{place}]", self._errors)
+            type(self)(value, self._file, f"{self._at(key)}[{place}]", self._errors)
             for place, value in enumerate(values, start=1)
         ]
 
@@ -116,7 +125,7 @@ class Table:
             return kind(value)
         except ValueError as error:
             known = ", ".join(member.value for member in kind)
-            raise self.error(key, f'"{value}" is none of {known}.') from error
+            raise self.error(key, f'"{value}" is none of {known}.', "Write one of them.") from error
 
     def hundredths(self, key: str) -> int:
         """A decimal number, written as a string so that it is exact, in hundredths."""
@@ -137,6 +146,7 @@ class Table:
 
     def takes_unknown(self, key: str) -> bool:
         """Whether the entry says that its value is not known; it is taken if so."""
+        self._asked[key] = None
         if self._entries.get(key) != UNKNOWN:
             return False
         del self._entries[key]
@@ -161,7 +171,9 @@ class Table:
     def close(self) -> None:
         """Refuses entries that nobody took: a misspelt key is an error, not a default."""
         for key in self._entries:
-            raise self.error(key, "There is no such entry.")
+            known = ", ".join(self._asked)
+            remedy = f"Take it out, or correct its name; the entries here are {known}."
+            raise self.error(key, "There is no such entry.", remedy)
 
     def _at(self, key: str) -> str:
         return f"{self._place}.{key}" if self._place else key

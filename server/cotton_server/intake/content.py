@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from cotton.inspection.v1 import (
+    accounts_pb2,
     amendments_pb2,
     ingest_pb2,
     lots_pb2,
     readings_pb2,
     reference_pb2,
+    settlement_pb2,
 )
 
 from cotton_server.domain.readings import ReadingTable
@@ -31,9 +33,23 @@ WEIGHTS: Final = "weights"
 CLOSURES: Final = "closures"
 CERTIFICATES: Final = "certificates"
 OBJECTIONS: Final = "objections"
+UNIT_LOTS: Final = "unit_lots"
 WITHDRAWALS: Final = "withdrawals"
 RESOLUTIONS: Final = "resolutions"
 REFERENCES: Final = "references"
+RUNS: Final = "runs"
+DELIVERIES: Final = "deliveries"
+AREAS: Final = "areas"
+MARKET_PRICES: Final = "market_prices"
+BALE_WEIGHTS: Final = "bale_weights"
+
+ACCOUNTS: Final[dict[str, accounts_pb2.AccountKind.ValueType]] = {
+    DELIVERIES: accounts_pb2.ACCOUNT_KIND_DELIVERY,
+    AREAS: accounts_pb2.ACCOUNT_KIND_AREA,
+    MARKET_PRICES: accounts_pb2.ACCOUNT_KIND_MARKET_PRICE,
+    BALE_WEIGHTS: accounts_pb2.ACCOUNT_KIND_BALE_WEIGHT,
+}
+"""Of which kind the records of a request are that are needed for money."""
 
 REFERENCES_PER_REQUEST_MAX: Final = 64
 """Documents in one request: each is read whole while everything else waits."""
@@ -47,12 +63,29 @@ LotsRequest = (
     | lots_pb2.CloseLotsRequest
     | lots_pb2.RecordCertificatesRequest
     | lots_pb2.RecordObjectionsRequest
+    | lots_pb2.RecordUnitLotsRequest
+)
+AccountsRequest = (
+    accounts_pb2.RecordDeliveriesRequest
+    | accounts_pb2.RecordAreasRequest
+    | accounts_pb2.RecordMarketPricesRequest
+    | accounts_pb2.RecordBaleWeightsRequest
 )
 AmendmentsRequest = amendments_pb2.WithdrawRequest | amendments_pb2.ResolveConflictsRequest
-RecordsRequest = LotsRequest | AmendmentsRequest | reference_pb2.LoadReferencesRequest
+RecordsRequest = (
+    LotsRequest
+    | AmendmentsRequest
+    | AccountsRequest
+    | reference_pb2.LoadReferencesRequest
+    | settlement_pb2.FreezeRunRequest
+)
 Content = ReadingTable | RecordsRequest
 RecordsOutcome = (
-    lots_pb2.LotsOutcome | amendments_pb2.AmendmentsOutcome | reference_pb2.ReferencesOutcome
+    lots_pb2.LotsOutcome
+    | amendments_pb2.AmendmentsOutcome
+    | reference_pb2.ReferencesOutcome
+    | settlement_pb2.RunsOutcome
+    | accounts_pb2.AccountsOutcome
 )
 AnyOutcome = readings_pb2.BatchOutcome | RecordsOutcome
 
@@ -94,6 +127,7 @@ REQUESTS: Final[dict[str, RequestKind]] = {
         RequestKind(
             OBJECTIONS, lots_pb2.RecordObjectionsRequest, "objections", lots_pb2.LotsOutcome
         ),
+        RequestKind(UNIT_LOTS, lots_pb2.RecordUnitLotsRequest, "unit_lots", lots_pb2.LotsOutcome),
         RequestKind(
             WITHDRAWALS,
             amendments_pb2.WithdrawRequest,
@@ -112,6 +146,26 @@ REQUESTS: Final[dict[str, RequestKind]] = {
             "references",
             reference_pb2.ReferencesOutcome,
             REFERENCES_PER_REQUEST_MAX,
+        ),
+        RequestKind(RUNS, settlement_pb2.FreezeRunRequest, "runs", settlement_pb2.RunsOutcome, 1),
+        RequestKind(
+            DELIVERIES,
+            accounts_pb2.RecordDeliveriesRequest,
+            "deliveries",
+            accounts_pb2.AccountsOutcome,
+        ),
+        RequestKind(AREAS, accounts_pb2.RecordAreasRequest, "areas", accounts_pb2.AccountsOutcome),
+        RequestKind(
+            MARKET_PRICES,
+            accounts_pb2.RecordMarketPricesRequest,
+            "prices",
+            accounts_pb2.AccountsOutcome,
+        ),
+        RequestKind(
+            BALE_WEIGHTS,
+            accounts_pb2.RecordBaleWeightsRequest,
+            "weights",
+            accounts_pb2.AccountsOutcome,
         ),
     )
 }

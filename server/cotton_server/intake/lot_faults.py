@@ -21,14 +21,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cotton_server.intake.rules import RuleSet
+    from cotton_server.registry.account_records import AccountMessage
 
 _HUNDREDTHS: Final = frozenset(
     {"gross", "tare", "regain", "trash", "resolution", "truck_gross", "truck_tare"}
 )
 """Fields of a weight record in hundredths of a kilogram or of a percent."""
 
-AmendableRecord = lots_pb2.Lot | lots_pb2.LotWeight | lots_pb2.LotClosure | lots_pb2.LotCertificates
-"""A record that another one may take the place of."""
+AmendableRecord = (
+    lots_pb2.Lot
+    | lots_pb2.LotWeight
+    | lots_pb2.LotClosure
+    | lots_pb2.LotCertificates
+    | lots_pb2.UnitLot
+)
+"""A record of a lot that another one may take the place of."""
 
 LotRecord = AmendableRecord | lots_pb2.LotObjection
 
@@ -69,7 +76,8 @@ def amendment_fault(amendment: common_pb2.Amendment) -> tuple[str, str] | None:
     return None
 
 
-def _text_fault(record: LotRecord) -> Fault | None:
+def text_fault(record: LotRecord | AccountMessage) -> Fault | None:
+    """What is wrong with the form of a record's texts and enums, None where all are fine."""
     for descriptor, value in record.ListFields():
         limit = NOTE_CHARACTERS_MAX if descriptor.name == "note" else TEXT_CHARACTERS_MAX
         if isinstance(value, str) and (len(value) > limit or not is_plain_text(value)):
@@ -87,7 +95,7 @@ def _text_fault(record: LotRecord) -> Fault | None:
 
 
 def _form_faults(record: LotRecord) -> Iterator[Fault]:
-    for fault in (_lot_no_fault(record.lot_no), _text_fault(record)):
+    for fault in (_lot_no_fault(record.lot_no), text_fault(record)):
         if fault is not None:
             yield fault
 
@@ -201,6 +209,11 @@ def certificate_faults(certificates: lots_pb2.LotCertificates, rules: RuleSet) -
     yield from _late_faults(certificates, rules, "issued_at_s")
 
 
+def unit_faults(unit: lots_pb2.UnitLot) -> Iterator[Fault]:
+    """What is wrong with the unit of a lot, gravest first."""
+    yield from _form_faults(unit)
+
+
 def objection_faults(objection: lots_pb2.LotObjection, rules: RuleSet) -> Iterator[Fault]:
     """What is wrong with an objection or its decision, gravest first."""
     yield from _form_faults(objection)
@@ -230,7 +243,7 @@ def objection_faults(objection: lots_pb2.LotObjection, rules: RuleSet) -> Iterat
         )
 
 
-def amended_fault(record: AmendableRecord) -> Fault | None:
+def amended_fault(record: AmendableRecord | AccountMessage) -> Fault | None:
     """What is wrong with the amendment of a record, None without or where it is fine."""
     if not record.HasField("amendment"):
         return None

@@ -30,6 +30,7 @@ from cotton_server.intake.lot_faults import (
     lot_warnings,
     objection_faults,
     spelled_value,
+    unit_faults,
     weight_faults,
     weight_warnings,
 )
@@ -45,7 +46,12 @@ if TYPE_CHECKING:
     from cotton_server.registry.registry import Registry
 
 RecordT = TypeVar(
-    "RecordT", lots_pb2.Lot, lots_pb2.LotWeight, lots_pb2.LotClosure, lots_pb2.LotCertificates
+    "RecordT",
+    lots_pb2.Lot,
+    lots_pb2.LotWeight,
+    lots_pb2.LotClosure,
+    lots_pb2.LotCertificates,
+    lots_pb2.UnitLot,
 )
 _AnyT = TypeVar("_AnyT", bound=AmendableRecord)
 
@@ -145,6 +151,20 @@ def _certificate_chains(
     if record.weight_certificate_no:
         chains["weight_certificate_no"] = entry.weight_certificates
     return chains
+
+
+def decide_unit_lots(
+    units: Iterable[lots_pb2.UnitLot], registry: Registry, _rules: RuleSet, position: int
+) -> LotsDecision:
+    """Decides in order which units lots are of; that of a lot not registered waits until it is."""
+    return _decide(
+        units,
+        registry,
+        position,
+        unit_faults,
+        lambda _unit: (),
+        lambda entry, _unit: {"": entry.units},
+    )
 
 
 def decide_objections(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
-from cotton.inspection.v1 import common_pb2, lots_pb2, reference_pb2
+from cotton.inspection.v1 import lots_pb2, reference_pb2
 
 from cotton_server.grading.chart_check import chart_problems
 from cotton_server.grading.chart_file import ChartFileError, parse_chart
@@ -17,6 +18,8 @@ from cotton_server.intake.decode import TEXT_CHARACTERS_MAX
 from cotton_server.intake.lot_faults import amendment_fault
 from cotton_server.intake.versions import COUNTED_IN, TAKEN, Met, compared
 from cotton_server.reference.charts import COLOUR_CHART, chart_of
+from cotton_server.reference.money import MONEY, PARSERS, rows_of
+from cotton_server.reference.money_faults import fault_text, money_faults
 from cotton_server.reference.organisation import (
     OrganisationFileError,
     contradiction,
@@ -24,14 +27,18 @@ from cotton_server.reference.organisation import (
 )
 from cotton_server.reference.placing import ORGANISATION, organisation_of
 from cotton_server.reference.units import shared_word, spelled_day
-from cotton_server.registry.records import Version
+from cotton_server.registry.records import Version, amendment_of
 from cotton_server.registry.references import Document
+from cotton_server.settlement.money_table import DocumentFileError
+from cotton_server.settlement.toml_lines import TomlText
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from cotton_server.grading.chart import Chart
+    from cotton_server.reference.money import Said
     from cotton_server.reference.organisation import Organisation
+    from cotton_server.registry.references import Kind
     from cotton_server.registry.registry import Registry
 
 CONTENT_BYTES_MAX: Final = 1 << 20
@@ -45,6 +52,9 @@ UNITS_MAX: Final = 20_000
 
 LINES_PER_REQUEST_MAX: Final = 20_000
 """Lines that are read of a request, but for its first document: readings wait meanwhile."""
+
+LINE_CHARACTERS: Final = 32
+"""Characters of a document of money that are read as one line, where its lines are longer."""
 
 HELD_BYTES_MAX: Final = 256 << 20
 """Contents of all versions that are held: they stay in memory for answers at older revisions."""
@@ -63,11 +73,14 @@ class ReferencesDecision:
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """How documents of a kind are read: `rows` counts, `faults` are those beside the others."""
+    """How documents of a kind are read: `rows` counts, `faults` are those beside the others.
+
+    `faults` takes the document, what was read of it, and the others of its kind in force.
+    """
 
     parse: Callable[[str, str], Any]
     rows: Callable[[Any], int]
-    faults: Callable[[Any, Sequence[Document]], Iterator[str]]
+    faults: Callable[[Document, Any, Sequence[Document]], Iterator[str]]
 
 
 @dataclass(slots=True)
@@ -81,13 +94,11 @@ class _Known:
         stored = self.registry.references.of_kind(kind).get(name)
         return [*(stored.all if stored else ()), *self.added.get((kind, name), ())]
 
-    def others(
-        self, kind: reference_pb2.ReferenceKind.ValueType, name: str
-    ) -> list[Version[Document]]:
+    def others(self, kind: reference_pb2.ReferenceKind.ValueType, name: str) -> list[Document]:
         """The other documents of a kind as they are in force, by id."""
         names = set(self.registry.references.of_kind(kind))
         names |= {of for of_kind, of in self.added if of_kind == kind}
-        return [self.versions(kind, each)[-1] for each in sorted(names - {name})]
+        return [self.versions(kind, each)[-1].record for each in sorted(names - {name})]
 
     @property
     def size_bytes(self) -> int:
@@ -103,7 +114,7 @@ def decide_references(
     known = _Known(registry)
     lines = 0
     for row, reference in enumerate(references):
-        lines += 1 + reference.content.count("\n")
+        lines += _lines(reference)
         try:
             if row:
                 _check_lines(lines)
@@ -133,12 +144,14 @@ def _decided(reference: reference_pb2.Reference, known: _Known) -> tuple[Met, Do
     except (OrganisationFileError, ChartFileError) as error:
         problem = _cut(error.problem)
         raise _FaultyError(f"Line {error.line}: {problem} {error.remedy}") from None
+    except DocumentFileError as error:
+        raise _FaultyError(fault_text(error)) from None
     encoded = content.encode()
     document = Document(
         kind=reference.kind,
         id=reference.id,
         content=content,
-        amendment=_amendment(reference),
+        amendment=amendment_of(reference),
         size_bytes=len(encoded),
         sha256=sha256(encoded).hexdigest(),
         rows=reading.rows(parsed),
@@ -160,13 +173,12 @@ def _decided(reference: reference_pb2.Reference, known: _Known) -> tuple[Met, Do
     return met, document
 
 
-def _amendment(reference: reference_pb2.Reference) -> common_pb2.Amendment | None:
-    """A copy of the amendment: a part of a message keeps the whole of it in memory."""
-    if not reference.HasField("amendment"):
-        return None
-    copy = common_pb2.Amendment()
-    copy.CopyFrom(reference.amendment)
-    return copy
+def _lines(reference: reference_pb2.Reference) -> int:
+    """What reading a document costs; a line of TOML may be of any length."""
+    lines = 1 + reference.content.count("\n")
+    return (
+        max(lines, len(reference.content) // LINE_CHARACTERS) if reference.kind in MONEY else lines
+    )
 
 
 def _check_lines(count: int) -> None:
@@ -179,7 +191,10 @@ def _check_lines(count: int) -> None:
 
 def _check_form(reference: reference_pb2.Reference) -> None:
     if reference.kind not in _READINGS:
-        raise _FaultyError("Say of which kind the document is: an organisation or a colour chart.")
+        raise _FaultyError(
+            "Say of which kind the document is: an organisation, a colour chart, a schedule, a rule"
+            " set or a target price."
+        )
     if not _ID.fullmatch(reference.id):
         raise _FaultyError("An id is 1 to 64 letters, digits, dots, dashes and underscores.")
     size = len(reference.content.encode())
@@ -196,7 +211,7 @@ def _check_form(reference: reference_pb2.Reference) -> None:
 
 
 def _check_beside(document: Document, parsed: Any, known: _Known) -> None:
-    """Raises _FaultyError for a document that what is held leaves no room for, or contradicts."""
+    """Raises _FaultyError for what there is no room for, or what others contradict."""
     others = known.others(document.kind, document.id)
     if len(others) >= DOCUMENTS_MAX:
         raise _FaultyError(
@@ -207,18 +222,19 @@ def _check_beside(document: Document, parsed: Any, known: _Known) -> None:
             f"{HELD_BYTES_MAX} bytes of documents are held, with all their versions, as many as"
             " may be. Ask the operator: the limit is one of the program."
         )
-    units = document.rows + sum(version.record.rows for version in others)
+    units = document.rows + sum(other.rows for other in others)
     if document.kind == ORGANISATION and units > UNITS_MAX:
         raise _FaultyError(
             f"The organisations in force would have {units} rows; {UNITS_MAX} are held. Leave out"
             " what no lot of this service needs."
         )
-    faults = _READINGS[document.kind].faults(parsed, [version.record for version in others])
-    for fault in faults:
+    for fault in _READINGS[document.kind].faults(document, parsed, others):
         raise _FaultyError(fault)
 
 
-def _organisation_faults(organisation: Organisation, others: Sequence[Document]) -> Iterator[str]:
+def _organisation_faults(
+    _document: Document, organisation: Organisation, others: Sequence[Document]
+) -> Iterator[str]:
     for other in others:
         pair = contradiction(organisation, organisation_of(other))
         if pair is not None:
@@ -232,7 +248,7 @@ def _organisation_faults(organisation: Organisation, others: Sequence[Document])
             )
 
 
-def _chart_faults(chart: Chart, others: Sequence[Document]) -> Iterator[str]:
+def _chart_faults(_document: Document, chart: Chart, others: Sequence[Document]) -> Iterator[str]:
     standard = load_standards().get(chart.standard)
     if standard is None:
         yield f"The service has no standard {chart.standard}. Name one that ListStandards lists."
@@ -252,11 +268,33 @@ def _chart_faults(chart: Chart, others: Sequence[Document]) -> Iterator[str]:
             )
 
 
+def _money(kind: Kind, content: str, name: str) -> Said:
+    """What a document of money says by itself; raises DocumentFileError, also for another id."""
+    said = PARSERS[kind](content, name)
+    if said.head.id != name:
+        raise DocumentFileError(
+            name,
+            "id",
+            f'It is "{said.head.id}", and the document is sent as "{name}".',
+            "Give both the same id.",
+            TomlText(content).line_of(("id",)),
+        )
+    return said
+
+
 _READINGS: Final[Mapping[int, _Reading]] = {
     ORGANISATION: _Reading(
         parse_organisation, lambda parsed: len(parsed.units), _organisation_faults
     ),
     COLOUR_CHART: _Reading(parse_chart, lambda parsed: len(parsed.rectangles), _chart_faults),
+    **{
+        kind: _Reading(
+            partial(_money, kind),
+            rows_of,
+            lambda document, _said, others: money_faults(document, others),
+        )
+        for kind in MONEY
+    },
 }
 
 

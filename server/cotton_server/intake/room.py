@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Final
 from cotton_server.domain.identifiers import crop_year_of_lot, is_lot_no
 from cotton_server.domain.readings import ReadingTable
 from cotton_server.errors import Reason, ServiceError
-from cotton_server.intake.content import REFERENCES, REQUESTS, RESOLUTIONS, WITHDRAWALS, kind_of
+from cotton_server.intake.content import (
+    ACCOUNTS,
+    REFERENCES,
+    REQUESTS,
+    RESOLUTIONS,
+    RUNS,
+    WITHDRAWALS,
+    kind_of,
+)
+from cotton_server.registry.account_records import LAYOUTS
 
 if TYPE_CHECKING:
     from cotton_server.intake.content import Content
@@ -27,6 +36,8 @@ class Bounds:
     bales_max: int
     lots_max: int
     conflicts_max: int
+    accounts_max: int
+    """Records of each kind that money needs, with all their versions."""
 
 
 class Room:
@@ -39,6 +50,9 @@ class Room:
         self._new_producers: set[str] = set()
         self._bales = bounds.bales_max - registry.bales.count
         self._lots = bounds.lots_max - len(registry.lots)
+        self._accounts = {
+            kind: bounds.accounts_max - len(registry.accounts.table(kind)) for kind in LAYOUTS
+        }
         self._texts = {name: CODES_MAX - len(book) for name, book in registry.texts.items()}
 
     def take(self, content: Content, *, producer: str) -> ServiceError | None:
@@ -48,6 +62,7 @@ class Room:
             return ServiceError(Reason.TOO_MANY_CODES, f"There are {CODES_MAX} producers.")
         bales = len(content) if isinstance(content, ReadingTable) else 0
         lots = sum(self._is_new_lot(lot_no) for lot_no in _lot_nos(content))
+        accounts = self._new_accounts(content)
         texts = self._new_texts(content) if isinstance(content, ReadingTable) else {}
         if bales > self._bales:
             return _full(f"{self._bounds.bales_max} bales")
@@ -57,8 +72,8 @@ class Room:
                 f"{len(self._registry.conflicts)} conflicts are stored; at most"
                 f" {self._bounds.conflicts_max} are held.",
             )
-        if lots > self._lots:
-            return _full(f"{self._bounds.lots_max} lots")
+        if (full := self._no_room(lots, accounts, kind_of(content))) is not None:
+            return full
         for name, count in texts.items():
             if count > self._texts[name]:
                 return ServiceError(
@@ -68,9 +83,30 @@ class Room:
             self._new_producers.add(producer)
         self._bales -= bales
         self._lots -= lots
+        if accounts:
+            self._accounts[ACCOUNTS[kind_of(content)]] -= accounts
         for name, count in texts.items():
             self._texts[name] -= count
         return None
+
+    def _no_room(self, lots: int, accounts: int, kind: str) -> ServiceError | None:
+        """Why so many lots, or records of a kind that money needs, find no room."""
+        if lots > self._lots:
+            return _full(f"{self._bounds.lots_max} lots")
+        if accounts and accounts > self._accounts[ACCOUNTS[kind]]:
+            return _full(f"{self._bounds.accounts_max} records of the kind {kind}")
+        return None
+
+    def _new_accounts(self, content: Content) -> int:
+        """Records that money needs and that may take room: all but those that can bring nothing."""
+        if isinstance(content, ReadingTable) or (kind := kind_of(content)) not in ACCOUNTS:
+            return 0
+        records = REQUESTS[kind].records_of(content)
+        of = ACCOUNTS[kind]
+        if len(records) <= self._accounts[of]:
+            return len(records)
+        table = self._registry.accounts.table(of)
+        return sum(not table.has_first(record) for record in records)
 
     def _is_new_lot(self, lot_no: str) -> bool:
         return (
@@ -89,8 +125,9 @@ def _lot_nos(content: Content) -> list[str]:
     if isinstance(content, ReadingTable):
         return list(content.texts["lot_no"].dictionary)
     kind = REQUESTS[kind_of(content)]
-    # A decision about a lot that is not there makes none, and a document is of no lot.
-    if kind.kind in (WITHDRAWALS, RESOLUTIONS, REFERENCES):
+    # A decision about a lot that is not there makes none, nor does a price that it was sold at,
+    # and a document or run is of no lot.
+    if kind.kind in (WITHDRAWALS, RESOLUTIONS, REFERENCES, RUNS, *ACCOUNTS):
         return []
     return [record.lot_no for record in kind.records_of(content)]
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from cotton.inspection.v1 import lots_pb2
 
 from cotton_server.domain.readings import ReadingTable, concatenated
+from cotton_server.intake.accounts import AccountsDecision, decide_accounts
 from cotton_server.intake.amendments import (
     AmendmentsDecision,
     LotWithdrawal,
@@ -16,6 +18,7 @@ from cotton_server.intake.amendments import (
 )
 from cotton_server.intake.check import check
 from cotton_server.intake.content import (
+    ACCOUNTS,
     CERTIFICATES,
     CLOSURES,
     LOTS,
@@ -23,6 +26,8 @@ from cotton_server.intake.content import (
     REFERENCES,
     REQUESTS,
     RESOLUTIONS,
+    RUNS,
+    UNIT_LOTS,
     WEIGHTS,
     WITHDRAWALS,
     kind_of,
@@ -34,10 +39,12 @@ from cotton_server.intake.lots import (
     decide_closures,
     decide_lots,
     decide_objections,
+    decide_unit_lots,
     decide_weights,
 )
 from cotton_server.intake.outcomes import batch_outcomes
 from cotton_server.intake.references import ReferencesDecision, decide_references
+from cotton_server.intake.settlement_runs import RunsDecision, decide_runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -48,7 +55,9 @@ if TYPE_CHECKING:
     from cotton_server.registry.registry import Registry
 
 
-RecordsDecision = LotsDecision | AmendmentsDecision | ReferencesDecision
+RecordsDecision = (
+    LotsDecision | AmendmentsDecision | ReferencesDecision | RunsDecision | AccountsDecision
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +80,7 @@ _DECIDE: Final[dict[str, Callable[[Any, Registry, RuleSet, int], RecordsDecision
     CLOSURES: decide_closures,
     CERTIFICATES: decide_certificates,
     OBJECTIONS: decide_objections,
+    UNIT_LOTS: decide_unit_lots,
     WITHDRAWALS: lambda records, registry, _rules, position: decide_withdrawals(
         records, registry, position
     ),
@@ -80,6 +90,8 @@ _DECIDE: Final[dict[str, Callable[[Any, Registry, RuleSet, int], RecordsDecision
     REFERENCES: lambda records, registry, _rules, position: decide_references(
         records, registry, position
     ),
+    RUNS: lambda records, registry, _rules, position: decide_runs(records, registry, position),
+    **{kind: partial(decide_accounts, of) for kind, of in ACCOUNTS.items()},
 }
 
 
@@ -115,20 +127,29 @@ def apply(verdict: Verdict, moments: Sequence[Moment], registry: Registry) -> No
             registry.keep(decision.kept(), moments)
         else:
             (moment,) = moments
-            if isinstance(decision, LotsDecision):
-                for record in decision.accepted:
-                    _put(record, moment, registry)
-            elif isinstance(decision, ReferencesDecision):
-                for document in decision.accepted:
-                    registry.references.add(document, moment)
-            else:
-                for change in decision.changes:
-                    if isinstance(change, LotWithdrawal):
-                        registry.withdraw_lot(change.number, change.amendment, moment)
-                    else:
-                        registry.happened(change, moment)
+            _apply_records(decision, moment, registry)
             registry.settle(moment)
         registry.advance(moments)
+
+
+def _apply_records(decision: RecordsDecision, moment: Moment, registry: Registry) -> None:
+    if isinstance(decision, LotsDecision):
+        for record in decision.accepted:
+            _put(record, moment, registry)
+    elif isinstance(decision, ReferencesDecision):
+        for document in decision.accepted:
+            registry.references.add(document, moment)
+    elif isinstance(decision, RunsDecision):
+        for run in decision.accepted:
+            registry.runs.add(run, moment)
+    elif isinstance(decision, AccountsDecision):
+        registry.accounts.add(decision.kind, decision.accepted, moment)
+    else:
+        for change in decision.changes:
+            if isinstance(change, LotWithdrawal):
+                registry.withdraw_lot(change.number, change.amendment, moment)
+            else:
+                registry.happened(change, moment)
 
 
 def _put(record: Any, moment: Moment, registry: Registry) -> None:
@@ -143,5 +164,7 @@ def _put(record: Any, moment: Moment, registry: Registry) -> None:
             registry.certify(record, moment)
         case lots_pb2.LotObjection():
             registry.object_to(record, moment)
+        case lots_pb2.UnitLot():
+            registry.assign_unit(record, moment)
         case _:
             raise AssertionError("a record of a lot is one of these")

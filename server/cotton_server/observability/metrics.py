@@ -44,8 +44,13 @@ _LATENCY_BUCKETS_S: Final = (
     2.5,
 )
 _SUMMARY_BUCKETS_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-_SUMMARY_METHODS: Final = tuple(
-    method.name for method in summary_pb2.DESCRIPTOR.services_by_name["SummaryService"].methods
+_SUMMARY_METHODS: Final = (
+    *(method.name for method in summary_pb2.DESCRIPTOR.services_by_name["SummaryService"].methods),
+    "PriceLots",
+    "GetRun",
+    "TabulateRun",
+    "CompareRuns",
+    "VerifyRun",
 )
 _OUTCOMES: Final = (
     "created",
@@ -96,8 +101,9 @@ class Metrics:
         )
         records = Counter(
             "cotton_lot_records",
-            "Records of lots, withdrawals, resolutions and reference documents received, by"
-            " outcome; decisions that were applied count as created.",
+            "Records of lots and of what money needs, withdrawals, resolutions, reference documents"
+            " and settlement runs received, by outcome; decisions that were applied count as"
+            " created.",
             ["kind", "outcome"],
             registry=registry,
         )
@@ -160,8 +166,8 @@ class Metrics:
     def _create_summary(self) -> None:
         seconds = Histogram(
             "cotton_summary_seconds",
-            "From receipt of a question about grades to the bytes of its answer; of a stream, the"
-            " making of all messages without the time that they wait for their reader.",
+            "From receipt of a question about grades or settlement to the bytes of its answer; of a"
+            " stream, the making of all messages without the time that they wait for their reader.",
             ["method"],
             registry=self.registry,
             buckets=_SUMMARY_BUCKETS_S,

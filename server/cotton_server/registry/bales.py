@@ -16,7 +16,7 @@ from cotton_server.registry.reserve import populate
 from cotton_server.registry.runs import rows_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from cotton_server.domain.identifiers import UInt64Array
     from cotton_server.registry.runs import RunArray
@@ -128,20 +128,22 @@ class BaleStore:
         wanted = self.position.dtype.type(revision)
         return int(np.searchsorted(self.position[:count], wanted, side="right"))
 
-    def frame(self, runs: RunArray) -> pl.DataFrame:
+    def frame(self, runs: RunArray, values: Iterable[str] | None = None) -> pl.DataFrame:
         """The bales of row ranges [start, stop), in order.
 
         Columns: row Int32, lot, standard, laboratory, instrument Int32, the value fields
-        (Int8, Int16; null where absent), inspected_at_s UInt32, is_usda Boolean.
+        (Int8, Int16; null where absent), inspected_at_s UInt32, is_usda Boolean. Only the value
+        fields `values` where they are given.
         """
+        wanted = list(self.values if values is None else values)
         rows = rows_of(runs)
         one_run = len(runs) > 0 and bool((runs[1:, 0] == runs[:-1, 1]).all())
         where = slice(int(runs[0, 0]), int(runs[-1, 1])) if one_run else rows
         columns: dict[str, npt.NDArray[np.generic]] = {"row": rows}
         columns |= {name: column[where] for name, column in self.references.items()}
-        columns |= {name: column[where] for name, column in self.values.items()}
+        columns |= {name: self.values[name][where] for name in wanted}
         columns["inspected_at_s"] = self.inspected_at_s[where]
         columns["is_usda"] = self.high[where] >= np.uint64(USDA_HIGH)
         return pl.DataFrame(columns).with_columns(
-            pl.when(pl.col(name) != ABSENT).then(pl.col(name)).alias(name) for name in self.values
+            pl.when(pl.col(name) != ABSENT).then(pl.col(name)).alias(name) for name in wanted
         )

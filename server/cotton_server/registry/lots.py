@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
+from cotton.inspection.v1 import lots_pb2
 
 from cotton_server.registry.lifecycle import LotCourse, LotState, Standing, standing_of
 from cotton_server.registry.records import Versions
@@ -16,7 +17,7 @@ from cotton_server.registry.runs import bales_in, without
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cotton.inspection.v1 import common_pb2, lots_pb2
+    from cotton.inspection.v1 import common_pb2
 
     from cotton_server.registry.records import Version
     from cotton_server.registry.runs import RunArray, Toggles
@@ -44,6 +45,7 @@ class LotEntry:
     quality_certificates: Versions[lots_pb2.LotCertificates] = field(default_factory=Versions)
     weight_certificates: Versions[lots_pb2.LotCertificates] = field(default_factory=Versions)
     objections: dict[str, Versions[lots_pb2.LotObjection]] = field(default_factory=dict)
+    units: Versions[lots_pb2.UnitLot] = field(default_factory=Versions)
     withdrawals: Versions[common_pb2.Amendment | None] = field(default_factory=Versions)
     changed_at: int = 0
     bales: int = 0
@@ -54,7 +56,7 @@ class LotEntry:
 
     @property
     def registration(self) -> lots_pb2.Lot | None:
-        """The registration in force."""
+        """The registration in force, as it was received."""
         return _record(self.registrations.last)
 
     @property
@@ -92,6 +94,23 @@ class LotEntry:
             revised=bool(self.course.revisions),
         )
 
+    def registration_at(self, revision: int) -> lots_pb2.Lot | None:
+        """The registration as it holds at a revision: of the unit that the lot is said to be of.
+
+        What is recorded of the unit holds over the registration, whichever came first; of a lot
+        that is not registered it waits until it is.
+        """
+        registered = _record(self.registrations.at(revision))
+        unit = _record(self.units.at(revision))
+        if registered is None or unit is None:
+            return registered
+        if unit.traceability_unit == registered.traceability_unit:
+            return registered
+        holds = lots_pb2.Lot()
+        holds.CopyFrom(registered)
+        holds.traceability_unit = unit.traceability_unit
+        return holds
+
     def exists_at(self, revision: int) -> bool:
         """Whether anything of the lot had arrived."""
         return self.course.first is not None and self.course.first.position <= revision
@@ -111,7 +130,7 @@ class LotEntry:
             number=self.number,
             lot_no=self.lot_no,
             season=self.season,
-            registration=_record(self.registrations.at(revision)),
+            registration=self.registration_at(revision),
             weight=_record(self.weights.at(revision)),
             runs=runs[:0] if withdrawn else in_force,
             first_runs=runs[:0] if withdrawn else first,
@@ -146,9 +165,10 @@ class LotAt:
     """A lot at a revision; safe to keep while the registry goes on.
 
     `runs` has a row [start, stop) for each range of its bales in force, `first_runs` of those in
-    the statistics of first inspections; both are empty while the lot is withdrawn. `exists`:
-    whether anything of the lot had arrived. `registered_at_us` is when it first was registered, in
-    microseconds since 1970 UTC, 0 while it is not.
+    the statistics of first inspections; both are empty while the lot is withdrawn. `registration`
+    is as LotEntry.registration_at gives it. `exists`: whether anything of the lot had arrived.
+    `registered_at_us` is when it first was registered, in microseconds since 1970 UTC, 0 while it
+    is not.
     """
 
     number: int

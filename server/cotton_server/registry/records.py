@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from cotton.inspection.v1 import common_pb2
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,3 +59,12 @@ class Versions(Generic[RecordT]):
     def first_at(self, revision: int) -> Version[RecordT] | None:
         """The first version, if it was there at a revision."""
         return self._all[0] if self._all and self._all[0].position <= revision else None
+
+
+def amendment_of(record: Any) -> common_pb2.Amendment | None:
+    """A copy of a message's amendment: a part of a message keeps the whole of it in memory."""
+    if not record.HasField("amendment"):
+        return None
+    copy = common_pb2.Amendment()
+    copy.CopyFrom(record.amendment)
+    return copy

@@ -12,6 +12,7 @@ import numpy as np
 from cotton_server.domain.fields import ABSENT, VALUE_FIELDS
 from cotton_server.domain.identifiers import USDA_CROP_YEARS, USDA_HIGH, crop_year_of_lot
 from cotton_server.domain.readings import ORIGINAL, RAW_ABSENT, ReadingTable
+from cotton_server.registry.accounts import AccountBook
 from cotton_server.registry.bales import BaleColumns, BaleStore
 from cotton_server.registry.conflicts import ConflictBook, ConflictEntry
 from cotton_server.registry.courses import (
@@ -28,6 +29,7 @@ from cotton_server.registry.producers import ProducerBook
 from cotton_server.registry.received import ReceivedTimes
 from cotton_server.registry.records import Version, Versions
 from cotton_server.registry.references import ReferenceBook
+from cotton_server.registry.settlement_runs import RunBook
 from cotton_server.registry.texts import TextBook
 
 if TYPE_CHECKING:
@@ -101,6 +103,8 @@ class Registry:
         self.conflicts = ConflictBook()
         self.producers = ProducerBook()
         self.references = ReferenceBook()
+        self.runs = RunBook()
+        self.accounts = AccountBook()
         self.received = ReceivedTimes()
         self.changes: list[LotChange] = []
         self.lots_registered = 0
@@ -182,6 +186,11 @@ class Registry:
         entry = self._lot(objection.lot_no)
         versions = entry.objections.setdefault(objection.objection_no, Versions())
         self._record(entry, versions, objection, moment, revises=False)
+
+    def assign_unit(self, unit: lots_pb2.UnitLot, moment: Moment) -> None:
+        """Stores which traceability unit a lot is of."""
+        entry = self._lot(unit.lot_no)
+        self._record(entry, entry.units, unit, moment)
 
     def withdraw_lot(
         self, number: int, amendment: common_pb2.Amendment | None, moment: Moment

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -64,6 +64,10 @@ class Classes:
     item: str
     names: tuple[str, ...] = ()
     bands: tuple[Band, ...] = ()
+    covers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Of names that stand for several tiers of a measure, which: "38" for "38", "39" and "40". A
+    name that is a key here stands for exactly these, whether or not a tier or grade has its name;
+    no tier is covered by two."""
 
     @property
     def all(self) -> tuple[str, ...]:
@@ -175,7 +179,11 @@ class RefusalTest(Enum):
     SHARE_ABOVE = "share above"
     """More than `limit` percent of the bales are."""
     CLASS = "class"
-    """The lot's class (by mean or main) is one of the classes."""
+    """The lot's class (by mean or main) is one of the classes.
+
+    For the main one, tiers that the rule does not name count by their grade: C1 is set beside A, B
+    (B1 and B2) and C2.
+    """
     MEAN_OUTSIDE = "mean outside"
     """The lot's mean (rounded to the resolution) is below `lower` or above `upper`."""
     VALUE_ABOVE = "value above"

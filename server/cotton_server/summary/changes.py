@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from cotton_server.registry.lifecycle import LotChange
     from cotton_server.registry.registry import Registry
+    from cotton_server.registry.settlement_runs import FrozenRun
     from cotton_server.summary.selecting import LotKeys
     from cotton_server.summary.views import LotView, LotViews
 
@@ -118,6 +119,10 @@ class ChangeFeed:
             after=Place(place.next + stop, told),
             complete=complete,
         )
+
+    def runs(self, after: int, through: int) -> Sequence[FrozenRun]:
+        """The settlement runs that were frozen after one revision and up to another, in order."""
+        return self._registry.runs.between(after, through)
 
     def sides(self, changes: Sequence[LotChange]) -> tuple[list[LotView], list[int | None]]:
         """The lots as they were just before and just after changes, each once.

@@ -73,9 +73,8 @@ class LotKeys:
 
 
 def _said(lot: LotEntry, revision: int) -> dict[str, str | int]:
-    """The keys of a lot at a revision as its registration says, and its day."""
-    version, first = lot.registrations.at(revision), lot.registrations.first_at(revision)
-    registered = None if version is None else version.record
+    """The keys of a lot at a revision as what is recorded of it says, and its day."""
+    registered, first = lot.registration_at(revision), lot.registrations.first_at(revision)
     words = lot_words(lot.lot_no, registered)
     return {
         **dict(zip(LOT_WORDS, words, strict=True)),

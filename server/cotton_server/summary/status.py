@@ -254,6 +254,7 @@ def _changed(entry: LotEntry, revision: int, last_read: int) -> int:
         entry.closures,
         entry.quality_certificates,
         entry.weight_certificates,
+        entry.units,
         entry.withdrawals,
         *entry.objections.values(),
     )

@@ -9,6 +9,10 @@ from cotton_client.cli.program import Program
 _COMMANDS = {
     "register": ("lots_register", "Register the lots of a CSV file."),
     "weigh": ("lots_weigh", "Record what lots weigh, from a CSV file or for one lot."),
+    "units": (
+        "lots_units",
+        "Say which traceability unit (追溯单元) lots belong to, from a file.",
+    ),
     "close": ("lots_close", "Close lots that a laboratory has tested, from a CSV file or one lot."),
     "certify": ("lots_certify", "Record numbers of certificates, from a CSV file or for one lot."),
     "object": ("lots_object", "Record objections (异议) to lots, or decide one."),

@@ -7,7 +7,10 @@ import click
 from cotton_client.cli.program import Program
 
 _COMMANDS = {
-    "load": ("reference_load", "Load organisations and colour charts from files."),
+    "load": (
+        "reference_load",
+        "Load organisations, charts and documents of money from files.",
+    ),
     "list": ("reference_list", "List the documents in force."),
     "show": ("reference_show", "Show one document and its versions."),
 }
@@ -19,5 +22,6 @@ def command() -> None:
 
     An organisation says which regiment (团场) belongs to which division (师) and region, with
     names and days; a colour chart (颜色分级图) gives the colour grade of Rd and +b under a
-    standard. Each document is in force from the revision that it is loaded at.
+    standard; documents of money are those of `cotton schedules`. Each document is in force from
+    the revision that it is loaded at.
     """

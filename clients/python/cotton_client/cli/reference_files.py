@@ -11,7 +11,9 @@ from cotton_server.grading.chart_file import ChartFileError, parse_chart
 from cotton_server.reference.organisation import OrganisationFileError, parse_organisation
 
 from cotton_client.cli.files import reading_file
-from cotton_client.cli.reference_kinds import COLOUR_CHART, ORGANISATION
+from cotton_client.cli.money_files import SUFFIX as MONEY_SUFFIX
+from cotton_client.cli.money_files import kind_and_id
+from cotton_client.cli.reference_kinds import COLOUR_CHART, MONEY, ORGANISATION
 from cotton_client.errors import InputError
 from cotton_client.readers.errors import EncodingError, UnreadableFileError
 from cotton_client.readers.text import open_binary
@@ -28,11 +30,15 @@ _ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class DocumentFile:
-    """A file that may be sent, the document that it is, and its rows."""
+    """A file that may be sent, the document that it is, and its rows.
 
-    path: Path
+    `name` is its path, or the id of a document that comes with the service. Rows of documents of
+    money are not counted here: None.
+    """
+
+    name: str
     document: reference_pb2.Reference
-    rows: int
+    rows: int | None
 
 
 def read_document(
@@ -42,8 +48,18 @@ def read_document(
 
     The server checks it in the same way, and beside the documents that it has. Raises InputError.
     """
+    if kind in MONEY.values() or (kind is None and path.suffix.lower() == MONEY_SUFFIX):
+        read = read_money_document(path, kind)
+        if name not in {None, read.document.id}:
+            raise InputError(
+                f"{path} calls itself {read.document.id}, not {name}.",
+                reason="INVALID_FILE",
+                remedy="Leave --id out: a document of money is called what its file says.",
+                metadata={"file": str(path)},
+            )
+        return read
     with reading_file(path):
-        text = _text(path)
+        text = read_text(path)
     kind = kind or (COLOUR_CHART if _is_chart(text) else ORGANISATION)
     try:
         if kind == COLOUR_CHART:
@@ -59,13 +75,24 @@ def read_document(
             metadata={"file": str(path), "line": str(error.line)},
         ) from None
     return DocumentFile(
-        path,
+        str(path),
         reference_pb2.Reference(kind=kind, id=_checked_id(name or own_id, path), content=text),
         rows,
     )
 
 
-def _text(path: Path) -> str:
+def read_money_document(
+    path: Path, kind: reference_pb2.ReferenceKind.ValueType | None
+) -> DocumentFile:
+    """The document of money in a TOML file, which only the server checks. Raises InputError."""
+    with reading_file(path):
+        text = read_text(path)
+    kind, own_id = kind_and_id(text, path, kind)
+    document = reference_pb2.Reference(kind=kind, id=_checked_id(own_id, path), content=text)
+    return DocumentFile(str(path), document, None)
+
+
+def read_text(path: Path) -> str:
     """The file as it is, so that the digest of what is stored is that of the file."""
     with open_binary(path) as file:
         raw = file.read(CONTENT_BYTES_MAX + 1)

@@ -13,11 +13,19 @@ if TYPE_CHECKING:
 ORGANISATION: Final = reference_pb2.REFERENCE_KIND_ORGANISATION
 COLOUR_CHART: Final = reference_pb2.REFERENCE_KIND_COLOUR_CHART
 
+MONEY: Final[Mapping[str, reference_pb2.ReferenceKind.ValueType]] = {
+    "schedule": reference_pb2.REFERENCE_KIND_SCHEDULE,
+    "rule_set": reference_pb2.REFERENCE_KIND_RULE_SET,
+    "target_price": reference_pb2.REFERENCE_KIND_TARGET_PRICE,
+}
+"""Kinds of documents of money."""
+
 _WORDS: Final[Mapping[str, reference_pb2.ReferenceKind.ValueType]] = {
     "organisation": ORGANISATION,
     "chart": COLOUR_CHART,
     # As answers have it, so that what they say can be given back.
     "colour_chart": COLOUR_CHART,
+    **MONEY,
 }
 
 
@@ -26,12 +34,17 @@ class ReferenceKind(click.ParamType[int]):
 
     name = "kind"
 
+    def __init__(self, *, of_money: bool = False) -> None:
+        self._known = MONEY if of_money else _WORDS
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """The number of the contract; any other word is refused."""
         if not isinstance(value, str):
             number: int = value
             return number
-        word = value.strip().lower().replace("-", "_")
-        if word not in _WORDS:
-            self.fail(f"{value!r} is neither organisation nor chart.", param, ctx)
-        return _WORDS[word]
+        word = value.strip().lower().replace("-", "_").replace(" ", "_")
+        if word not in self._known:
+            known = [name for name in self._known if name != "colour_chart"]
+            listed = ", ".join(each.replace("_", "-") for each in known)
+            self.fail(f"{value!r} is none of {listed}.", param, ctx)
+        return self._known[word]

@@ -34,7 +34,8 @@ def command(
 ) -> None:
     """Show one document and its versions.
 
-    KIND is organisation or chart. With --revision it is what was in force then.
+    KIND is organisation, chart, schedule, rule-set or target-price. With --revision it is
+    what was in force then.
     """
     if only_content and as_json:
         raise click.UsageError("Give --content or --json, not both; the JSON has the content.")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from cotton.inspection.v1 import lifecycle_pb2
+from cotton.inspection.v1 import lifecycle_pb2, settlement_pb2
 from rich.text import Text
 
 from cotton_client.cli.exits import Exit
@@ -22,7 +22,7 @@ from cotton_client.cli.parameters import Word
 from cotton_client.cli.progress import RetryNotes
 from cotton_client.cli.watch_state import WatchState
 from cotton_client.render import changes as page
-from cotton_client.render import json_decisions
+from cotton_client.render import json_decisions, json_runs, run
 from cotton_client.retry import RetryPolicy
 
 if TYPE_CHECKING:
@@ -47,11 +47,15 @@ class _Teller:
 
     def tell(self, message: lifecycle_pb2.WatchChangesResponse) -> None:
         """Prints every change of a message, then keeps its revision: never the other way round."""
-        for change in message.changes:
-            if self._as_json:
-                _line(json_decisions.change(change, with_figures=self._figures))
+        events: list[lifecycle_pb2.LotChange | settlement_pb2.StoredRun]
+        events = [*message.changes, *message.runs]
+        for event in sorted(events, key=lambda each: each.revision):
+            if isinstance(event, settlement_pb2.StoredRun):
+                self._tell_run(event)
+            elif self._as_json:
+                _line(json_decisions.change(event, with_figures=self._figures))
             else:
-                for part in page.change(change):
+                for part in page.change(event):
                     self._console.print(part)
         if message.revision > self.told:
             self.told = message.revision
@@ -60,6 +64,13 @@ class _Teller:
             self._console.file.flush()
             if self._state is not None:
                 self._state.write(message.revision)
+
+    def _tell_run(self, stored: settlement_pb2.StoredRun) -> None:
+        """Prints a settlement run that was frozen."""
+        if self._as_json:
+            _line({"event": "run", **json_runs.stored(stored)})
+        else:
+            self._console.print(run.told(stored))
 
 
 @click.command(name="watch")
@@ -80,6 +91,12 @@ class _Teller:
     help="Only these changes: new, final, revised, withdrawn, reinstated.",
 )
 @click.option("--without-figures", is_flag=True, help="Only which lots, and their states.")
+@click.option(
+    "--runs",
+    "with_runs",
+    is_flag=True,
+    help="Settlement runs too, whatever --where and --kind say.",
+)
 @click.option("--until-now", is_flag=True, help="End when everything until now is told.")
 @click.option(
     "--state",
@@ -95,6 +112,7 @@ def command(
     where: tuple[str, ...],
     kinds: tuple[lifecycle_pb2.LotChangeKind.ValueType, ...],
     without_figures: bool,
+    with_runs: bool,
     until_now: bool,
     state_file: Path | None,
     as_json: bool,
@@ -121,6 +139,7 @@ def command(
                 kinds=kinds,
                 without_figures=without_figures,
                 until_now=until_now,
+                with_runs=with_runs,
                 on_retry=RetryNotes(note_console(), as_json=as_json),
             )
             async for message in messages:

@@ -6,6 +6,7 @@ texts are always texts, whatever they begin with. The same table makes the same 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
@@ -70,6 +71,36 @@ def check_fits(rows: int, columns: int) -> None:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A table and the name of its sheet, English and Chinese."""
+
+    name: str
+    table: Table
+
+
+def write_workbook(
+    path: Path,
+    sheets: Sequence[Sheet],
+    about: About,
+    *,
+    labels: Labels = "both",
+    on_rows: Callable[[int, int], None] | None = None,
+) -> None:
+    """Writes a workbook with a sheet a table, and one that says what they rest on.
+
+    Otherwise as write_excel; `on_rows` hears of each sheet by itself.
+    """
+    columns = [sheet_columns(each.table, labels) for each in sheets]
+    for each, of_sheet in zip(sheets, columns, strict=True):
+        _check_table(each.table, of_sheet, labels)
+    with xlsxwriter.Workbook(str(path), _OPTIONS) as book:
+        _set_properties(book, about, sheets[0].table)
+        for each, of_sheet in zip(sheets, columns, strict=True):
+            _Figures(book, each.table, of_sheet, labels, name=each.name).write(on_rows)
+        _write_about(book, about, labels)
+
+
 def write_excel(
     path: Path,
     table: Table,
@@ -84,28 +115,44 @@ def write_excel(
     anything is written, for a table that is larger than a sheet.
     """
     columns = sheet_columns(table, labels)
-    lines = 2 if labels == "both" else 1
-    check_fits(lines + table.frame.height + (table.total is not None), len(columns))
+    _check_table(table, columns, labels)
     with xlsxwriter.Workbook(str(path), _OPTIONS) as book:
-        instant = datetime.fromtimestamp(table.header.received_at_us // 1_000_000, UTC)
-        book.set_properties({"title": about.title, "created": instant.replace(tzinfo=None)})
+        _set_properties(book, about, table)
         _Figures(book, table, columns, labels).write(on_rows)
         _write_about(book, about, labels)
         _write_columns(book, table, columns, labels)
 
 
+def _check_table(table: Table, columns: Sequence[SheetColumn], labels: Labels) -> None:
+    """Raises Refused for a table that is larger than a sheet."""
+    lines = 2 if labels == "both" else 1
+    check_fits(lines + table.frame.height + (table.total is not None), len(columns))
+
+
+def _set_properties(book: Any, about: About, table: Table) -> None:
+    """The workbook is of the instant of its revision, so that the same answer makes it again."""
+    instant = datetime.fromtimestamp(table.header.received_at_us // 1_000_000, UTC)
+    book.set_properties({"title": about.title, "created": instant.replace(tzinfo=None)})
+
+
 class _Figures:
-    """The first sheet: headings, a line a group or lot, the total."""
+    """A sheet of figures: headings, a line a group or lot, the total."""
 
     def __init__(
-        self, book: Any, table: Table, columns: Sequence[SheetColumn], labels: Labels
+        self,
+        book: Any,
+        table: Table,
+        columns: Sequence[SheetColumn],
+        labels: Labels,
+        *,
+        name: str = "Figures 数据",
     ) -> None:
         self._table = table
         self._above = [each.heading for each in columns]
         self._sources = [(each.source, each.english) for each in columns]
         self._keys = sum(each.source < len(table.keys) for each in columns)
         self._labels: Labels = labels
-        self._sheet = book.add_worksheet(in_language("Figures 数据", labels))
+        self._sheet = book.add_worksheet(in_language(name, labels))
         self._heading = book.add_format(
             {"bold": True, "text_wrap": True, "valign": "top", "bottom": 1, "bg_color": "#EEF2F6"}
         )

@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from cotton_client.frames import rebatch
+from cotton_client.readers.areas_csv import read_areas as _read_areas
 from cotton_client.readers.bale_codes import read_bale_codes
+from cotton_client.readers.bale_weights_csv import read_bale_weights as _read_bale_weights
 from cotton_client.readers.certificates_csv import read_certificates as _read_certificates
 from cotton_client.readers.closures_csv import read_closures as _read_closures
+from cotton_client.readers.deliveries_csv import read_deliveries as _read_deliveries
 from cotton_client.readers.errors import (
     EmptyFileError,
     EncodingError,
@@ -24,8 +27,10 @@ from cotton_client.readers.lots_csv import read_lots as _read_lots
 from cotton_client.readers.notices import Notice, NoticeList, Notify
 from cotton_client.readers.objections_csv import read_objections as _read_objections
 from cotton_client.readers.options import FileOptions
+from cotton_client.readers.prices_csv import read_prices as _read_prices
 from cotton_client.readers.readings_csv import COLUMNS, read_readings_csv
 from cotton_client.readers.text import LINE_BYTES_MAX, open_binary, read_blocks
+from cotton_client.readers.unit_lots_csv import read_unit_lots as _read_unit_lots
 from cotton_client.readers.usda67 import read_usda67
 from cotton_client.readers.uster import HEAD_LINES_MAX, read_uster
 from cotton_client.readers.uster_layout import LayoutError, parse_header
@@ -50,12 +55,17 @@ __all__ = [
     "UnreadableFileError",
     "ValueInFileError",
     "detect_format",
+    "read_areas",
     "read_bale_codes",
+    "read_bale_weights",
     "read_certificates",
     "read_closures",
+    "read_deliveries",
     "read_lots",
     "read_objections",
+    "read_prices",
     "read_readings",
+    "read_unit_lots",
     "read_weights",
 ]
 
@@ -204,3 +214,43 @@ def read_objections(path: str | PathLike[str]) -> pl.DataFrame:
     Raises the ReadingFileError tree.
     """
     return _read_objections(Path(path))
+
+
+def read_unit_lots(path: str | PathLike[str]) -> pl.DataFrame:
+    """All lots of units of a CSV file (columns: `readers.unit_lots_csv`) as their frame, in order.
+
+    Raises the ReadingFileError tree.
+    """
+    return _read_unit_lots(Path(path))
+
+
+def read_deliveries(path: str | PathLike[str]) -> pl.DataFrame:
+    """All deliveries of a CSV file (columns: `readers.deliveries_csv`) as their frame, in order.
+
+    Raises the ReadingFileError tree.
+    """
+    return _read_deliveries(Path(path))
+
+
+def read_areas(path: str | PathLike[str]) -> pl.DataFrame:
+    """All areas of a CSV file (columns: `readers.areas_csv`) as an areas frame, in order.
+
+    Raises the ReadingFileError tree.
+    """
+    return _read_areas(Path(path))
+
+
+def read_prices(path: str | PathLike[str]) -> pl.DataFrame:
+    """All prices of a CSV file (columns: `readers.prices_csv`) as a prices frame, in order.
+
+    Raises the ReadingFileError tree.
+    """
+    return _read_prices(Path(path))
+
+
+def read_bale_weights(path: str | PathLike[str]) -> pl.DataFrame:
+    """All weights of bales of a CSV file (columns: `readers.bale_weights_csv`) as their frame.
+
+    Raises the ReadingFileError tree.
+    """
+    return _read_bale_weights(Path(path))

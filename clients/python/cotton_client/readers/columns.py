@@ -25,10 +25,15 @@ def file_columns(schema: pl.Schema) -> tuple[str, ...]:
     return tuple(name.removesuffix("_s") if name.endswith("_at_s") else name for name in schema)
 
 
-def required(table: Table, column: str, remedy: str) -> None:
-    """Raises HeaderError or ValueInFileError where a column or one of its values is missing."""
+def in_header(table: Table, column: str) -> None:
+    """Raises HeaderError where a column is missing."""
     if column not in table:
         raise HeaderError(table.path, "is missing from the header", "add it", column=column)
+
+
+def required(table: Table, column: str, remedy: str) -> None:
+    """Raises HeaderError or ValueInFileError where a column or one of its values is missing."""
+    in_header(table, column)
     empty = table.text(column).is_null()
     if empty.any():
         raise table.refusal(int(empty.arg_max() or 0), column, "is empty", remedy)
@@ -38,6 +43,12 @@ def lot_numbers(table: Table) -> pl.Series:
     """The column `lot_no`, which every record must have."""
     required(table, "lot_no", f"state its {LOT_NO_DIGITS} digits")
     return table.digits("lot_no", LOT_NO_DIGITS)
+
+
+def seasons(table: Table) -> pl.Series:
+    """The column `season`, which every record must have: crop years."""
+    required(table, "season", "state its crop year, such as 2024")
+    return table.parsed("season", values.parse_crop_year, pl.Int32)
 
 
 def names(table: Table, column: str) -> pl.Series:

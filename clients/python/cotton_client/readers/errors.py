@@ -1,4 +1,4 @@
-"""What can be wrong with a file of readings, lots or weights: one tree of exceptions.
+"""What can be wrong with a file of readings or records: one tree of exceptions.
 
 Every message says what happened, where (file, line, column, value) and what to do.
 """

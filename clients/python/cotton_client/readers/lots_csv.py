@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from cotton_client.frame_amendments import one_of, record_rules
+from cotton_client.identifiers import GIN_CODE_DIGITS
 from cotton_client.lot_frames import ENUM_NAMES, LOTS_SCHEMA
 from cotton_client.readers.columns import (
     amendment,
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 COLUMNS: Final = file_columns(LOTS_SCHEMA)
 """Every column that a CSV of lots may have."""
 
-_GIN_CODE_DIGITS: Final = 5
 _PRODUCTION_LINE_DIGITS: Final = 1
 
 
@@ -48,7 +48,7 @@ def read_lots(path: Path) -> pl.DataFrame:
 def _frame(table: Table) -> pl.DataFrame:
     columns = {name: table.text(name) for name in COLUMNS}
     columns["lot_no"] = lot_numbers(table)
-    columns["gin_code"] = table.digits("gin_code", _GIN_CODE_DIGITS)
+    columns["gin_code"] = table.digits("gin_code", GIN_CODE_DIGITS)
     columns["production_line"] = table.digits("production_line", _PRODUCTION_LINE_DIGITS)
     columns |= {name: names(table, name) for name in ENUM_NAMES}
     columns["declared_bales"] = bales(table, "declared_bales")

@@ -61,13 +61,18 @@ class Table:
         parse: Callable[[str], int],
         dtype: type[pl.Int32 | pl.Int64],
         name: str | None = None,
+        *,
+        where: pl.Series | None = None,
     ) -> pl.Series:
         """A column as integers, each distinct text parsed once; null where it is empty.
 
-        `name` is the resulting column's. Raises ValueInFileError for the first text that
-        `parse` refuses.
+        `name` is the resulting column's. With `where` (Boolean) only those records are parsed,
+        and the others null. Raises ValueInFileError for the first text that `parse` refuses.
         """
         texts = self.text(column)
+        if where is not None:
+            nothing = pl.repeat(None, len(texts), dtype=pl.String, eager=True)
+            texts = texts.zip_with(where, nothing)
         target = name or column
         if texts.null_count() == len(texts):
             return pl.repeat(None, len(texts), dtype=dtype, eager=True).alias(target)

@@ -40,15 +40,26 @@ def parse_hundredths(text: str, highest: int = INT32_MAX) -> int:
 
     `highest`: the largest absolute value, in hundredths. Raises ValueTextError.
     """
+    return parse_decimal(text, _DECIMALS_MAX, highest)
+
+
+def parse_decimal(text: str, decimals: int, highest: int) -> int:
+    """A decimal number times 10**decimals. Exact; what does not fit is refused.
+
+    `highest`: the largest absolute value of the result. Raises ValueTextError.
+    """
     match = _DECIMAL.fullmatch(text)
     if match is None:
         raise _not_a_number(text, "28.2")
     sign, whole, fraction = match[1], match[2], (match[3] or "").rstrip("0")
-    if len(fraction) > _DECIMALS_MAX:
-        raise ValueTextError(
-            "does not fit hundredths", "state it with at most two decimals, as the record does"
-        )
-    number = int(whole) * 100 + int(fraction.ljust(_DECIMALS_MAX, "0") or "0")
+    if len(fraction) > decimals:
+        if decimals == _DECIMALS_MAX:
+            raise ValueTextError(
+                "does not fit hundredths", "state it with at most two decimals, as the record does"
+            )
+        raise ValueTextError(f"has more than {decimals} decimals", "state it with as many at most")
+    scale: int = 10**decimals
+    number = int(whole) * scale + int(fraction.ljust(decimals, "0") or "0")
     if number > highest:
         raise ValueTextError("is too large", "check the unit and the decimal point")
     return -number if sign == "-" else number

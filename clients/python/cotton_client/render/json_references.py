@@ -16,9 +16,12 @@ if TYPE_CHECKING:
 
 
 def receipt(
-    sent: Sequence[tuple[str, reference_pb2.Reference, int]], answer: ReferencesReceipt
+    sent: Sequence[tuple[str, reference_pb2.Reference, int | None]], answer: ReferencesReceipt
 ) -> Json:
-    """What became of documents: `sent` has file, document and rows of each."""
+    """What became of documents.
+
+    `sent` has file, document and rows of each, None where rows were not counted.
+    """
     results = {each.row: each for each in answer.results}
     return {
         "revision": answer.revision,
@@ -50,7 +53,7 @@ def references(answer: reference_pb2.ListReferencesResponse) -> Json:
     """The documents in force."""
     return {
         "revision": answer.revision,
-        "references": [_version(each) for each in answer.references],
+        "references": [reference_version(each) for each in answer.references],
     }
 
 
@@ -62,11 +65,12 @@ def reference(answer: reference_pb2.GetReferenceResponse) -> Json:
         "id": answer.reference.id,
         "content": answer.reference.content,
         "amendment": amendment_of(answer.reference),
-        "versions": [_version(each) for each in answer.versions],
+        "versions": [reference_version(each) for each in answer.versions],
     }
 
 
-def _version(version: reference_pb2.ReferenceVersion) -> Json:
+def reference_version(version: reference_pb2.ReferenceVersion) -> Json:
+    """One version of a document, with what it says of itself where it is one of money."""
     return {
         "kind": names.reference_kind(version.kind),
         "id": version.id,
@@ -77,4 +81,23 @@ def _version(version: reference_pb2.ReferenceVersion) -> Json:
         "rows": version.rows,
         "amendment": amendment_of(version),
         "in_force": version.in_force,
+        "head": document_head(version.head) if version.HasField("head") else None,
+    }
+
+
+def document_head(head: reference_pb2.DocumentHead) -> Json:
+    """What a document of money says of itself."""
+    return {
+        "title": head.title or None,
+        "title_zh": head.title_zh or None,
+        "series": head.series or None,
+        "effective_from": head.effective_from or None,
+        "effective_through": head.effective_through or None,
+        "supersedes": head.supersedes or None,
+        "superseded_by": head.superseded_by or None,
+        "patch_of": head.patch_of or None,
+        "source": head.source or None,
+        "confidence": head.confidence or None,
+        "note": head.note or None,
+        "unit": head.unit or None,
     }

@@ -33,17 +33,22 @@ BALE_COLUMNS: Final = (
 
 def certificates(table: Table) -> Json:
     """Certificates of lots: every column by its name, in real units."""
-    from cotton_client.export.plain import words_lowered  # noqa: PLC0415 - loads polars
-    from cotton_client.tables import to_units  # noqa: PLC0415 - as above
-
     return {
         "revision": table.header.revision,
         "header": header(table.header),
-        "certificates": [
-            {name: _value(value) for name, value in row.items()}
-            for row in words_lowered(to_units(table), table).iter_rows(named=True)
-        ],
+        "certificates": table_rows(table),
     }
+
+
+def table_rows(table: Table) -> list[Json]:
+    """The rows of a table: keys and columns by their names, in real units."""
+    from cotton_client.export.plain import words_lowered  # noqa: PLC0415 - loads polars
+    from cotton_client.tables import to_units  # noqa: PLC0415 - as above
+
+    return [
+        {name: _value(value) for name, value in row.items()}
+        for row in words_lowered(to_units(table), table).iter_rows(named=True)
+    ]
 
 
 def listed_bale(bale: summary_pb2.ListedBale, revision: int) -> Json:

@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from cotton_client.render import names
-from cotton_client.render.parts import UNKNOWN
+from cotton_client.render.parts import UNKNOWN, padded
 from cotton_client.render.status import age
 from cotton_client.render.values import china_time, count, counted
 
@@ -69,11 +69,11 @@ def _table(
     widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
 
     def laid_out(cells: Sequence[str]) -> str:
-        padded = [
-            _pad(cell, width, right=name in _RIGHT)
+        laid = [
+            padded(cell, width, right=name in _RIGHT)
             for cell, width, (name, _) in zip(cells, widths, columns, strict=True)
         ]
-        return (" " * gap).join(padded).rstrip()
+        return (" " * gap).join(laid).rstrip()
 
     lines = [Text(laid_out(row), style="dim") for row in rows[:2]]
     for lot, row in zip(lots, rows[2:], strict=True):
@@ -128,9 +128,3 @@ def _days(lot: summary_pb2.LotStatus) -> list[tuple[str, str]]:
             strict=True,
         )
     ]
-
-
-def _pad(text: str, width: int, *, right: bool) -> str:
-    """The text as wide as its column; Chinese characters take two cells."""
-    room = " " * (width - cell_len(text))
-    return room + text if right else text + room

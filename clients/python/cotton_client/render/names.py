@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from cotton.inspection.v1 import (
+    accounts_pb2,
     amendments_pb2,
     common_pb2,
     lifecycle_pb2,
     lots_pb2,
     readings_pb2,
     reference_pb2,
+    settlement_pb2,
     summary_pb2,
     trace_pb2,
 )
@@ -64,6 +66,16 @@ LOT_HOLDS: Final[Mapping[int, str]] = {
     ),
 }
 
+PRICE_BASES: Final[Mapping[int, str]] = {
+    accounts_pb2.PRICE_BASIS_LINT: "lint 皮棉",
+    accounts_pb2.PRICE_BASIS_SEED_COTTON: "seed cotton 籽棉",
+}
+
+MASS_UNITS: Final[Mapping[int, str]] = {
+    accounts_pb2.MASS_UNIT_KILOGRAM: "kg",
+    accounts_pb2.MASS_UNIT_POUND: "lb",
+}
+
 AMENDMENT_REASONS: Final[Mapping[int, str]] = {
     common_pb2.AMENDMENT_REASON_ENTRY_ERROR: "entry error 录入错误",
     common_pb2.AMENDMENT_REASON_INSTRUMENT_FAULT: "instrument fault 仪器故障",
@@ -105,6 +117,9 @@ LOT_CHANGES: Final[Mapping[int, str]] = {
 REFERENCE_KINDS: Final[Mapping[int, str]] = {
     reference_pb2.REFERENCE_KIND_ORGANISATION: "organisation 机构",
     reference_pb2.REFERENCE_KIND_COLOUR_CHART: "colour chart 颜色分级图",
+    reference_pb2.REFERENCE_KIND_SCHEDULE: "schedule 升贴水",
+    reference_pb2.REFERENCE_KIND_RULE_SET: "rule set 质量挂钩",
+    reference_pb2.REFERENCE_KIND_TARGET_PRICE: "target price 目标价格",
 }
 
 BASES: Final[Mapping[int, str]] = {
@@ -300,6 +315,21 @@ def amendment_outcome(value: int) -> str | None:
 def reference_kind(value: int) -> str | None:
     """Such as "colour_chart"."""
     return symbol(reference_pb2.ReferenceKind, value, "REFERENCE_KIND_")
+
+
+def account_field(name: str) -> str | None:
+    """A field of a record of what money needs as files and answers call it: "delivered_at"."""
+    return (name.removesuffix("_s") if name.endswith("_at_s") else name) or None
+
+
+def price_basis(value: int) -> str | None:
+    """Such as "seed_cotton"."""
+    return symbol(accounts_pb2.PriceBasis, value, "PRICE_BASIS_")
+
+
+def settlement_table(value: int) -> str | None:
+    """Such as "units"."""
+    return symbol(settlement_pb2.SettlementTable, value, "SETTLEMENT_TABLE_")
 
 
 def summary_key(value: int) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from rich.cells import cell_len
 from rich.measure import Measurement
 from rich.rule import Rule
 from rich.segment import Segment
@@ -83,6 +84,12 @@ def table(columns: Sequence[tuple[str, str]]) -> Table:
             overflow="fold",
         )
     return made
+
+
+def padded(text: str, width: int, *, right: bool) -> str:
+    """The text as wide as its column; Chinese characters take two cells."""
+    room = " " * (width - cell_len(text))
+    return room + text if right else text + room
 
 
 def or_unknown(text: str) -> str:

@@ -17,9 +17,10 @@ from cotton_client.render.warned import warned_values
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from cotton.inspection.v1 import amendments_pb2
+    from cotton.inspection.v1 import accounts_pb2, amendments_pb2
     from rich.console import RenderableType
 
+    from cotton_client.accounts import AccountsReceipt
     from cotton_client.amendments import AmendmentsReceipt
     from cotton_client.lots import LotsReceipt
     from cotton_client.references import ReferencesReceipt
@@ -34,6 +35,7 @@ WARNINGS_SHOWN: Final = 20
 _TIMES: Final = frozenset(
     {
         "inspected_at",
+        "delivered_at",
         "gate_in_at",
         "weighed_at",
         "closed_at",
@@ -202,7 +204,37 @@ def lots(name: str, noun: str, receipt: LotsReceipt) -> Iterator[RenderableType]
     yield Text(f"  revision {receipt.revision}", style="dim")
 
 
-def _replaced(result: lots_pb2.LotResult) -> str:
+def accounts(name: str, noun: str, receipt: AccountsReceipt) -> Iterator[RenderableType]:
+    """What became of records of what money needs."""
+    yield counts(name, noun, receipt, repeated=receipt.repeated)
+    if receipt.repeated_requests and not receipt.repeated:
+        yield Text(
+            f"  {count(receipt.repeated_requests)} of {counted(receipt.requests, 'request')}"
+            " sent before: this is their first answer again, nothing was counted twice",
+            style="dim",
+        )
+    listed = [
+        (str(each.row + 1), each.key, _outcome(names.lot_outcome(each.outcome)), _why_account(each))
+        for each in (*receipt.issues, *receipt.amended)
+    ]
+    if listed:
+        number = receipt.conflicting + receipt.rejected + receipt.corrected + receipt.superseded
+        yield _issues(listed[:ISSUES_SHOWN], number)
+    yield Text(f"  revision {receipt.revision}", style="dim")
+
+
+def _why_account(result: accounts_pb2.AccountResult) -> str:
+    """The field at fault, and the revision that a record which takes its place must name."""
+    field = names.account_field(result.field)
+    if result.outcome == lots_pb2.LOT_OUTCOME_EXISTS_WITH_DIFFERENT:
+        why = _why(field, None, result.received, result.stored, "")
+        return f"{why}; in force: revision {result.stored_revision}"
+    if result.message:
+        return f"{field.replace('_', ' ')}: {result.message}" if field else result.message
+    return _replaced(result)
+
+
+def _replaced(result: lots_pb2.LotResult | accounts_pb2.AccountResult) -> str:
     """Which stored record a correction or a superseded one met."""
     if not result.stored_revision:
         return ""
@@ -241,7 +273,7 @@ def _warned(totals: UploadTotals) -> Iterator[str]:
 def counts(
     name: str,
     noun: str,
-    totals: UploadTotals | LotsReceipt | ReferencesReceipt,
+    totals: UploadTotals | LotsReceipt | AccountsReceipt | ReferencesReceipt,
     *,
     repeated: bool,
 ) -> Text:

@@ -28,9 +28,12 @@ _DIGEST_DIGITS_SHOWN: Final = 12
 
 
 def loaded(
-    sent: Sequence[tuple[str, reference_pb2.Reference, int]], answer: ReferencesReceipt
+    sent: Sequence[tuple[str, reference_pb2.Reference, int | None]], answer: ReferencesReceipt
 ) -> Iterator[RenderableType]:
-    """What became of documents: `sent` has file, document and rows of each."""
+    """What became of documents.
+
+    `sent` has file, document and rows of each, None where rows were not counted.
+    """
     file = sent[0][0] if len(sent) == 1 else f"{count(len(sent))} files"
     yield counts(file, "document", answer, repeated=answer.repeated)
     results = {each.row: each for each in answer.results}
@@ -40,7 +43,7 @@ def loaded(
         listed.add_row(
             _kind(document.kind),
             document.id,
-            count(rows),
+            UNKNOWN if rows is None else count(rows),
             "created" if result is None else _outcome(result.outcome),
             "" if result is None else result.message,
         )

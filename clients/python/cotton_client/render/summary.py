@@ -17,7 +17,7 @@ from cotton_client.render.compared import change, difference, year_on_year
 from cotton_client.render.english_names import english_names, named_value
 from cotton_client.render.labels import Labels, in_language, parts
 from cotton_client.render.natural_order import natural_key
-from cotton_client.render.parts import UNKNOWN, heading
+from cotton_client.render.parts import UNKNOWN, heading, padded
 from cotton_client.render.summary_blocks import SECTIONS, Block
 from cotton_client.render.summary_notes import notes
 from cotton_client.render.values import count, fixed, share, tonnes
@@ -182,11 +182,11 @@ def _table(
     for line, cells in zip(lines, columns, strict=True):
         if layout.keys_above and line.above:
             yield line.above
-        padded = [
-            _pad(cell, width, right=left <= place < left + len(_FIGURES))
+        laid = [
+            padded(cell, width, right=left <= place < left + len(_FIGURES))
             for place, (cell, width) in enumerate(zip(cells, widths, strict=True))
         ]
-        yield Text((" " * layout.gap).join(padded).rstrip(), style=line.style)
+        yield Text((" " * layout.gap).join(laid).rstrip(), style=line.style)
 
 
 def _lines(
@@ -292,9 +292,3 @@ def _largest(classes: Sequence[summary_pb2.ClassShare], number: int) -> str:
     """The classes with the most bales, with their shares."""
     by_bales = sorted(classes, key=lambda each: -each.bales)[:number]
     return "  ".join(f"{each.name} {share(each.share, 2)}" for each in by_bales) or UNKNOWN
-
-
-def _pad(text: str, width: int, *, right: bool) -> str:
-    """The text as wide as its column; Chinese characters take two cells."""
-    room = " " * (width - cell_len(text))
-    return room + text if right else text + room

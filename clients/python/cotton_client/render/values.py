@@ -13,8 +13,13 @@ _TONNE_DIGITS: Final = 5
 
 def shortest(hundredths: int) -> str:
     """The exact decimal without trailing zeros: 2820 is "28.2", 4257900 is "42579"."""
-    text = _decimal(hundredths, _HUNDREDTH_DIGITS)
-    return text.rstrip("0").rstrip(".")
+    return scaled(hundredths, _HUNDREDTH_DIGITS)
+
+
+def scaled(number: int, decimals: int) -> str:
+    """The number divided by 10**decimals, exact, without trailing zeros: (57900, 5) is "0.579"."""
+    text = _decimal(number, decimals)
+    return text.rstrip("0").rstrip(".") if decimals else text
 
 
 def fixed(hundredths: int, decimals: int) -> str:
@@ -30,8 +35,15 @@ def count(number: int) -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """A number of things: "1 bale", "42 579 bales"."""
-    return f"{count(number)} {noun}" if number == 1 else f"{count(number)} {noun}s"
+    """A number of things: "1 bale", "42 579 bales", "2 deliveries"."""
+    return f"{count(number)} {noun if number == 1 else plural(noun)}"
+
+
+def plural(noun: str) -> str:
+    """Several of a thing: bales, deliveries, days."""
+    if noun.endswith("y") and noun[-2:-1] not in "aeiou":
+        return f"{noun[:-1]}ies"
+    return f"{noun}s"
 
 
 def china_time(seconds: int) -> str:

@@ -55,6 +55,29 @@ def organisation() -> Path:
 
 
 @dataclass(frozen=True, slots=True)
+class SampleAccounts:
+    """Paths of files of what money needs."""
+
+    units: Path
+    deliveries: Path
+    areas: Path
+    prices: Path
+    bale_weights: Path
+
+
+def settlement() -> SampleAccounts:
+    """Made-up records of what money needs beside the real lot of 186 bales."""
+    directory = _DIRECTORY / "settlement"
+    return SampleAccounts(
+        units=directory / "units.csv",
+        deliveries=directory / "deliveries.csv",
+        areas=directory / "areas.csv",
+        prices=directory / "prices.csv",
+        bale_weights=directory / "bale_weights.csv",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class SampleReport:
     """Paths of an instrument's report and of the bale codes of its samples."""
 

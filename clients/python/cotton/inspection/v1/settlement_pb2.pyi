@@ -467,6 +467,8 @@ class Run(_message.Message):
     PREDECESSOR_FIELD_NUMBER: _builtins.int
     DECIDED_BY_FIELD_NUMBER: _builtins.int
     NOTE_FIELD_NUMBER: _builtins.int
+    SETTLEMENT_VERSION_FIELD_NUMBER: _builtins.int
+    GRADING_VERSION_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """1 to 64 letters, digits, dots, dashes and underscores."""
     title: _builtins.str
@@ -480,6 +482,11 @@ class Run(_message.Message):
     """Who decided to freeze it."""
     note: _builtins.str
     """Up to 200 characters."""
+    settlement_version: _builtins.str
+    """Those of the trial's header, so that it is told years later what made the
+    run; "" where they were left out.
+    """
+    grading_version: _builtins.str
     @_builtins.property
     def terms(self) -> Global___SettlementTerms:
         """Of the trial, with its revision."""
@@ -494,10 +501,12 @@ class Run(_message.Message):
         predecessor: _builtins.str = ...,
         decided_by: _builtins.str = ...,
         note: _builtins.str = ...,
+        settlement_version: _builtins.str = ...,
+        grading_version: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["terms", b"terms"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["decided_by", b"decided_by", "digest", b"digest", "id", b"id", "note", b"note", "predecessor", b"predecessor", "terms", b"terms", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decided_by", b"decided_by", "digest", b"digest", "grading_version", b"grading_version", "id", b"id", "note", b"note", "predecessor", b"predecessor", "settlement_version", b"settlement_version", "terms", b"terms", "title", b"title"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
