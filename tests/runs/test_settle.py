@@ -243,6 +243,8 @@ def test_the_rate_of_a_target_price_is_the_fund_over_what_was_delivered(tmp_path
     assert found.fund == 2 * output
     assert found.delivered == 170_000_50
     assert (found.rate, found.rate_by) == (150, "computed")
+    # The lot of U-3 is held: with its output the rate will be another one.
+    assert found.lots_left_out == 1
     units = lines_by(lines, "traceability_unit")
     assert (units["U-1"]["target_rate"], units["U-1"]["target_amount"]) == (150, 150_000_75)
     # Units that are held show what they would get.

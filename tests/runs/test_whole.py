@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from cotton.inspection.v1 import accounts_pb2, settlement_pb2, summary_pb2
+from cotton.inspection.v1 import accounts_pb2, common_pb2, settlement_pb2, summary_pb2
 from cotton_server.errors import Reason, ServiceError
 from cotton_server.runs import bale_table, portions
 
@@ -92,6 +94,43 @@ def test_filters_that_leave_out_a_lot_hold_its_unit(tmp_path: Path) -> None:
     assert "LOTS_LEFT_OUT" in str(regiment["reasons"]).split(";")
 
 
+def test_a_unit_with_a_lot_that_says_no_region_is_held(tmp_path: Path) -> None:
+    """Whether the rule set is about it is not known, and its regiment waits for it."""
+    history = two_lots_of_a_unit()
+    lot_no = "65140231004"
+    bales = [bale(number, lot_no, length=2950) for number in range(40, 43)]
+    final_lot(history, bales, lot_no, traceability_unit="U-3", division="第八师", regiment="150团")
+    area = accounts_pb2.Area(season=2023, traceability_unit="U-3", area=1, region="兵团")
+    history.take(accounts_pb2.RecordAreasRequest(areas=[area]))
+    settling = Settling(history, tmp_path)
+    _, lines = settling.price("units", season=2023, rule_sets=[XPCC])
+    units = lines_by(lines, "traceability_unit")
+    assert (units["U-3"]["status"], units["U-3"]["reasons"]) == ("HELD", "SCOPE_NOT_KNOWN")
+    assert units["U-2"]["status"] == "PAYABLE"
+    _, (regiment,) = settling.price("regiments", season=2023, rule_sets=[XPCC])
+    assert "SCOPE_NOT_KNOWN" in str(regiment["reasons"]).split(";")
+
+
+def test_seed_cotton_of_lots_out_of_scope_is_not_paid_for(tmp_path: Path) -> None:
+    """A unit with upland and long staple: what was delivered of each is not known."""
+    history = two_lots_of_a_unit()
+    long_staple = common_pb2.COTTON_TYPE_EXTRA_LONG_STAPLE
+    history.register(
+        "65140231004",
+        region="兵团",
+        division="第八师",
+        regiment="150团",
+        traceability_unit="U-2",
+        cotton_type=long_staple,
+        standard="GBT19635-2024",
+    )
+    _, lines = Settling(history, tmp_path).price("units", season=2023, rule_sets=[XPCC])
+    units = lines_by(lines, "traceability_unit")
+    assert (units["U-2"]["status"], units["U-2"]["reasons"]) == ("HELD", "LOTS_OUT_OF_SCOPE")
+    assert units["U-2"][f"{UNIT_PAY}.amount"] == 17_500_00
+    assert units["U-1"]["status"] == "PAYABLE"
+
+
 def test_a_filter_on_the_season_of_the_terms_is_none(tmp_path: Path) -> None:
     """The same settlement, with the same digest."""
     settling = Settling(two_lots_of_a_unit(), tmp_path)
@@ -171,3 +210,42 @@ def test_lines_of_bales_are_told_by_the_version_that_made_the_lots(
     with pytest.raises(ServiceError) as refused:
         settling.tabulate("loan", "bales")
     assert refused.value.reason is Reason.RUN_DIFFERS
+
+
+def test_an_archive_with_other_columns_is_computed_anew(tmp_path: Path) -> None:
+    """As another version may have written it."""
+    history = History()
+    load(history, FUTURES)
+    final_lot(history, [bale(number) for number in range(185)])
+    settling = Settling(history, tmp_path)
+    digest = settling.frozen("run", schedule=FUTURES).digest
+    told = settling.tabulate("run")
+    directory = settling.directory / digest
+    columns = json.loads((directory / "columns.json").read_text())
+    columns["lots"][0]["colour"] = "red"
+    content = json.dumps(columns)
+    sums = (directory / "SHA256SUMS").read_text()
+    before = sha256((directory / "columns.json").read_bytes()).hexdigest()
+    (directory / "columns.json").write_text(content)
+    after = sha256(content.encode()).hexdigest()
+    (directory / "SHA256SUMS").write_text(sums.replace(before, after))
+    assert settling.again().tabulate("run") == told
+
+
+def test_a_sale_is_in_terms_of_no_base_quality_where_rates_are_prices(tmp_path: Path) -> None:
+    """What the schedule states is the price itself, and no premium to take off."""
+    history = History()
+    prices = ('"31" = "0"', '"31" = "15000"')
+    load(history, FUTURES, changed=[prices])
+    final_lot(history, [bale(number) for number in range(185)])
+    sale = accounts_pb2.MarketPrice(
+        series="spot",
+        day="2016-11-20",
+        lot_no=LOT,
+        basis=accounts_pb2.PRICE_BASIS_LINT,
+        price=15_900_00,
+    )
+    history.take(accounts_pb2.RecordMarketPricesRequest(prices=[sale]))
+    _, (line,) = Settling(history, tmp_path).price(schedule=FUTURES)
+    assert (line["status"], line["sold_price"]) == ("PAYABLE", 15_900_00)
+    assert line["equivalent_price"] is None

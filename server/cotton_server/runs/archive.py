@@ -72,7 +72,8 @@ class Archive:
             return None
         try:
             return _settlement(files, digest, terms)
-        except (KeyError, ValueError, pl.exceptions.PolarsError) as error:
+        except (KeyError, TypeError, ValueError, pl.exceptions.PolarsError) as error:
+            # Another version of the service may have written other columns.
             _LOG.warning(
                 "an archived run cannot be read; it is computed anew",
                 extra={"digest": digest, "error": str(error)},

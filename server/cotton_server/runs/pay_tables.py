@@ -20,12 +20,13 @@ from cotton_server.runs.columns import (
 )
 from cotton_server.runs.pricing import Spread
 from cotton_server.runs.reasons import Reasons
-from cotton_server.runs.scopes import counts, lots_in_scope
+from cotton_server.runs.scopes import counts, lots_in_scope, lots_of_unknown_scope
 from cotton_server.runs.table import REGIMENTS, UNITS, Table
 from cotton_server.runs.units import NO_UNIT
 from cotton_server.settlement.exact import Exact, sum_by
 from cotton_server.settlement.pay import columns_needed, settle_pay
 from cotton_server.settlement.pay_rules import PayRuleError, standard_of
+from cotton_server.settlement.rule_set import PaidOn
 from cotton_server.settlement.target import target_amounts
 from cotton_server.summary.printing import Values
 
@@ -128,21 +129,23 @@ def pay_tables(
     frame = units.frame.select(
         pl.col("regiment_row").alias("regiment"), pl.col("seed_cotton"), pl.col("area")
     )
-    results = [
-        settle_pay(
-            _lots_of(each, lines, units, counted, sources),
-            frame,
-            units.regiments.height,
-            each.rule_set,
-            each.standard,
-            rate,
-        )
-        for each in rules
-    ]
+    results = []
+    beyond = np.zeros(units.rows, np.bool_)
+    for each in rules:
+        lots = _lots_of(each, lines, units, counted, sources)
+        rule_set = each.rule_set
+        found = settle_pay(lots, frame, units.regiments.height, rule_set, each.standard, rate)
+        beyond |= _paid_beyond(found, units.of_lot[~lots["in_scope"].to_numpy()], units.rows)
+        results.append(found)
     standards = _of_most(lines, sources)
-    tables = [_units_table(lines, units, results, target, premiums, standards, terms)]
+    unknown = _of_unknown_scope(lines, sources, terms)
+    holding = {
+        "SCOPE_NOT_KNOWN": counts(units.of_lot[unknown], units.rows) > 0,
+        "LOTS_OUT_OF_SCOPE": beyond,
+    }
+    tables = [_units_table(lines, units, results, target, premiums, standards, holding, terms)]
     if any(result.regiments is not None for result in results):
-        tables.append(_regiments_table(lines, units, results, standards, terms))
+        tables.append(_regiments_table(lines, units, results, standards, unknown, terms))
     return tables
 
 
@@ -182,6 +185,7 @@ def _units_table(
     target: TargetOfUnits | None,
     premiums: Exact | None,
     standards: tuple[Standard, ...],
+    holding: Mapping[str, BoolArray],
     terms: Terms,
 ) -> Table:
     rows = units.rows
@@ -191,6 +195,9 @@ def _units_table(
     reasons.tell("LOTS_LEFT_OUT", units.in_part)
     figures = _sums(lines, members, standards)
     waiting = np.zeros(rows, np.bool_)
+    for reason, some in holding.items():
+        reasons.tell(reason, some)
+        held |= some
     for result in results:
         waiting |= result.units.is_held
         reasons.tell("NO_LOTS", result.units.concerned & (result.units.lots == 0))
@@ -225,6 +232,30 @@ def _units_table(
     return Table(UNITS, rows, tuple(columns), texts, figures, paid.exact(payable))
 
 
+def _paid_beyond(result: PayResult, units_of_others: Rows, units: int) -> BoolArray:
+    """The units that are paid for what lots outside the rule set have a part in.
+
+    Seed cotton and area are those of all lots of a unit; lint is that of each lot.
+    """
+    beyond = counts(units_of_others, units) > 0
+    pays = np.zeros(units, np.bool_)
+    for each in result.paid:
+        if not each.by_regiment and each.payment.paid_on is not PaidOn.LINT:
+            pays |= np.asarray(each.amount.num > 0, np.bool_)
+    return beyond & pays
+
+
+def _of_unknown_scope(lines: LotLines, sources: Sources, terms: Terms) -> BoolArray:
+    """The lines of lots of which nobody can say whether a document is about them."""
+    scopes = [each.value.scope for each in terms.rule_sets]
+    if terms.target_price is not None:
+        scopes.append(terms.target_price.value.scope)
+    lots = np.zeros(lines.rows, np.bool_)
+    for scope in scopes:
+        lots |= lots_of_unknown_scope(scope, lines, sources)
+    return lots
+
+
 def _target(
     target: TargetOfUnits,
     lines: LotLines,
@@ -257,6 +288,7 @@ def _regiments_table(
     units: Units,
     results: Sequence[PayResult],
     standards: tuple[Standard, ...],
+    of_unknown_scope: BoolArray,
     terms: Terms,
 ) -> Table:
     rows = units.regiments.height
@@ -267,10 +299,12 @@ def _regiments_table(
     differs = counts(regiment_of[units.differs & of_units], rows) > 0
     reasons.tell("ORGANISATION_DIFFERS", differs)
     reasons.tell("LOTS_LEFT_OUT", units.regiments_in_part)
+    unknown = counts(members.group[of_unknown_scope], rows) > 0
+    reasons.tell("SCOPE_NOT_KNOWN", unknown)
     figures = _sums(lines, members, standards)
     figures["units"] = Values(counts(regiment_of, rows))
     waiting = np.zeros(rows, np.bool_)
-    paid = _Payments(rows, reasons, differs | units.regiments_in_part, terms)
+    paid = _Payments(rows, reasons, differs | units.regiments_in_part | unknown, terms)
     for result in results:
         if result.regiments is not None:
             groups = result.regiments

@@ -33,6 +33,23 @@ def lots_in_scope(scope: Scope, lines: LotLines, sources: Sources) -> BoolArray:
     return found
 
 
+def lots_of_unknown_scope(scope: Scope, lines: LotLines, sources: Sources) -> BoolArray:
+    """The lines of lots that lack a key of the scope and contradict it in no other."""
+    lacking = np.zeros(lines.rows, np.bool_)
+    could_be = lines.fact("lots_withdrawn") == 0
+    words = sources.names.words
+    for key, values in scope.items():
+        if key == "season":
+            continue
+        codes = lines.lots[key_column(key)]
+        missing = (codes == words.number_of("")).to_numpy()
+        wanted = codes.is_in([words.number_of(each) for each in values]).to_numpy()
+        lacking |= missing & ~wanted
+        could_be = could_be & (wanted | missing)
+    unknown: BoolArray = could_be & lacking
+    return unknown
+
+
 def units_in_scope(scope: Scope, lots: BoolArray, units: Units) -> BoolArray:
     """The units with a lot in scope, and those without any lot whose place is in it."""
     has_lots = counts(units.of_lot, units.rows) > 0

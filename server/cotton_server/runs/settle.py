@@ -97,7 +97,7 @@ class Settler:
             target = None
             if terms.target_price is not None:
                 target = target_of(terms.target_price.value, lines, units, sources, terms)
-                header.target_price.CopyFrom(target_message(target.found))
+                header.target_price.CopyFrom(target_message(target))
             counted = counted_bales(lines, rules, sources, terms)
             premiums = lots.exact.get("premium_amount")
             for table in pay_tables(lines, units, rules, target, counted, premiums, sources, terms):

@@ -24,11 +24,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TargetOfUnits:
-    """The rate that was found, and the lots and units that it is of."""
+    """The rate that was found, and the lots and units that it is of.
+
+    `left_out` counts the lots in scope whose output is not in, because something holds them.
+    """
 
     found: TargetFound
     lots: BoolArray
     units: BoolArray
+    left_out: int
 
 
 def target_of(
@@ -45,7 +49,7 @@ def target_of(
         whole = terms.of_season
         every = lot_lines(sources, whole, {})
         of_season = target_of(target_price, every, units_of(every, sources, whole), sources, whole)
-        return TargetOfUnits(of_season.found, lots, of_units)
+        return TargetOfUnits(of_season.found, lots, of_units, of_season.left_out)
     output = int(lines.conditioned[lots & lines.settled].sum())
     delivered = int(units.frame["seed_cotton"].fill_null(0).to_numpy()[of_units].sum())
     determination = target_price.determination
@@ -54,11 +58,14 @@ def target_of(
         prices = sources.registry.accounts.prices(terms.revision)
         market = market_price(determination, prices, terms.season)
     found = target_pay(target_price, terms.season, market, output, delivered, terms.eligible_output)
-    return TargetOfUnits(found, lots, of_units)
+    withdrawn = lines.fact("lots_withdrawn") > 0
+    left_out = int((lots & ~lines.settled & ~withdrawn).sum())
+    return TargetOfUnits(found, lots, of_units, left_out)
 
 
-def target_message(found: TargetFound) -> settlement_pb2.TargetPriceResult:
+def target_message(target: TargetOfUnits) -> settlement_pb2.TargetPriceResult:
     """How the rate came about, as it is printed."""
+    found = target.found
     printed = found.printed()
     message = settlement_pb2.TargetPriceResult(
         market_by=found.market_by,
@@ -66,6 +73,7 @@ def target_message(found: TargetFound) -> settlement_pb2.TargetPriceResult:
         rate_decimals=printed.rate_decimals,
         rate_by=found.rate_by,
         problem="" if found.problem is None else found.problem.text,
+        lots_left_out=target.left_out,
     )
     for name in (
         "target",

@@ -17,7 +17,8 @@ class TestedOn(Enum):
     """What a condition is tested on."""
 
     BALE = "bale"
-    """Each bale: of a unit the share of its bales that meet all conditions is paid."""
+    """Each bale: of a unit the share of its bales that meet all conditions is paid; bales that lack
+    an item of a condition enter neither side."""
     LOT = "lot mean"
     """Each lot: of a unit the share of its conditioned weight that lies in lots that meet all."""
     UNIT = "unit mean"

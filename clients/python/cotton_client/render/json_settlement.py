@@ -127,6 +127,7 @@ def _target_price(result: settlement_pb2.TargetPriceResult) -> Json:
         "rate": scaled(result.rate, result.rate_decimals) if result.HasField("rate") else None,
         "rate_by": result.rate_by or None,
         "problem": result.problem or None,
+        "lots_left_out": result.lots_left_out,
     }
 
 

@@ -207,6 +207,12 @@ def _target_price(result: settlement_pb2.TargetPriceResult, width: int) -> Itera
     )
     if result.problem:
         yield Text(result.problem, style="bold yellow")
+    if result.lots_left_out:
+        yield Text(
+            f"{counted(result.lots_left_out, 'lot')} held: output not in, so a computed rate may"
+            " still rise 有批次暂缓，补贴标准未定",
+            style="bold yellow",
+        )
 
 
 def _sums(settled: Settled) -> Iterator[Text]:

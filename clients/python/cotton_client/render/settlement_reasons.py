@@ -27,6 +27,8 @@ _WORDS: Final[Mapping[str, str]] = {
     "LOTS_HELD": "lots held 有批次暂缓",
     "NO_LOTS": "no lots 无批次",
     "LOTS_LEFT_OUT": "lots that the filters leave out 筛选未含全部批次",
+    "LOTS_OUT_OF_SCOPE": "has lots that the rule set is not about 有批次不在适用范围",
+    "SCOPE_NOT_KNOWN": "a lot lacks what a document is about 适用范围不明",
     "NO_DELIVERIES": "no deliveries recorded 无交售记录",
     "NO_AREA": "no area recorded 无面积记录",
     "NO_TARGET_RATE": "no rate of the target price 无补贴标准",

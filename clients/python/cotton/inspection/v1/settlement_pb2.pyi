@@ -343,6 +343,7 @@ class TargetPriceResult(_message.Message):
     RATE_DECIMALS_FIELD_NUMBER: _builtins.int
     RATE_BY_FIELD_NUMBER: _builtins.int
     PROBLEM_FIELD_NUMBER: _builtins.int
+    LOTS_LEFT_OUT_FIELD_NUMBER: _builtins.int
     target: _builtins.int
     market: _builtins.int
     market_by: _builtins.str
@@ -364,6 +365,10 @@ class TargetPriceResult(_message.Message):
     """"announced" or "computed"."""
     problem: _builtins.str
     """Why there is no rate, and what to do; "" where there is one."""
+    lots_left_out: _builtins.int
+    """Lots in scope that something holds: their output is not in, the deliveries of
+    their units are, so a computed rate may still rise.
+    """
     def __init__(
         self,
         *,
@@ -380,10 +385,11 @@ class TargetPriceResult(_message.Message):
         rate_decimals: _builtins.int = ...,
         rate_by: _builtins.str = ...,
         problem: _builtins.str = ...,
+        lots_left_out: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_cap", b"_cap", "_delivered", b"_delivered", "_eligible_output", b"_eligible_output", "_fund", b"_fund", "_market", b"_market", "_output", b"_output", "_rate", b"_rate", "_target", b"_target", "cap", b"cap", "delivered", b"delivered", "eligible_output", b"eligible_output", "fund", b"fund", "market", b"market", "output", b"output", "rate", b"rate", "target", b"target"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cap", b"_cap", "_delivered", b"_delivered", "_eligible_output", b"_eligible_output", "_fund", b"_fund", "_market", b"_market", "_output", b"_output", "_rate", b"_rate", "_target", b"_target", "cap", b"cap", "delivered", b"delivered", "eligible_output", b"eligible_output", "fund", b"fund", "market", b"market", "market_by", b"market_by", "market_prices", b"market_prices", "output", b"output", "problem", b"problem", "rate", b"rate", "rate_by", b"rate_by", "rate_decimals", b"rate_decimals", "target", b"target"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cap", b"_cap", "_delivered", b"_delivered", "_eligible_output", b"_eligible_output", "_fund", b"_fund", "_market", b"_market", "_output", b"_output", "_rate", b"_rate", "_target", b"_target", "cap", b"cap", "delivered", b"delivered", "eligible_output", b"eligible_output", "fund", b"fund", "lots_left_out", b"lots_left_out", "market", b"market", "market_by", b"market_by", "market_prices", b"market_prices", "output", b"output", "problem", b"problem", "rate", b"rate", "rate_by", b"rate_by", "rate_decimals", b"rate_decimals", "target", b"target"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__cap: _TypeAlias = _typing.Literal["cap"]  # noqa: Y015
     _WhichOneofArgType__cap: _TypeAlias = _typing.Literal["_cap", b"_cap"]  # noqa: Y015
