@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+from urllib.parse import quote
+
 import grpc
 import pytest
 from cotton.inspection.v1 import ingest_pb2
@@ -33,6 +36,15 @@ def test_every_reason_travels_with_code_remedy_and_details(reason: Reason) -> No
     assert error.retry == (reason.name in RETRIED)
     assert reason.code is not grpc.StatusCode.OK
     assert reason.remedy.endswith(".")
+
+
+@pytest.mark.parametrize("letter", ["x", "种"])
+def test_what_an_error_repeats_is_cut_and_its_remedy_is_not(letter: str) -> None:
+    """The message travels escaped, and again in the details: both fit in what peers take."""
+    status = status_of(ServiceError(Reason.INVALID_FIELD, letter * 10_000, {"a": letter * 10_000}))
+    assert status.message.startswith(letter)
+    assert status.message.endswith(f"… {Reason.INVALID_FIELD.remedy}")
+    assert len(quote(status.message)) + len(b64encode(status.SerializeToString())) < 8 << 10
 
 
 async def test_a_fault_of_the_server_in_a_stream_never_ends_it_as_if_all_were_well(

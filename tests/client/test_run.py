@@ -151,6 +151,18 @@ def test_a_run_is_verified_on_both_sides(service: SettlementService) -> None:
     assert "holds 一致" in page
 
 
+def test_lines_that_the_server_has_no_more_are_no_error(service: SettlementService) -> None:
+    """Another version computes another digest, which is told, and the archive is gone."""
+    service.verified, service.kept = "0" * 64, False
+    found = run("verify", "2016-1", code=Exit.INCOMPLETE)
+    assert found["server"]["digest"] == "0" * 64
+    assert found["client"] == {"digest": None, "holds": False}
+    page = cotton("run", "verify", "2016-1", code=Exit.INCOMPLETE).stdout
+    assert "the server has the lines no more" in page
+    refused = cotton("run", "export", "2016-1", "--output", "out", "--json", code=Exit.REFUSED)
+    assert json.loads(refused.stderr)["error"]["reason"] == "RUN_DIFFERS"
+
+
 def test_lines_that_were_changed_on_the_way_are_found(
     service: SettlementService, tmp_path: Path
 ) -> None:
@@ -166,7 +178,7 @@ def test_lines_that_were_changed_on_the_way_are_found(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_directory_can_be_checked_by_anybody(tmp_path: Path) -> None:
+def test_a_directory_can_be_checked_by_anybody(service: SettlementService, tmp_path: Path) -> None:
     """The files are the canonical content to the byte, with the sums that sha256sum takes."""
     directory = tmp_path / "run"
     found = run("export", "2016-1", "--output", directory)
@@ -182,7 +194,9 @@ def test_a_directory_can_be_checked_by_anybody(tmp_path: Path) -> None:
         for name in ("manifest.txt", "lots.csv", "units.csv", "regiments.csv")
     }
     assert sums["manifest.txt"] == DIGEST
+    asked = len(service.requests)
     cotton("run", "export", "2016-1", "--output", directory, code=Exit.USAGE)
+    assert len(service.requests) == asked
     assert "3 rows" in cotton("run", "export", "2016-1", "--output", directory, "--force").stdout
 
 

@@ -141,13 +141,14 @@ def test_shipped_documents_are_loaded_bases_first(service: SettlementService) ->
 @pytest.mark.parametrize(
     ("content", "said", "line"),
     [
-        ('kind = "schedule"\nid = \n', "line 2, column 6", "2"),
+        ('kind = "schedule"\nid = \n', "line 2: There is no value.", "2"),
+        ('kind = "schedule"\nid.a = "b"\n', "line 2: Keys with points are not read.", "2"),
         ('id = "a"\n', "key kind is missing", None),
         ('kind = "chart"\nid = "a"\n', "key kind is 'chart'", None),
         ('kind = "schedule"\n', "has no id", None),
         ('kind = "schedule"\nid = 3\n', "has no id", None),
         ('kind = "schedule"\nid = "a/b"\n', "cannot be the id", None),
-        ('kind = "schedule', "at its end", None),
+        ('kind = "schedule', "line 1: A text does not end", "1"),
     ],
 )
 def test_a_file_that_cannot_be_one_is_not_sent(

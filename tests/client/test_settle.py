@@ -247,7 +247,6 @@ def test_freezing_sends_revision_and_digest_of_the_trial(service: SettlementServ
         grading_version="4",
     )
     assert request.producer_id == "cotton-settlement"
-    assert len(request.request_id) == 64
     assert found["frozen"]["created"] == 1
     assert found["frozen"]["revision"] == FROZEN_AT
     page = cotton("settle", "--freeze", "2016-2", "--by-whom", "finance").stdout
@@ -269,8 +268,11 @@ def test_a_run_that_is_not_frozen_exits_6(
     arguments = ("--freeze", "2016-1", "--by-whom", "finance")
     found = settled(*arguments, code=Exit.INCOMPLETE)
     assert found["frozen"][count] == 1
+    first = service.requests[-1].request_id
     page = cotton("settle", *arguments, code=Exit.INCOMPLETE).stdout
     assert "Another run has this id; give another." in page
+    # What it is refused for may have been put right: the first answer must not be given again.
+    assert service.requests[-1].request_id != first
 
 
 @pytest.mark.parametrize(

@@ -173,3 +173,23 @@ def test_what_cannot_be_described(
         money.describe(**asked)
     assert error.value.code() is code
     assert told in error_of(error.value).message
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        f'base_rate = "{"种" * 30_000}"\n',
+        f'"{"种" * 30_000}" = 1\n',
+        f'{"k" * 100_000} = "1"\n',
+    ],
+    ids=["value", "text", "key"],
+)
+def test_what_is_wrong_with_a_large_file_arrives(money: Money, wrong: str) -> None:
+    """What an error repeats of a file is cut: gRPC carries no long errors."""
+    content = patch("p", "base", "", effective_from="2020-01-01") + wrong
+    with pytest.raises(grpc.RpcError) as caught:
+        money.describe(content=content)
+    refused = error_of(caught.value)
+    assert refused.reason == "INVALID_FIELD"
+    assert "…" in refused.message
+    assert refused.message.endswith("send the message again.")

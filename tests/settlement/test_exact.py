@@ -42,6 +42,7 @@ def fractions(rows: list[tuple[int, int]]) -> list[Fraction]:
 
 @given(ROWS, ANY, DIVISORS)
 @example(EDGES, 2**62, 2**62)
+@example([], 1, 2**63)
 def test_arithmetic_is_that_of_fractions(
     rows: list[tuple[int, int]], factor: int, divisor: int
 ) -> None:
@@ -144,6 +145,8 @@ def test_sums_with_more_denominators_than_have_a_short_common_one() -> None:
 )
 @example([(2**61, 1, 0)] * 9, [2**61, 2**62])
 @example([(2**60, 2**60, 0), (2**60, 2**60, 1)], [1, 1])
+@example([(0, 2**61 + 1, 0)], [0, 0])
+@example([], [2**62, 1])
 def test_whole_numbers_never_wrap(rows: list[tuple[int, int, int]], factors: list[int]) -> None:
     groups = np.array([row[2] for row in rows], np.intp)
     one, other = (vector([(row[part], 1) for row in rows]).num for part in (0, 1))

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Final
 
 import pytest
-from cotton_server.settlement.document import RateUnit
+from cotton_server.settlement.document import SCOPE_KEYS, RateUnit
 from cotton_server.settlement.money_table import DocumentFileError
 from cotton_server.settlement.rule_set import (
     ConditionBy,
@@ -19,6 +19,7 @@ from cotton_server.settlement.rule_set import (
 )
 from cotton_server.settlement.rule_set import TestedOn as On
 from cotton_server.settlement.rule_set_file import parse_rule_set
+from cotton_server.summary.keys import LOT_WORDS
 
 TEXT: Final = """\
 kind = "rule set"
@@ -139,3 +140,8 @@ def test_without_payments() -> None:
         parse_rule_set(text, "pay.toml")
     with pytest.raises(DocumentFileError, match="There are 0"):
         parse_rule_set(text.replace("[scope]", "payments = []\n[scope]"), "pay.toml")
+
+
+def test_lots_can_be_chosen_by_every_key_of_a_scope() -> None:
+    """Those that documents may have are fixed, whatever else summaries group by."""
+    assert set(SCOPE_KEYS) <= set(LOT_WORDS)

@@ -172,3 +172,10 @@ def test_what_is_read_of_a_damaged_file_is_what_toml_says(
     except TomlError:
         return
     assert found == tomllib.loads(text)
+
+
+@pytest.mark.parametrize("blank", [" ", "\t", "\n", "\u3000", "\u00a0"])
+def test_a_long_text_goes_on_where_the_next_line_begins(blank: str) -> None:
+    """Blanks of TOML only are left out; an ideographic one is a character as others are."""
+    text = f'a = """x\\\n{blank}y"""\n'
+    assert TomlText(text).entries == tomllib.loads(text)

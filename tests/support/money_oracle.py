@@ -1,13 +1,14 @@
 """What a schedule pays a lot, worked out once more, bale by bale, in fractions.
 
 Written from what the schedule's classes say of themselves; grades come from the oracle of grades.
-Lots are lists of readings under GB 1103.1-2012, or of USDA bales, values in hundredths.
+Lots are lists of readings under GB 1103.1, of either edition, or of USDA bales, values in
+hundredths.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
@@ -38,11 +39,15 @@ if TYPE_CHECKING:
 
     Bale = Mapping[str, int | None]
 
+CHART: Final = "chart_colour_grade"
+"""The colour grade that a chart gives a bale."""
+
 ROUNDINGS: Final = {
     RoundingMode.HALF_EVEN: ROUND_HALF_EVEN,
     RoundingMode.HALF_UP: ROUND_HALF_UP,
 }
-_COLUMNS: Final = {"preparation": "preparation", "leaf": "leaf_grade"}
+_FIELDS: Final = {"colour": "colour_grade", "preparation": "preparation", "leaf": "leaf_grade"}
+_GRADES_OF_MICRONAIRE: Final = ("A", "B", "C")
 
 
 @dataclass
@@ -85,22 +90,48 @@ def price_lot(
 
 
 def price_bale(bale: Bale, schedule: Schedule) -> Outcome:
-    """What each table pays a USDA bale."""
+    """What each table pays a USDA bale; `chart_colour_grade` where no colour was reported."""
+    if grades.colour(bale, grades.USDA) is None and bale.get(CHART) is not None:
+        bale = {**bale, "colour_grade": bale[CHART]}
     outcome = Outcome()
     for factor in schedule.factors:
         assert isinstance(factor, TableFactor)
-        key = tuple(_class(bale, axis.classes, grades.USDA) for axis in factor.axes)
+        items = [axis.classes.item for axis in factor.axes]
+        key = [_class(bale, axis.classes, grades.USDA) for axis in factor.axes]
+        shown = [
+            name or ("" if axis.classes.bands else _element(bale, item, grades.USDA) or "")
+            for name, item, axis in zip(key, items, factor.axes, strict=True)
+        ]
+        outcome.classes[factor.name] = " ".join(shown) if all(shown) else None
         rate = factor.rates.get(tuple(each or "" for each in key))
         outcome.factors[factor.name] = None if rate is None else Fraction(rate)
-        absent = [
-            axis.classes.item
-            for axis in factor.axes
-            if _element(bale, axis.classes.item, grades.USDA) is None
-            and _value(bale, axis.classes.item, grades.USDA) is None
-        ]
+        absent = [item for item in items if bale[_FIELDS.get(item, item)] is None]
         outcome.reasons |= {f"NO_VALUE:{item}" for item in absent}
         if rate is None and not absent:
             outcome.reasons.add(f"NO_RATE:{factor.name}")
+    return outcome
+
+
+def price_by_bales(
+    bales: Sequence[Bale], schedule: Schedule, weights: Sequence[int | None] | None = None
+) -> Outcome:
+    """What each table pays a lot: the mean of its USDA bales, by their weights if all have one."""
+    each = [price_bale(bale, schedule) for bale in bales]
+    counted = [1] * len(bales)
+    if schedule.bale_weights and weights is not None and all(weights):
+        counted = [weight or 0 for weight in weights]
+    outcome = Outcome()
+    for factor in schedule.factors:
+        paid = [one.factors[factor.name] for one in each]
+        outcome.factors[factor.name] = (
+            None
+            if None in paid or not paid
+            else sum((Fraction(p or 0) * w for p, w in zip(paid, counted, strict=True)),
+                     start=Fraction(0)) / sum(counted)
+        )  # fmt: skip
+    without = sum(None in one.factors.values() for one in each)
+    if without:
+        outcome.reasons.add(f"BALES_WITHOUT_RATE:{without}")
     return outcome
 
 
@@ -153,7 +184,10 @@ class _Lot:
 
     def _is_of_class(self, refusal: Refusal) -> bool:
         assert refusal.classes is not None
-        found = self._class_of_lot(refusal.classes, refusal.by or By.MEAN)
+        beside = refusal.classes
+        if refusal.by is By.MAIN and beside.item == "micronaire" and not beside.bands:
+            beside = replace(beside, names=(*beside.names, *_GRADES_OF_MICRONAIRE))
+        found = self._class_of_lot(beside, refusal.by or By.MEAN)
         named = set(found) & set(refusal.classes.all)
         if len(found) > 1 and named:
             self.outcome.reasons.add(f"TIE:{refusal.name}")
@@ -213,12 +247,17 @@ class _Lot:
         self._is_known(classes.item)
         if classes.item == "colour":
             main = grades.main_colour(self.bales)
-            return [None if main is None else _class_of(main, None, classes)]
+            if main is None:
+                return [None]
+            return [_class_of(main, None, classes) or f"(own) {main}"]
         counts = self._counts(classes)
         return [name for name, count in counts.items() if count == max(counts.values())] or [None]
 
-    def _told(self, factor: Factor, name: str | None, rate: Decimal | None) -> Fraction | None:
+    def _tell_class(self, factor: Factor, name: str | None) -> None:
         self.outcome.classes[factor.name] = (name or "").removeprefix("(own) ") or None
+
+    def _told(self, factor: Factor, name: str | None, rate: Decimal | None) -> Fraction | None:
+        self._tell_class(factor, name)
         if rate is None:
             self.outcome.reasons.add(f"NO_RATE:{factor.name}")
             return None
@@ -273,25 +312,31 @@ class _Lot:
         return self._told(factor, name, factor.rates.get(name, factor.others))
 
     def _by_main(self, factor: MainFactor) -> Fraction | None:
-        if not self._is_known(factor.classes.item):
-            return None
+        known = self._is_known(factor.classes.item)
         counts = self._counts(factor.classes)
-        most = [name for name, count in counts.items() if count == max(counts.values())]
+        # Of classes that are paid alike the first: those of the document, then the standard's own.
+        names = [*factor.classes.all, *(f"(own) {each}" for each in _elements(factor.classes.item))]
+        most = [name for name in names if counts[name] and counts[name] == max(counts.values())]
+        if not most:
+            return None
         if len(most) > 1 and factor.ties is Ties.HOLD:
             self.outcome.reasons.add(f"TIE:{factor.name}")
             return None
-        rates = {name: factor.rates.get(name, factor.others) for name in most}
+        name = most[0]
         if len(most) > 1 and factor.ties is Ties.MEAN:
-            name = self._class_of_mean(factor.classes)
-            assert name is not None
-            return self._told(factor, name, factor.rates.get(name, factor.others))
-        # A class without a rate is paid worse than any other.
-        paid = {
-            name: Fraction(-(10**9)) if rate is None else Fraction(rate)
-            for name, rate in rates.items()
-        }
-        name = (min if factor.ties is Ties.WORST_PAID else max)(most, key=paid.__getitem__)
-        return self._told(factor, name, rates[name])
+            name = self._class_of_mean(factor.classes) or ""
+        elif len(most) > 1:
+            # A class without a rate is paid worse than any other.
+            paid = {
+                each: Fraction(-(10**9) if rate is None else rate)
+                for each in most
+                for rate in [factor.rates.get(each, factor.others)]
+            }
+            name = (min if factor.ties is Ties.WORST_PAID else max)(most, key=paid.__getitem__)
+        if not known:
+            self._tell_class(factor, name)
+            return None
+        return self._told(factor, name, factor.rates.get(name, factor.others))
 
     def _by_count(self, factor: CountFactor) -> Fraction | None:
         if not self._is_known(factor.item):
@@ -300,16 +345,17 @@ class _Lot:
         return max(0, found - factor.free) * Fraction(factor.each)
 
     def _bonus(self, factor: BonusFactor) -> Fraction | None:
-        if not self._is_known(factor.item):
-            return None
+        known = self._is_known(factor.item)
         if factor.item == "colour":
             main = grades.main_colour(self.bales)
         else:
             counts = Counter(_element(bale, factor.item) for bale in self.bales)
             del counts[None]
-            (first, most), *others = counts.most_common(2)
-            main = None if others and others[0][1] == most else first
-        self.outcome.classes[factor.name] = main
+            most = [name for name, count in counts.items() if count == max(counts.values())]
+            main = most[0] if len(most) == 1 else None
+        self._tell_class(factor, main)
+        if not known:
+            return None
         return Fraction(0) if main is None else Fraction(factor.rate)
 
     def _by_threshold(self, factor: ThresholdFactor) -> Fraction | None:
@@ -323,6 +369,8 @@ class _Lot:
     def _by_table(self, factor: TableFactor) -> Fraction | None:
         before = set(self.outcome.reasons)
         key = [self._axis(axis, factor) for axis in factor.axes]
+        shown = [(each or "").removeprefix("(own) ") for each in key]
+        self._tell_class(factor, " ".join(shown) if all(shown) else None)
         known = [
             self._mean(axis.classes.item) is not None
             if axis.by is By.MEAN
@@ -340,6 +388,7 @@ class _Lot:
         found = self._class_of_lot(axis.classes, axis.by)
         if len(found) > 1:
             self.outcome.reasons.add(f"TIE:{factor.name}")
+            return None
         return found[0]
 
 
@@ -366,8 +415,8 @@ def _element(bale: Bale, item: str, standard: str = grades.OLD) -> str | None:
     """The grade, judged class or tier of a bale."""
     if item == "colour":
         return grades.colour(bale, standard)
-    if item in _COLUMNS:
-        return grades.classes(_COLUMNS[item], bale[_COLUMNS[item]], standard)
+    if item in _FIELDS:
+        return grades.classes(_FIELDS[item], bale[_FIELDS[item]], standard)
     value = _value(bale, item, standard)
     return None if value is None else grades.tier(item, value, standard)
 

@@ -40,6 +40,7 @@ from tests.grading import oracle as grades
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from cotton_server.grading.standard import Standard
     from cotton_server.settlement.priced import Priced
     from cotton_server.settlement.schedule import Factor, Refusal
 
@@ -50,6 +51,7 @@ TABLE_A: Final = "table-a"
 LOAN: Final = "usda-loan-2021"
 
 STANDARD: Final = load_standards()[grades.OLD]
+LATER: Final = load_standards()[grades.NEW]
 USDA: Final = load_standards()[grades.USDA]
 
 
@@ -68,7 +70,7 @@ def schedule(*factors: Factor, refusals: Sequence[Refusal] = (), **changes: Any)
             Provenance("made up", Confidence.LOW), "",
         ),
         unit=RateUnit.YUAN_PER_TONNE,
-        standards=(grades.OLD,),
+        standards=(grades.OLD, grades.NEW),
         per=Per.LOT,
         quantity=Quantity.CONDITIONED,
         base_quality={},
@@ -133,6 +135,7 @@ def sums_of(
     lots: Sequence[Sequence[Bale]],
     by: Schedule,
     sampled: Sequence[tuple[int | None, int | None]] | None = None,
+    standard: Standard = STANDARD,
 ) -> pl.DataFrame:
     """Lots as `price_lots` takes them, of the columns that are needed only.
 
@@ -141,10 +144,10 @@ def sums_of(
     rolled = roll_up(
         frame_of([each for lot in lots for each in lot],
                  [number for number, lot in enumerate(lots) for _ in lot]),
-        STANDARD,
+        standard,
     )  # fmt: skip
     trash, regain = zip(*(sampled or [(None, None)] * len(lots)), strict=True)
-    return rolled.select("lot", *figures_needed(by, STANDARD)).with_columns(
+    return rolled.select("lot", *figures_needed(by, standard)).with_columns(
         pl.Series("trash", trash, pl.Int64), pl.Series("regain", regain, pl.Int64)
     )
 
@@ -153,9 +156,10 @@ def priced(
     lots: Sequence[Sequence[Bale]],
     by: Schedule,
     sampled: Sequence[tuple[int | None, int | None]] | None = None,
+    standard: Standard = STANDARD,
 ) -> Priced:
     """Lots of bales, priced."""
-    return price_lots(sums_of(lots, by, sampled), by, STANDARD)
+    return price_lots(sums_of(lots, by, sampled, standard), by, standard)
 
 
 def reasons(found: Priced, lot: int = 0) -> set[str]:

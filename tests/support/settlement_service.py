@@ -362,6 +362,8 @@ class SettlementService(
     runs: tuple[settlement_pb2.StoredRun, ...] = (stored_run(successor="2016-2"),)
     differences: tuple[settlement_pb2.LineDifference, ...] = DIFFERENCES
     with_regiments: bool = True
+    kept: bool = True
+    """Whether the lines of runs can be told as they were frozen."""
     load_message: str = ""
 
     def PriceLots(self, request: Any, context: Any) -> Any:  # noqa: N802
@@ -375,6 +377,8 @@ class SettlementService(
         self._heard(request)
         if request.table == REGIMENTS and not self.with_regiments:
             _abort_invalid(context, "table")
+        if not self.kept:
+            _abort(context, code_pb2.FAILED_PRECONDITION, "RUN_DIFFERS", "Its archive is gone.")
         yield from self._table(settlement_pb2.TabulateRunResponse, request, self.digest, context)
 
     def FreezeRun(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
@@ -526,20 +530,23 @@ class SettlementService(
 
 def _abort_invalid(context: Any, name: str) -> None:
     """Ends a call as the server refuses a field."""
-    details = [
-        error_details_pb2.ErrorInfo(reason="INVALID_FIELD", domain="cotton"),
-        error_details_pb2.BadRequest(
-            field_violations=[
-                error_details_pb2.BadRequest.FieldViolation(field=name, description="not made")
-            ]
-        ),
-    ]
+    violation = error_details_pb2.BadRequest.FieldViolation(field=name, description="not made")
+    _abort(
+        context,
+        code_pb2.INVALID_ARGUMENT,
+        "INVALID_FIELD",
+        "The terms make no such table.",
+        error_details_pb2.BadRequest(field_violations=[violation]),
+    )
+
+
+def _abort(context: Any, code: int, reason: str, message: str, *more: Any) -> None:
+    """Ends a call with a typed error."""
     packed = []
-    for each in details:
+    for each in (error_details_pb2.ErrorInfo(reason=reason, domain="cotton"), *more):
         packed.append(any_pb2.Any())
         packed[-1].Pack(each)
-    status = status_pb2.Status(
-        code=code_pb2.INVALID_ARGUMENT, message="The terms make no such table.", details=packed
-    )
+    status = status_pb2.Status(code=code, message=message, details=packed)
     context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
-    context.abort(grpc.StatusCode.INVALID_ARGUMENT, status.message)
+    (of_code,) = (each for each in grpc.StatusCode if each.value[0] == code)
+    context.abort(of_code, message)

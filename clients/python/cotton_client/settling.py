@@ -64,12 +64,14 @@ class Settling(Connection):
     ) -> settlement_pb2.FreezeRunResponse:
         """Freezes what a trial gave: the run has its terms and its digest.
 
-        Without `request_id` the request's id follows from the run, so that the same run sent
-        again is answered as a repeat.
+        Whether a run is taken depends on those that are stored, so without `request_id` each call
+        has an id of its own, and a run that is stored already is answered EXISTS.
         """
         stub = settlement_pb2_grpc.SettlementServiceStub(self.channel)
         request = settlement_pb2.FreezeRunRequest(producer_id=producer_id, runs=[run])
-        (answer,) = await self._send(_unhurried(stub.FreezeRun), [request], request_id)
+        (answer,) = await self._send(
+            _unhurried(stub.FreezeRun), [request], request_id, by_content=False
+        )
         return answer
 
     async def list_runs(

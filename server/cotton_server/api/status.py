@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 RETRY_AFTER_S: Final = 1
 """How long a caller is asked to wait before it tries again what can succeed later."""
 
+MESSAGE_BYTES_MAX: Final = 1500
+"""Of what happened. It is sent twice, escaped, and peers take 8 KiB of an error in all."""
+
+VIOLATION_BYTES_MAX: Final = 300
+"""Of what is wrong with one field."""
+
 _DETAILS_KEY: Final = "grpc-status-details-bin"
 _RETRIED: Final = frozenset(
     {
@@ -29,7 +35,7 @@ _RETRIED: Final = frozenset(
 
 
 def status_of(error: ServiceError) -> status_pb2.Status:
-    """The error as google.rpc.Status."""
+    """The error as google.rpc.Status; what it repeats of a request may be long, and is cut."""
     details: list[Message] = [
         error_details_pb2.ErrorInfo(
             reason=error.reason.name,
@@ -41,7 +47,9 @@ def status_of(error: ServiceError) -> status_pb2.Status:
         details.append(
             error_details_pb2.BadRequest(
                 field_violations=[
-                    error_details_pb2.BadRequest.FieldViolation(field=field, description=text)
+                    error_details_pb2.BadRequest.FieldViolation(
+                        field=field, description=_cut(text, VIOLATION_BYTES_MAX)
+                    )
                     for field, text in error.violations.items()
                 ]
             )
@@ -52,7 +60,9 @@ def status_of(error: ServiceError) -> status_pb2.Status:
         )
     number, _ = error.reason.code.value
     return status_pb2.Status(
-        code=number, message=str(error), details=[_packed(detail) for detail in details]
+        code=number,
+        message=f"{_cut(error.message, MESSAGE_BYTES_MAX)} {error.reason.remedy}",
+        details=[_packed(detail) for detail in details],
     )
 
 
@@ -74,3 +84,10 @@ def _packed(detail: Message) -> any_pb2.Any:
     packed = any_pb2.Any()
     packed.Pack(detail)
     return packed
+
+
+def _cut(text: str, bytes_max: int) -> str:
+    encoded = text.encode()
+    if len(encoded) <= bytes_max:
+        return text
+    return f"{encoded[:bytes_max].decode(errors='ignore')}…"

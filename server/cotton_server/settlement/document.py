@@ -4,12 +4,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
     from cotton_server.grading.standard import Provenance
+
+SCOPE_KEYS: Final = (
+    "region",
+    "division",
+    "regiment",
+    "county",
+    "gin",
+    "production_line",
+    "warehouse",
+    "cotton_type",
+    "picking_mode",
+    "channel",
+    "traceability_unit",
+    "agency",
+)
+"""The keys of lots that a scope may have. They are part of how a stored document is decided: what
+else summaries come to group by is none of them."""
 
 
 class RateUnit(Enum):

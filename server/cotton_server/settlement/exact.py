@@ -189,7 +189,8 @@ def dot(columns: Sequence[IntArray], factors: Sequence[int], count: int) -> IntA
         total = total.astype(object)
         columns = [column.astype(object) for column in columns]
     for column, factor in zip(columns, factors, strict=True):
-        total += column * factor
+        if factor:
+            total = total + column * factor
     return total
 
 
@@ -225,7 +226,7 @@ def _common(one: int | IntArray, other: int | IntArray) -> int | IntArray:
         return math.lcm(one, other)
     if one is other:
         return one
-    if _largest(one) * _largest(other) > MACHINE_MAX:
+    if max(_largest(one), 1) * max(_largest(other), 1) > MACHINE_MAX:
         one, other = (np.asarray(each).astype(object) for each in (one, other))
     common: IntArray = np.lcm(one, other)
     return common

@@ -197,14 +197,20 @@ def _by_share(factor: ShareFactor, lots: Lots) -> Paid:
         total = dot(list(counts.T), numbers, len(lots))
         amount = Exact(total, rates.scale).over(np.where(graded == 0, 1, graded))
     else:
-        # As they are printed: by the classes of the standard, in its order.
+        # As they are printed: by the classes of the standard, in its order. A class that no lot
+        # has bales of takes no share, and is left out.
         elements = [lots.figure(f"{joined.item}.{name}.bales") for name in joined.elements]
+        there = [place for place, bales in enumerate(elements) if bales.any()]
+        table = np.zeros((len(there), len(lots)), np.int64)
+        for row, place in enumerate(there):
+            table[row] = elements[place]
         shares = share_table(
-            np.stack(elements, axis=1),
+            table.T,
             rule=lots.schedule.share_rule,
             decimals=lots.schedule.share_decimals,
         )
-        total = dot(list(shares.T), [numbers[place] for place in joined.places], len(lots))
+        factors = [numbers[joined.places[place]] for place in there]
+        total = dot(list(shares.T), factors, len(lots))
         amount = Exact(total, rates.scale * _WHOLE)
     return _by_counts(factor.name, joined.item, lots, amount, no_rate=no_rate)
 
@@ -227,9 +233,12 @@ def _by_main(factor: MainFactor, lots: Lots) -> Paid:
     tied = most.sum(axis=1) > 1
     places = most.argmax(axis=1)
     held = lots.held_for(item)
-    tied &= ~held[f"NO_VALUE:{item}"]
+    valueless = held[f"NO_VALUE:{item}"]
+    tied &= ~valueless
+    places = np.where(valueless, NO_CLASS, places)
     if factor.ties is Ties.HOLD:
         held[f"TIE:{factor.name}"] = tied
+        places = np.where(tied, NO_CLASS, places)
     elif factor.ties is Ties.MEAN and tied.any():
         by_mean, names, _ = lots.mean_places(factor.classes, factor.name)
         if names != joined.names:
@@ -373,14 +382,13 @@ def unclassed(item: str, by: By, lots: Lots) -> dict[str, BoolArray]:
 
 def _by_pay(most: npt.NDArray[np.bool_], rates: Rates, *, best: bool) -> Places:
     """Of the classes with most bales the best or worst paid; one without a rate is the worst."""
+    # Of those that are paid alike the first: a sort keeps their order, backwards too.
     paid_first = sorted(
         range(most.shape[1]),
-        key=lambda place: (
-            rates.scaled[place] is None,
-            -(rates.scaled[place] or 0),
-        ),
+        key=lambda place: (rates.scaled[place] is not None, rates.scaled[place] or 0),
+        reverse=best,
     )
-    order = np.array(paid_first if best else paid_first[::-1], np.intp)
+    order = np.array(paid_first, np.intp)
     first: Places = most[:, order].argmax(axis=1)
     return order[first]
 

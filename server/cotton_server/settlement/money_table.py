@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from cotton_server.domain.identifiers import is_plain_text
 from cotton_server.grading.toml_table import CORRECT, DataFileError, Table
-from cotton_server.settlement.document import Head, MoneyFrom, Rounding, RoundingMode
+from cotton_server.settlement.document import SCOPE_KEYS, Head, MoneyFrom, Rounding, RoundingMode
 from cotton_server.settlement.toml_lines import TomlError, TomlText, place_of, steps_of
-from cotton_server.summary.keys import LOT_WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -266,7 +265,7 @@ class MoneyTable(Table):
         if "scope" not in self:
             return {}
         table = self.table("scope")
-        found = {key: table.listed(key) for key in LOT_WORDS if key in table}
+        found = {key: table.listed(key) for key in SCOPE_KEYS if key in table}
         table.close()
         return found
 

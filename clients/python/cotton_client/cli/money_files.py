@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
-import tomllib
 from typing import TYPE_CHECKING, Any, Final
+
+from cotton_server.settlement.toml_lines import TomlError, TomlText
 
 from cotton_client.cli.reference_kinds import MONEY
 from cotton_client.errors import InputError
@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from cotton.inspection.v1 import reference_pb2
 
 SUFFIX: Final = ".toml"
-
-_PLACE: Final = re.compile(r" \(at line (\d+), column (\d+)\)$")
-_AT_END: Final = re.compile(r" \(at end of document\)$")
 
 
 def kind_and_id(
@@ -52,19 +49,13 @@ def kind_and_id(
 
 
 def _read(text: str, path: Path) -> dict[str, Any]:
+    """The entries of a file, read as the server reads them."""
     try:
-        return tomllib.loads(text.removeprefix("\ufeff"))
-    except tomllib.TOMLDecodeError as error:
-        said = str(error)
-        where = {"file": str(path)}
-        place = _PLACE.search(said)
-        if place is not None:
-            where |= {"line": place[1], "column": place[2]}
-        line = f", line {place[1]}, column {place[2]}" if place else ", at its end"
-        problem = _AT_END.sub("", _PLACE.sub("", said))
+        return TomlText(text).entries
+    except TomlError as error:
         raise InputError(
-            f"{path}{line}: {problem}.",
+            f"{path}, line {error.line}: {error.problem}",
             reason="INVALID_FILE",
-            remedy="Correct the TOML there, and load it again.",
-            metadata=where,
+            remedy=error.remedy,
+            metadata={"file": str(path), "line": str(error.line)},
         ) from None

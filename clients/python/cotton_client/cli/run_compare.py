@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,6 +11,7 @@ import click
 
 from cotton_client.cli.options import talks_to_server
 from cotton_client.cli.output import page_console
+from cotton_client.cli.row_progress import row_progress
 from cotton_client.cli.run_names import run_named
 from cotton_client.render import json_runs
 from cotton_client.render import run_differences as page
@@ -64,11 +66,17 @@ def command(
         writer = DifferenceFile(output, force=force)
     teller = _Teller(limit, writer, as_json=as_json)
 
-    async def ask(client: CottonClient) -> None:
-        async for message in client.compare_runs(run_id, other):
-            teller.tell(message)
+    with run_named(), ExitStack() as waiting:
+        heard = waiting.enter_context(row_progress(as_json=as_json)).step("Comparing")
 
-    with run_named():
+        async def ask(client: CottonClient) -> None:
+            async for message in client.compare_runs(run_id, other):
+                if writer is None:
+                    # What is told as it comes has the terminal for itself.
+                    waiting.close()
+                teller.tell(message)
+                heard(teller.told, 0)
+
         connection.ask(ask)
     teller.end(output)
 
@@ -83,7 +91,7 @@ class _Teller:
         self._console = page_console()
         self._first: settlement_pb2.CompareRunsResponse | None = None
         self._last: tuple[int, str] | None = None
-        self._told = 0
+        self.told = 0
 
     def tell(self, message: settlement_pb2.CompareRunsResponse) -> None:
         """One message."""
@@ -95,12 +103,12 @@ class _Teller:
                 for part in page.beginning(message):
                     self._console.print(part)
         for each in message.differences:
-            self._told += 1
+            self.told += 1
             if self._writer is not None:
                 self._writer.add(json_runs.difference(each))
             elif self._as_json:
                 _line({"event": "difference", **json_runs.difference(each)})
-            elif self._told <= self._limit:
+            elif self.told <= self._limit:
                 line = (each.table, each.line)
                 if line != self._last:
                     self._console.print(page.line_heading(each))
@@ -115,10 +123,10 @@ class _Teller:
         if self._as_json:
             file = {"file": str(output)} if output is not None else {}
             revision = first.after.revision if first is not None else None
-            _line({"event": "end", "revision": revision, "differences": self._told, **file})
+            _line({"event": "end", "revision": revision, "differences": self.told, **file})
             return
-        listed = self._told if output is not None else min(self._told, self._limit)
-        self._console.print(page.end(self._told, listed))
+        listed = self.told if output is not None else min(self.told, self._limit)
+        self._console.print(page.end(self.told, listed))
         if output is not None:
             self._console.print(f"Written to {output}.")
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from cotton_client import errors
+from cotton_client.canonical import MANIFEST
 from cotton_client.cli.options import talks_to_server
 from cotton_client.cli.output import emit
 from cotton_client.cli.row_progress import row_progress
@@ -116,7 +117,7 @@ def _write_directory(
     connection: Connection, run_id: str, directory: Path, progress: RowProgress, *, force: bool
 ) -> Json:
     """The canonical content, checked against the digest of the run before anything is written."""
-    from cotton_client.export.drafts import drafts  # noqa: PLC0415 - loads polars
+    from cotton_client.export.drafts import check_free, drafts  # noqa: PLC0415 - loads polars
 
     if directory.exists() and not directory.is_dir():
         raise errors.ConfigurationError(
@@ -124,6 +125,9 @@ def _write_directory(
             reason="FILE_EXISTS",
             remedy=f"Name a directory, or a file that ends with {', '.join(FORMATS)}.",
         )
+    if directory.exists():
+        # Every run has these two: what is there is refused before the lines are asked for.
+        check_free([directory / MANIFEST, directory / SUMS], force=force)
 
     async def ask(client: CottonClient) -> tuple[settlement_pb2.GetRunResponse, Any]:
         answer = await client.get_run(run_id)

@@ -46,7 +46,10 @@ def shown(answer: settlement_pb2.GetRunResponse, found: Settled) -> Json:
 
 
 def verified(answer: settlement_pb2.VerifyRunResponse, client_digest: str) -> Json:
-    """The digest of a run beside those computed anew, by the server and by the client."""
+    """The digest of a run beside those computed anew, by the server and by the client.
+
+    The client has none where the server has not kept the lines.
+    """
     digest = answer.run.run.digest
     return {
         "revision": answer.run.run.terms.revision,
@@ -58,7 +61,7 @@ def verified(answer: settlement_pb2.VerifyRunResponse, client_digest: str) -> Js
             "settlement_version": answer.settlement_version or None,
             "grading_version": answer.grading_version or None,
         },
-        "client": {"digest": client_digest, "holds": client_digest == digest},
+        "client": {"digest": client_digest or None, "holds": client_digest == digest},
     }
 
 

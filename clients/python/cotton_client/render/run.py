@@ -121,7 +121,10 @@ def told(stored: settlement_pb2.StoredRun) -> Text:
 
 
 def verified(server: settlement_pb2.VerifyRunResponse, client_digest: str) -> Iterator[Text]:
-    """The digest of a run beside those computed anew, by the server and on this machine."""
+    """The digest of a run beside those computed anew, by the server and on this machine.
+
+    Here there is none where the server has not kept the lines.
+    """
     stored = server.run
     digest = stored.run.digest
     yield Text.assemble(
@@ -138,10 +141,12 @@ def verified(server: settlement_pb2.VerifyRunResponse, client_digest: str) -> It
             "Computed here from the lines as they are told 本机计算",
             client_digest,
             client_digest == digest,
-            "what is told is not what was frozen",
+            "what is told is not what was frozen"
+            if client_digest
+            else "the server has the lines no more as they were frozen",
         ),
     ):
         style = "green" if holds else "bold red"
         verdict = "holds 一致" if holds else f"DIFFERS 不一致: {why}"
         yield Text.assemble((f"{who}: ", "dim"), (verdict, style))
-        yield Text(f"  {found}", style=style)
+        yield Text(f"  {found or UNKNOWN}", style=style)
