@@ -107,6 +107,8 @@ async def test_an_older_revision_has_what_was_in_force_then(readers: ThreadPoolE
     [
         ({"season": 2024}, ["D-1", "D-2"]),
         ({"season": 2022}, []),
+        ({"season": 99_999}, []),
+        ({"season": -(2**31)}, []),
         ({"traceability_unit": "U-2"}, ["D-2"]),
         ({"regiment": "122团"}, ["D-3"]),
         ({"regiment": "121团", "season": 2023}, []),

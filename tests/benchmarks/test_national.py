@@ -148,7 +148,7 @@ def test_one_value_that_differs_is_no_result(column: str, values: list[Any]) -> 
 
 
 def test_results_from_before_settlement_are_shown_without_it() -> None:
-    (old,) = (ROOT / "benchmarks" / "results").glob("2026-11-25-national.json")
+    (old,) = (ROOT / "benchmarks" / "results").glob("2026-11-25-1-national.json")
     found = results.read(old)
     assert not found.settled
     assert settled.LACKING in report.section(found, old.name)

@@ -198,6 +198,12 @@ def test_a_directory_can_be_checked_by_anybody(service: SettlementService, tmp_p
     cotton("run", "export", "2016-1", "--output", directory, code=Exit.USAGE)
     assert len(service.requests) == asked
     assert "3 rows" in cotton("run", "export", "2016-1", "--output", directory, "--force").stdout
+    lines = canonical_manifest().splitlines(keepends=True)
+    others = "".join(line for line in lines if not line.startswith("table regiments"))
+    service.with_regiments = False
+    service.runs = (stored_run(digest=sha256(others.encode()).hexdigest()),)
+    run("export", "2016-1", "--output", directory, "--force")
+    assert not (directory / "regiments.csv").exists()
 
 
 def test_single_files_of_a_run(tmp_path: Path) -> None:

@@ -240,7 +240,7 @@ class Recording(Connection):
         producer_id: str,
         request_id: str = "",
     ) -> ReferencesReceipt:
-        """Stores reference documents: organisations and colour charts.
+        """Stores reference documents: organisations, colour charts and documents of money.
 
         Each is in force from the revision of the answer on. What becomes of one depends on the
         others that are in force, so without `request_id` each call has ids of its own, and one

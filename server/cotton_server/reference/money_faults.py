@@ -59,12 +59,12 @@ class _Place:
 
     def __init__(self, document: Document) -> None:
         self.document = document
-        self._lines = TomlText(document.content)
 
     def told(self, key: str, problem: str, remedy: str) -> str:
         """What is wrong at an entry of the document."""
-        there = self._lines.indexed((key,))
-        return f"Line {self._lines.line_of(there)}: {key}: {problem} {remedy}"
+        # Read again only where something is wrong.
+        line = TomlText(self.document.content).line_of((key,))
+        return f"Line {line}: {key}: {problem} {remedy}"
 
 
 def _patch_faults(document: Document, others: Sequence[Document]) -> Iterator[str]:

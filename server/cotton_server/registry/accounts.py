@@ -184,11 +184,6 @@ class AccountTable:
         """The values of a row, in the order of the layout."""
         return tuple(column[row] for column in self._columns.values())
 
-    def value(self, row: int, name: str) -> str | int:
-        """One value of a row."""
-        value: str | int = self._columns[name][row]
-        return value
-
     def amendment(self, row: int) -> Any:
         """The amendment of a row, None of one that took the place of no other."""
         return self._amendments.get(row)

@@ -23,7 +23,7 @@ class Document:
     """A version of a reference document; each equals itself only, to key what is read of it.
 
     `size_bytes` and `sha256` (hexadecimal) are of the content as UTF-8; `rows` counts the units of
-    an organisation or the rectangles of a chart.
+    an organisation, the rectangles of a chart, or what a document of money pays.
     """
 
     kind: Kind

@@ -44,7 +44,7 @@ class Per(Enum):
 
 
 class Ungraded(Enum):
-    """What bales without a class do to a factor by share or main class."""
+    """What bales without a class do to a factor by share, main class or count."""
 
     HOLD = "hold"
     """The lot is held until each bale has one."""

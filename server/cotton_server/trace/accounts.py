@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+import polars as pl
 from cotton.inspection.v1 import accounts_pb2
 
 from cotton_server.registry.account_records import AREA, BALE_WEIGHT, DELIVERY, MARKET_PRICE
@@ -46,10 +47,14 @@ class AccountListing:
         self.revision = answered_at(revision, registry.revision)
         self._table = registry.accounts.table(kind)
         self._field = _FIELD_OF[kind]
-        self._wanted = {
-            name: value for name, value in wanted.items() if name in self._table.layout.columns
-        }
         self._rows = registry.accounts.in_force(kind, self.revision)
+        count = self._table.count_at(self.revision)
+        for name, value in wanted.items():
+            if name in self._table.layout.columns:
+                column = self._table.column(name, count, self._rows)
+                # A season that is asked for may be any number, also one that no record can have.
+                column = column if isinstance(value, str) else column.cast(pl.Int64())
+                self._rows = self._rows[(column == value).to_numpy()]
         self._next = 0
         self._left = limit or len(self._rows)
 
@@ -60,15 +65,10 @@ class AccountListing:
 
     def page(self) -> list[accounts_pb2.AccountRecord]:
         """The next records that pass; none when the last have been told."""
-        page: list[accounts_pb2.AccountRecord] = []
-        size = min(PAGE_RECORDS_MAX, self._left)
-        while len(page) < size and self._next < len(self._rows):
-            row = int(self._rows[self._next])
-            self._next += 1
-            if all(self._table.value(row, name) == value for name, value in self._wanted.items()):
-                page.append(self._record(row))
-        self._left -= len(page)
-        return page
+        rows = self._rows[self._next : self._next + min(PAGE_RECORDS_MAX, self._left)]
+        self._next += len(rows)
+        self._left -= len(rows)
+        return [self._record(row) for row in rows.tolist()]
 
     def _record(self, row: int) -> accounts_pb2.AccountRecord:
         table = self._table

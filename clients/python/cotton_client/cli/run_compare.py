@@ -99,9 +99,8 @@ class _Teller:
             self._first = message
             if self._as_json:
                 _line({"event": "runs", **json_runs.compared(message)})
-            else:
-                for part in page.beginning(message):
-                    self._console.print(part)
+            elif self._writer is None:
+                self._print_beginning(message)
         for each in message.differences:
             self.told += 1
             if self._writer is not None:
@@ -120,6 +119,9 @@ class _Teller:
         first = self._first
         if self._writer is not None and first is not None:
             self._writer.write(first)
+            if not self._as_json:
+                # Not before: until now the terminal showed how far it is.
+                self._print_beginning(first)
         if self._as_json:
             file = {"file": str(output)} if output is not None else {}
             revision = first.after.revision if first is not None else None
@@ -129,6 +131,10 @@ class _Teller:
         self._console.print(page.end(self.told, listed))
         if output is not None:
             self._console.print(f"Written to {output}.")
+
+    def _print_beginning(self, first: settlement_pb2.CompareRunsResponse) -> None:
+        for part in page.beginning(first):
+            self._console.print(part)
 
 
 def _line(data: object) -> None:

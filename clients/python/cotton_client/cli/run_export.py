@@ -148,6 +148,10 @@ def _write_directory(
     with drafts(paths, force=force) as made:
         for draft, written in zip(made, files.values(), strict=True):
             draft.write_bytes(written)
+    if force:
+        # A table of the run that was there before would stand beside sums that do not name it.
+        for name in {f"{each}.csv" for each in _OF_RUNS} - files.keys():
+            (directory / name).unlink(missing_ok=True)
     listed = [
         {"file": str(path), "format": "canonical", "rows": content.rows.get(path.name)}
         for path in paths
