@@ -9,6 +9,7 @@ from cotton.inspection.v1 import reference_pb2, settlement_pb2, summary_pb2
 from cotton_server.grading import GRADING_VERSION
 from cotton_server.grading.standard import unverified_parts
 from cotton_server.reference.document_head import head_message
+from cotton_server.runs.target import TARGET_FIGURES
 from cotton_server.settlement import SETTLEMENT_VERSION
 from cotton_server.settlement.document import is_verified
 from cotton_server.settlement.refusals import not_checked
@@ -19,18 +20,6 @@ if TYPE_CHECKING:
     from cotton_server.reference.money import Loaded
     from cotton_server.runs.sources import Sources
     from cotton_server.runs.terms import Terms
-
-_OPTIONAL: Final = (
-    "target",
-    "market",
-    "output",
-    "cap",
-    "eligible_output",
-    "fund",
-    "delivered",
-    "rate",
-)
-"""Figures of a target price that may be absent."""
 
 _WORDS: Final = ("market_by", "market_prices", "rate_by", "rate_decimals", "problem")
 
@@ -104,8 +93,8 @@ def manifest_entries(
             yield "document", f"{kind} {document.id} {version.position} {document.sha256}"
     if header.HasField("target_price"):
         found = header.target_price
-        for name in (*_OPTIONAL, *_WORDS):
-            there = name not in _OPTIONAL or found.HasField(name)  # type: ignore[arg-type]  # a field
+        for name in (*TARGET_FIGURES, *_WORDS):
+            there = name not in TARGET_FIGURES or found.HasField(name)  # type: ignore[arg-type]  # a field
             yield "target", f"{name}={getattr(found, name) if there else ''}"
 
 

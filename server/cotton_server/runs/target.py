@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from cotton.inspection.v1 import settlement_pb2
 
@@ -20,6 +20,18 @@ if TYPE_CHECKING:
     from cotton_server.runs.terms import Terms
     from cotton_server.runs.units import Units
     from cotton_server.settlement.target_price import TargetPrice
+
+TARGET_FIGURES: Final = (
+    "target",
+    "market",
+    "output",
+    "cap",
+    "eligible_output",
+    "fund",
+    "delivered",
+    "rate",
+)
+"""Figures of a target price that may be absent, in the order of the manifest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,25 +79,12 @@ def target_message(target: TargetOfUnits) -> settlement_pb2.TargetPriceResult:
     """How the rate came about, as it is printed."""
     found = target.found
     printed = found.printed()
-    message = settlement_pb2.TargetPriceResult(
+    return settlement_pb2.TargetPriceResult(
         market_by=found.market_by,
         market_prices=found.market_prices,
         rate_decimals=printed.rate_decimals,
         rate_by=found.rate_by,
         problem="" if found.problem is None else found.problem.text,
         lots_left_out=target.left_out,
+        **{name: getattr(printed, name) for name in TARGET_FIGURES},
     )
-    for name in (
-        "target",
-        "market",
-        "output",
-        "cap",
-        "eligible_output",
-        "fund",
-        "delivered",
-        "rate",
-    ):
-        value = getattr(printed, name)
-        if value is not None:
-            setattr(message, name, value)
-    return message
