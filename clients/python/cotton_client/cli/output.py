@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 from rich.console import Console
+from rich.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,7 +35,8 @@ def emit(
         return
     console = page_console(width_max)
     for part in page if not hasattr(page, "__rich_console__") else (page,):  # type: ignore[union-attr]
-        console.print(part)
+        # A sentence is broken where a person reads; in a pipe its words stay findable on one line.
+        console.print(part, soft_wrap=isinstance(part, Text) and not console.is_terminal)
 
 
 def page_console(width_max: int = PAGE_WIDTH_MAX) -> Console:
