@@ -39,7 +39,7 @@ run: $(RUN_READY) ## start the service with simulated warehouses and keep servin
 demo: $(RUN_READY) ## the same as run, but end when everything was shown
 	$(BIN)/cotton demo
 
-test: $(NODE_READY) lint ## lint, then all tests
+test: $(NODE_READY) $(BENCH_READY) lint ## lint, then all tests
 	$(BIN)/python -m pytest
 
 node: $(NODE_READY) ## set up the Node client and run its unit tests
@@ -78,12 +78,16 @@ lock: $(DEV_READY) ## pin what pyproject.toml asks for, with hashes
 docs: $(DEV_READY) ## write the documents that are made from the code
 	$(BIN)/python tools/generate_docs.py
 
-bench: $(DEV_READY) ## measure, and keep the raw results
+bench: $(BENCH_READY) ## measure bulk, instruments, other stores, and a small season; some minutes
 	$(BIN)/python benchmarks/run.py
+	$(BIN)/python -m benchmarks.peers
+	$(BIN)/python -m benchmarks.scale
 
 bench-national: LOTS ?= 140000
 bench-national: $(BENCH_READY) ## measure a national season beside other engines; LOTS=2000 for a small one
 	$(BIN)/python -m benchmarks.national --lots $(LOTS)
+	$(BIN)/python -m benchmarks.peers --lots $$(($(LOTS) / 5)) --rounds 5
+	$(BIN)/python -m benchmarks.scale --lots $(LOTS) --rounds 5
 
 dist: $(DEV_READY) ## build the wheel and the source archive into dist/
 	$(BIN)/hatchling build

@@ -34,7 +34,8 @@ class Case:
 STANDARD: Final = (
     *(Case("columns", bales) for bales in (256, 1024, 4096, 8192, 16384)),
     *(Case("rows", bales) for bales in (100, 1000, 4000)),
-    Case("columns", 4096, streams=8),
+    *(Case("columns", 4096, streams=streams) for streams in (8, 64)),
+    *(Case("rows", 1000, streams=streams) for streams in (8, 64)),
     Case("columns", 4096, existing=True),
 )
 """The cases of a complete run, in the order in which they are measured and printed."""

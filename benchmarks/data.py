@@ -36,15 +36,17 @@ class StreamData:
     """What one producer sends: files of messages for the timed part and the part before it.
 
     `registrations` holds messages RegisterLotsRequest, the other two AppendReadingsRequest;
-    `before` is None where nothing is sent ahead. Sequences of `timed` start at
-    `first_sequence`.
+    `registrations` and `before` are None where nothing is sent ahead. Sequences of `timed` start at
+    `first_sequence`; where `batch_ids` is not empty the batches have ids instead: that text, and
+    the number that would be the sequence.
     """
 
     producer: str
-    registrations: str
+    registrations: str | None
     before: str | None
     timed: str
     first_sequence: int
+    batch_ids: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +119,18 @@ def prepare(case: Case, bales: int, directory: Path, *, season: int = SEASON) ->
     return CaseData(tuple(streams), lots, messages, simulation.bales, size_bytes)
 
 
-def registrations_of(warehouse: SimulatedWarehouse, producer: str) -> Iterator[bytes]:
-    """The messages with which a producer registers the lots of a warehouse."""
+def registrations_of(
+    warehouse: SimulatedWarehouse, producer: str, request: str = "lots"
+) -> Iterator[bytes]:
+    """The messages with which a producer registers the lots of a warehouse.
+
+    `request`: what the ids of its requests begin with.
+    """
     lots = lot_messages(warehouse.lots())
     for start in range(0, len(lots), _LOTS_PER_REQUEST):
         yield lots_pb2.RegisterLotsRequest(
             producer_id=producer,
-            request_id=f"lots-{start}",
+            request_id=f"{request}-{start}",
             lots=lots[start : start + _LOTS_PER_REQUEST],
         ).SerializeToString()
 
@@ -134,6 +141,16 @@ def _batches(warehouse: SimulatedWarehouse, case: Case, first_sequence: int) -> 
         yield ingest_pb2.AppendReadingsRequest(
             batch=_batch(case.shape, sequence, frame)
         ).SerializeToString()
+
+
+def encoded(identity: int | str, columns: readings_pb2.ReadingColumns) -> bytes:
+    """A message of columns under a sequence or a batch id."""
+    batch = readings_pb2.ReadingBatch(columns=columns)
+    if isinstance(identity, str):
+        batch.batch_id = identity
+    else:
+        batch.sequence = identity
+    return ingest_pb2.AppendReadingsRequest(batch=batch).SerializeToString()
 
 
 def _batch(shape: Shape, sequence: int, frame: pl.DataFrame) -> readings_pb2.ReadingBatch:

@@ -19,15 +19,16 @@ from typing import TYPE_CHECKING, Any, Final
 import grpc
 from cotton.inspection.v1 import ingest_pb2
 
+from benchmarks.clock import Clock
 from benchmarks.data import StreamData, read_messages
 from benchmarks.errors import BenchmarkError
-from benchmarks.processes import cpu_ms, machine_cpu_ms, memory_kib
 from benchmarks.scrape import scrape, settled
 from benchmarks.streams import connection, ended, next_answer, opened, problem, register
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from benchmarks.clock import Fed
     from benchmarks.streams import Call
 
 _OUTCOMES: Final = ("created", "existing", "conflicting", "rejected")
@@ -38,7 +39,8 @@ class Job:
     """What to send where, and what must come of it.
 
     `expected` is the outcome that every bale must have, "created" or "existing"; empty for a
-    service that does not say. `window`: most unanswered batches of one stream.
+    service that does not say. `window`: most unanswered batches of one stream. `stored`: bales
+    that a service with metrics must have in the end; without it as many as are sent.
     """
 
     address: str
@@ -48,29 +50,7 @@ class Job:
     bales: int
     expected: str
     window: int
-
-
-@dataclass(frozen=True, slots=True)
-class Fed:
-    """What was measured of one run.
-
-    Times are those between the first batch written and the last answer read. `other_cpu_ms`
-    is what all other processes of the machine took meanwhile, `stolen_cpu_ms` what its host
-    withheld. `metrics` are differences of the server's metrics over that time.
-    """
-
-    elapsed_ns: int
-    ack_p50_us: int
-    ack_p99_us: int
-    ack_max_us: int
-    client_cpu_ms: int
-    server_cpu_ms: int
-    other_cpu_ms: int
-    stolen_cpu_ms: int
-    server_rss_peak_kib: int
-    server_rss_anonymous_kib: int
-    outcomes: dict[str, int]
-    metrics: dict[str, float]
+    stored: int | None = None
 
 
 @dataclass(slots=True)
@@ -143,12 +123,9 @@ async def _send(call: Call, messages: list[bytes], window: int) -> _Timed:
 
 async def _measured(job: Job, calls: Sequence[Call], messages: Sequence[list[bytes]]) -> Fed:
     metrics_before = {} if job.metrics is None else scrape(job.metrics)
-    machine_before, server_before = machine_cpu_ms(), cpu_ms(job.pid)
-    client_before_ns, begun_ns = time.process_time_ns(), time.perf_counter_ns()
+    clock = Clock(job.pid)
     timed = await _send_all(calls, messages, job.window)
-    ended_ns, client_after_ns = time.perf_counter_ns(), time.process_time_ns()
-    server_after, machine_after = cpu_ms(job.pid), machine_cpu_ms()
-    memory = memory_kib(job.pid)
+    lap = clock.stop()
 
     outcomes = _outcomes(job, timed) if job.expected else {}
     metrics: dict[str, float] = {}
@@ -160,32 +137,12 @@ async def _measured(job: Job, calls: Sequence[Call], messages: Sequence[list[byt
             if value != metrics_before.get(name, 0.0)
         }
         _check_metrics(job, outcomes, metrics, metrics_after)
-    latencies_us = sorted(
-        (answered - sent) // 1000
+    latencies_ns = (
+        answered - sent
         for one in timed
         for sent, answered in zip(one.sent_ns, one.answered_ns, strict=True)
     )
-    client_ms = (client_after_ns - client_before_ns) // 1_000_000
-    server_ms = server_after - server_before
-    return Fed(
-        elapsed_ns=ended_ns - begun_ns,
-        ack_p50_us=_percentile(latencies_us, 50),
-        ack_p99_us=_percentile(latencies_us, 99),
-        ack_max_us=latencies_us[-1],
-        client_cpu_ms=client_ms,
-        server_cpu_ms=server_ms,
-        other_cpu_ms=max(machine_after["busy"] - machine_before["busy"] - client_ms - server_ms, 0),
-        stolen_cpu_ms=machine_after["stolen"] - machine_before["stolen"],
-        server_rss_peak_kib=memory["VmHWM"],
-        server_rss_anonymous_kib=memory["RssAnon"],
-        outcomes=outcomes,
-        metrics=metrics,
-    )
-
-
-def _percentile(ascending: Sequence[int], percent: int) -> int:
-    """The nearest-rank percentile."""
-    return ascending[max(-(-len(ascending) * percent // 100) - 1, 0)]
+    return lap.fed(latencies_ns, outcomes, metrics)
 
 
 def _outcomes(job: Job, timed: Sequence[_Timed]) -> dict[str, int]:
@@ -195,7 +152,8 @@ def _outcomes(job: Job, timed: Sequence[_Timed]) -> dict[str, int]:
         for sequence, payload in enumerate(one.answers, stream.first_sequence):
             answer = ingest_pb2.AppendReadingsResponse.FromString(payload)
             result = answer.result
-            if answer.WhichOneof("response") != "result" or result.sequence != sequence:
+            identity = f"{stream.batch_ids}{sequence}" if stream.batch_ids else sequence
+            if answer.WhichOneof("response") != "result" or _identity(result) != identity:
                 raise BenchmarkError(f"Batch {sequence} of {stream.producer} got: {answer}")
             if result.repeated_batch:
                 raise BenchmarkError(f"Batch {sequence} of {stream.producer} was taken as old.")
@@ -203,6 +161,11 @@ def _outcomes(job: Job, timed: Sequence[_Timed]) -> dict[str, int]:
                 totals[name] += getattr(result.outcome, name)
     _require_counts("The answers say", dict(totals), job)
     return dict(totals)
+
+
+def _identity(result: ingest_pb2.BatchResult) -> int | str:
+    by_id = result.WhichOneof("identity") == "batch_id"
+    return result.batch_id if by_id else result.sequence
 
 
 def _last_revision(timed: Sequence[_Timed]) -> int:
@@ -229,13 +192,15 @@ def _check_metrics(
     _require_counts("/metrics says", counts, job)
     if counts != outcomes:
         raise BenchmarkError(f"/metrics says {counts}, the answers say {outcomes}.")
-    if round(now["registry_bales"]) != job.bales:
+    stored = job.bales if job.stored is None else job.stored
+    if round(now["registry_bales"]) != stored:
         raise BenchmarkError(
-            f"{job.bales} different bales were sent, {now['registry_bales']:.0f} are stored."
+            f"{stored} different bales were sent in all, {now['registry_bales']:.0f} are stored."
         )
 
 
-def _job(text: str) -> Job:
+def job_of(text: str) -> Job:
+    """The job of a client, as JSON."""
     fields: dict[str, Any] = json.loads(text)
     fields["streams"] = tuple(StreamData(**stream) for stream in fields["streams"])
     return Job(**fields)
@@ -244,7 +209,7 @@ def _job(text: str) -> Job:
 def main() -> int:
     """Runs the job of stdin; 1, with what went wrong on stderr, when there is no result."""
     try:
-        fed = asyncio.run(feed(_job(sys.stdin.read())))
+        fed = asyncio.run(feed(job_of(sys.stdin.read())))
     except (BenchmarkError, grpc.aio.AioRpcError, ExceptionGroup) as error:
         print(problem(error), file=sys.stderr)
         return 1

@@ -10,8 +10,9 @@ import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
+from benchmarks.clock import Fed
 from benchmarks.errors import BenchmarkError
-from benchmarks.feed import Fed, Job
+from benchmarks.feed import Job
 from benchmarks.machine import touch_memory
 from benchmarks.processes import ROOT, Serving, environment, serving
 from benchmarks.results import SERVER, SINK, Run
@@ -28,6 +29,9 @@ CLIENT_S_MAX: Final = 600
 
 MEMORY_TOUCHED_BYTES: Final = 1 << 30
 """Memory asked of the host ahead of a run: more than any run of the default size needs."""
+
+_MEMORY_A_BALE: Final = 1 << 10
+"""No more than this for every bale, so that a tiny run is not mostly that."""
 
 
 def measure(
@@ -79,8 +83,8 @@ def _run(
 ) -> Run:
     data_directory = directory / "data"
     data_directory.mkdir()
-    memory_mb_a_second = touch_memory(MEMORY_TOUCHED_BYTES)
-    arguments = _arguments(target, data_directory)
+    memory_mb_a_second = touch_memory_for(data.bales)
+    arguments = ["benchmarks.sink"] if target == SINK else serve(data_directory)
     with serving(f"the {target}", arguments, directory / "log") as child:
         job = Job(
             address=child.address,
@@ -91,7 +95,7 @@ def _run(
             expected=_expected(case, child),
             window=window,
         )
-        fed = _feed(job)
+        fed = feed(job)
     return Run(
         place=place,
         repetition=repetition,
@@ -100,16 +104,15 @@ def _run(
         messages=data.messages,
         bales=data.bales,
         bytes=data.bytes,
-        disk_bytes=sum(path.stat().st_size for path in data_directory.iterdir()),
+        disk_bytes=size_bytes(data_directory),
         bales_on_disk=data.bales * 2 if case.existing else data.bales,
         memory_mb_a_second=memory_mb_a_second,
         fed=fed,
     )
 
 
-def _arguments(target: str, data_directory: Path) -> list[str]:
-    if target == SINK:
-        return ["benchmarks.sink"]
+def serve(data_directory: Path) -> list[str]:
+    """The service as it ships on a data directory, for `serving`."""
     return [
         "cotton_client.cli",
         "serve",
@@ -126,10 +129,10 @@ def _expected(case: Case, child: Serving) -> str:
     return "existing" if case.existing else "created"
 
 
-def _feed(job: Job) -> Fed:
-    """Runs the client; it is ended in any case."""
+def feed(job: Job, *, client: str = "benchmarks.feed") -> Fed:
+    """Runs the client, a module that takes such a job; it is ended in any case."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.feed"],
+        [sys.executable, "-m", client],
         cwd=ROOT,
         env=environment(),
         stdin=subprocess.PIPE,
@@ -149,6 +152,16 @@ def _feed(job: Job) -> Fed:
     if process.returncode:
         raise BenchmarkError(problem.strip() or f"the client ended with {process.returncode}.")
     return Fed(**json.loads(output))
+
+
+def touch_memory_for(bales: int) -> int:
+    """Touches memory ahead of a run of so many bales; million bytes a second."""
+    return touch_memory(min(MEMORY_TOUCHED_BYTES, bales * _MEMORY_A_BALE))
+
+
+def size_bytes(directory: Path) -> int:
+    """What the files in a directory, at any depth, hold."""
+    return sum(path.stat().st_size for path in directory.rglob("*") if path.is_file())
 
 
 def today() -> str:

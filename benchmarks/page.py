@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks import report, results
 from benchmarks.instruments import report as instruments_report
@@ -10,8 +11,14 @@ from benchmarks.instruments import results as instruments_results
 from benchmarks.national import charts as national_charts
 from benchmarks.national import report as national_report
 from benchmarks.national import results as national_results
+from benchmarks.peers import report as peers_report
+from benchmarks.peers import results as peers_results
+from benchmarks.scale import index_report
+from benchmarks.scale import report as scale_report
+from benchmarks.scale import results as scale_results
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 PAGE: Final = "RESULTS.md"
@@ -23,6 +30,72 @@ _HEAD: Final = """\
 edited by hand. -->
 
 """
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A kind of results: what the names of its files end with, how one is read and shown."""
+
+    suffix: str
+    read: Callable[[Path], Any]
+    section: Callable[[Any, str], str]
+    text: Callable[[Any], str]
+    charts: Callable[[Any], Mapping[str, str]]
+    """SVG by the name of its file."""
+
+
+_PARTS: Final = (
+    _Part(
+        report.SUFFIX,
+        results.read,
+        report.section,
+        report.text,
+        lambda found: {report.PLOT: report.chart(found)},
+    ),
+    _Part(
+        peers_results.SUFFIX,
+        peers_results.read,
+        peers_report.section,
+        peers_report.text,
+        lambda found: {peers_report.PLOT: peers_report.chart(found)},
+    ),
+    _Part(
+        scale_results.STORED_SUFFIX,
+        scale_results.read_stored,
+        scale_report.stored_section,
+        scale_report.stored_text,
+        lambda found: {scale_report.STORED_PLOT: scale_report.stored_chart(found)},
+    ),
+    _Part(
+        scale_results.INDEX_SUFFIX,
+        scale_results.read_index,
+        index_report.section,
+        index_report.text,
+        lambda _: {},
+    ),
+    _Part(
+        scale_results.PROFILE_SUFFIX,
+        scale_results.read_profile,
+        scale_report.profile_section,
+        scale_report.profile_text,
+        lambda found: {scale_report.PROFILE_PLOT: scale_report.profile_chart(found)},
+    ),
+    _Part(
+        instruments_results.SUFFIX,
+        instruments_results.read,
+        instruments_report.section,
+        instruments_report.text,
+        lambda found: {instruments_report.PLOT: instruments_report.chart(found)},
+    ),
+    _Part(
+        national_results.SUFFIX,
+        national_results.read,
+        national_report.section,
+        national_report.text,
+        national_charts.drawn,
+    ),
+)
+"""In the order of the page."""
 
 
 def newest(directory: Path, suffix: str) -> Path | None:
@@ -37,26 +110,15 @@ def rewrite(directory: Path) -> str:
     """
     sections: list[str] = []
     texts: list[str] = []
-    bulk = newest(directory / "results", report.SUFFIX)
-    if bulk is not None:
-        of_bulk = results.read(bulk)
-        (directory / report.PLOT).write_text(report.chart(of_bulk), encoding="utf-8")
-        sections.append(report.section(of_bulk, bulk.name))
-        texts.append(report.text(of_bulk))
-    single = newest(directory / "results", instruments_results.SUFFIX)
-    if single is not None:
-        of_single = instruments_results.read(single)
-        chart = instruments_report.chart(of_single)
-        (directory / instruments_report.PLOT).write_text(chart, encoding="utf-8")
-        sections.append(instruments_report.section(of_single, single.name))
-        texts.append(instruments_report.text(of_single))
-    season = newest(directory / "results", national_results.SUFFIX)
-    if season is not None:
-        of_season = national_results.read(season)
-        for plot, chart in national_charts.drawn(of_season).items():
+    for part in _PARTS:
+        source = newest(directory / "results", part.suffix)
+        if source is None:
+            continue
+        found = part.read(source)
+        for plot, chart in part.charts(found).items():
             (directory / plot).write_text(chart, encoding="utf-8")
-        sections.append(national_report.section(of_season, season.name))
-        texts.append(national_report.text(of_season))
+        sections.append(part.section(found, source.name))
+        texts.append(part.text(found))
     if not sections:
         raise FileNotFoundError("There are no results yet: run without --report.")
     (directory / PAGE).write_text(_HEAD + "\n".join(sections), encoding="utf-8")

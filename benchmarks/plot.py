@@ -1,4 +1,4 @@
-"""A small line chart with two logarithmic axes, as SVG."""
+"""A small line chart with two axes, logarithmic or even, as SVG."""
 
 from __future__ import annotations
 
@@ -19,6 +19,11 @@ COLOURS: Final = {
     "server": "#1f6f8b",
     "client": "#b5562b",
     "service": "#1f6f8b",
+    "peer": "#b5562b",
+    "idle": "#1f6f8b",
+    "loaded": "#b5562b",
+    "sealed": "#2e7d4f",
+    "goal": "#888888",
     "DuckDB": "#b5562b",
     "chDB": "#7a5195",
 }
@@ -68,20 +73,44 @@ class Axis:
         return [value for value in values if self.least <= value <= self.greatest]
 
 
-def draw(series: Sequence[Series], *, across: str, up: str) -> str:
-    """The chart of at least one series, with the names of its axes."""
+@dataclass(frozen=True, slots=True)
+class Even:
+    """A scale from 0 on whose steps are all of one size."""
+
+    greatest: float
+    start: float
+    end: float
+
+    def at(self, value: float) -> float:
+        """The place of a value."""
+        return self.start + (self.end - self.start) * value / self.greatest
+
+    def steps(self) -> list[float]:
+        """Some round values from 0 on."""
+        power = 10.0 ** math.floor(math.log10(self.greatest))
+        step = next(
+            power * part for part in (0.1, 0.2, 0.5, 1) if self.greatest <= 10 * power * part
+        )
+        return [step * number for number in range(int(self.greatest / step) + 1)]
+
+
+def draw(series: Sequence[Series], *, across: str, up: str, even: bool = False) -> str:
+    """The chart of at least one series, with the names of its axes.
+
+    Both are logarithmic, or both `even`, from 0 on.
+    """
     points = [point for one in series for point in one.points]
-    horizontal = Axis(
-        min(point.x for point in points) / 1.3,
-        max(point.x for point in points) * 1.3,
-        _LEFT,
-        _RIGHT,
+    furthest = max(point.x for point in points)
+    horizontal: Axis | Even = (
+        Even(furthest * 1.05, _LEFT, _RIGHT)
+        if even
+        else Axis(min(point.x for point in points) / 1.3, furthest * 1.3, _LEFT, _RIGHT)
     )
-    vertical = Axis(
-        min(point.least for point in points) / 1.3,
-        max(point.greatest for point in points) * 1.3,
-        _BOTTOM,
-        _TOP,
+    highest = max(point.greatest for point in points)
+    vertical: Axis | Even = (
+        Even(highest * 1.1, _BOTTOM, _TOP)
+        if even
+        else Axis(min(point.least for point in points) / 1.3, highest * 1.3, _BOTTOM, _TOP)
     )
     parts = [
         (
@@ -99,7 +128,7 @@ def draw(series: Sequence[Series], *, across: str, up: str) -> str:
     return "\n".join([*parts, "</svg>", ""])
 
 
-def _grid(horizontal: Axis, vertical: Axis, sizes: Sequence[float]) -> list[str]:
+def _grid(horizontal: Axis | Even, vertical: Axis | Even, sizes: Sequence[float]) -> list[str]:
     parts = []
     for value in vertical.steps():
         y = vertical.at(value)
@@ -119,7 +148,9 @@ def _grid(horizontal: Axis, vertical: Axis, sizes: Sequence[float]) -> list[str]
     return parts
 
 
-def _line(one: Series, horizontal: Axis, vertical: Axis, *, label_y: float) -> list[str]:
+def _line(
+    one: Series, horizontal: Axis | Even, vertical: Axis | Even, *, label_y: float
+) -> list[str]:
     colour = COLOURS[one.colour]
     places = [(horizontal.at(point.x), vertical.at(point.median)) for point in one.points]
     way = "L".join(f"{x:.1f} {y:.1f}" for x, y in places)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.errors import BenchmarkError
 
@@ -73,14 +74,25 @@ def serving(
         if status:
             raise _failure(f"{name} ended with status {status} on SIGTERM", log)
     finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
+        # With its children: a database that a peer has started would outlive it.
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def environment() -> dict[str, str]:
     """The variables for a child: without settings of a service that somebody runs here."""
     return {name: value for name, value in os.environ.items() if not name.startswith("COTTON_")}
+
+
+def logged(log: Path, name: str) -> dict[str, Any]:
+    """The last event of a name in a log of JSON lines; BenchmarkError when there is none."""
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+    for line in reversed(lines):
+        event = _event(line)
+        if event.get("event") == name:
+            return event
+    raise _failure(f"the event {name!r} is missing", log)
 
 
 def log_end(log: Path) -> str:
@@ -107,7 +119,7 @@ def _started(name: str, process: subprocess.Popen[bytes], log: Path, start_s_max
     raise _failure(f"{name} does not serve after {start_s_max} s", log)
 
 
-def _event(line: str) -> dict[str, str]:
+def _event(line: str) -> dict[str, Any]:
     """A line of a log as an event; empty for one that is no JSON or not written to its end."""
     try:
         event = json.loads(line) if line.endswith("\n") else {}
@@ -118,10 +130,41 @@ def _event(line: str) -> dict[str, str]:
 
 def cpu_ms(pid: int) -> int:
     """CPU time that a process has taken so far, user and system, in steps of a clock tick."""
-    # The name in parentheses may hold anything; what follows it is numbers.
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-    user, system = int(fields[11]), int(fields[12])
+    user, system = _times(pid)[:2]
     return (user + system) * 1000 // _TICKS_A_SECOND
+
+
+def family_cpu_ms(pid: int) -> int:
+    """CPU time so far of a process and all below it, those that have ended included."""
+    ticks = 0
+    for each in family(pid):
+        with suppress(FileNotFoundError, ProcessLookupError):  # ended since: counted as a child
+            ticks += sum(_times(each))
+    return ticks * 1000 // _TICKS_A_SECOND
+
+
+def family(pid: int) -> list[int]:
+    """A process and all that it, or one below it, has started and that still run."""
+    children: dict[int, list[int]] = {}
+    for directory in Path("/proc").glob("[0-9]*"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            parent = int(_stat(int(directory.name))[1])
+            children.setdefault(parent, []).append(int(directory.name))
+    found = [pid]
+    for each in found:
+        found += children.get(each, [])
+    return found
+
+
+def _stat(pid: int) -> list[str]:
+    """The fields of /proc/PID/stat that follow the name, from state and parent on."""
+    # The name in parentheses may hold anything; what follows it is numbers.
+    return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+
+
+def _times(pid: int) -> list[int]:
+    """Clock ticks of a process: user, system, and both of its children that have ended."""
+    return list(map(int, _stat(pid)[11:15]))
 
 
 def memory_kib(pid: int) -> dict[str, int]:
@@ -132,6 +175,16 @@ def memory_kib(pid: int) -> dict[str, int]:
         if name in ("VmHWM", "RssAnon"):
             found[name] = int(value.split()[0])
     return found
+
+
+def family_memory_kib(pid: int) -> dict[str, int]:
+    """As `memory_kib`, added up over a process and all below it; what they share counts often."""
+    total = {"VmHWM": 0, "RssAnon": 0}
+    for each in family(pid):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            for name, kib in memory_kib(each).items():
+                total[name] += kib
+    return total
 
 
 def machine_cpu_ms() -> dict[str, int]:

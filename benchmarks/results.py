@@ -8,7 +8,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from benchmarks.cases import Case
-from benchmarks.feed import Fed
+from benchmarks.clock import Fed
 from benchmarks.machine import Machine
 
 if TYPE_CHECKING:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 import urllib.request
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from benchmarks.errors import BenchmarkError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 METRICS_S_MAX: Final = 10
 """How long the metrics may lag behind the last answer before the run counts as wrong."""
@@ -28,16 +31,17 @@ _NAMES: Final = {
 }
 
 
-def scrape(url: str) -> dict[str, float]:
-    """The figures by short names."""
+def scrape(url: str, names: Mapping[str, str] = _NAMES) -> dict[str, float]:
+    """The figures by short names, which are given by those of their samples."""
     with urllib.request.urlopen(url, timeout=METRICS_S_MAX) as answer:  # noqa: S310  # our child's
         text = answer.read().decode()
     found: dict[str, float] = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
-            name = _NAMES.get(sample.name)
+            name = names.get(sample.name)
             if name is not None:
-                label = sample.labels.get("outcome") or sample.labels.get("le")
+                labels = sample.labels
+                label = labels.get("outcome") or labels.get("result") or labels.get("le")
                 found[name if label is None else f"{name}_{label}"] = sample.value
     return found
 

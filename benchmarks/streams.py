@@ -36,6 +36,8 @@ async def register(channel: grpc.aio.Channel, stream: StreamData, *, answers: bo
 
     `answers`: whether the service says what became of them.
     """
+    if stream.registrations is None:
+        return
     call = channel.unary_unary(_REGISTER, None, None)
     for request in read_messages(Path(stream.registrations)):
         answer = lots_pb2.RegisterLotsResponse.FromString(await call(request, wait_for_ready=True))

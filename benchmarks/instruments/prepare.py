@@ -31,14 +31,16 @@ _BALES_A_LOT_MIN: Final = 180
 """What every simulated lot holds at least."""
 
 
-def prepare_instruments(instruments: int, readings: int, directory: Path) -> list[StreamData]:
+def prepare_instruments(
+    instruments: int, readings: int, directory: Path, *, season: int = data.SEASON
+) -> list[StreamData]:
     """Encodes `readings` messages of one reading for each instrument into files of `directory`.
 
     Every instrument reads the bales of lots of its own, one after the other; sequences start
     at 1, so that a run may send the first of them only.
     """
     lots = instruments * -(-readings // _BALES_A_LOT_MIN)
-    simulation = Simulation(lots=lots, seed=data.SEED, season=data.SEASON, warehouses=instruments)
+    simulation = Simulation(lots=lots, seed=data.SEED, season=season, warehouses=instruments)
     streams: list[StreamData] = []
     for number, warehouse in enumerate(simulation):
         producer = f"{PRODUCER}{number:04}"

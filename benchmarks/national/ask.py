@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from benchmarks.national.questions import Question
 
-_PATH: Final = "/cotton.inspection.v1.SummaryService/"
-_SETTLEMENT: Final = "/cotton.inspection.v1.SettlementService/"
+PATH: Final = "/cotton.inspection.v1.SummaryService/"
+SETTLEMENT_PATH: Final = "/cotton.inspection.v1.SettlementService/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class Asker:
         """The answer in typed rows, all pages of it."""
         if question.columns:
             raise AssertionError("rows have all figures")
-        call = self._channel.unary_unary(_PATH + SUMMARISE, None, None)
+        call = self._channel.unary_unary(PATH + SUMMARISE, None, None)
         places: list[int] = []
         size_bytes = 0
 
@@ -125,9 +125,9 @@ class Asker:
         self, request: settlement_pb2.PriceLotsRequest
     ) -> tuple[Answer, settlement_pb2.SettlementHeader]:
         """A table of a settlement, and what it was computed by."""
-        way = _PricedWay()
+        way = PricedWay()
         answer = await self._table(
-            PRICE, request, settlement_pb2.PriceLotsResponse.FromString, way, path=_SETTLEMENT
+            PRICE, request, settlement_pb2.PriceLotsResponse.FromString, way, path=SETTLEMENT_PATH
         )
         return answer, way.header
 
@@ -153,7 +153,7 @@ class Asker:
 
     async def _unary(self, method: str, request: Any) -> tuple[int, bytes]:
         """How long it took at the client in microseconds, and the answer."""
-        call = self._channel.unary_unary(_SETTLEMENT + method, None, None)
+        call = self._channel.unary_unary(SETTLEMENT_PATH + method, None, None)
         begun = time.perf_counter_ns()
         payload: bytes = await call(request.SerializeToString())
         return (time.perf_counter_ns() - begun) // 1000, payload
@@ -165,7 +165,7 @@ class Asker:
         parse: Callable[[bytes], Any],
         way: Any,
         *,
-        path: str = _PATH,
+        path: str = PATH,
     ) -> Answer:
         call = self._channel.unary_stream(path + method, None, None)
         gathered = Gathered()
@@ -185,7 +185,7 @@ class Asker:
         return len(self.methods) - 1
 
 
-class _PricedWay:
+class PricedWay:
     """Pages of a settlement, which come in one stream."""
 
     def __init__(self) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from benchmarks.machine import Machine
     from benchmarks.national.measure import Found
 
-PLAN_DEFAULT: Final = Plan(lots=LOTS_NATIONAL, asks=50, rounds=5, scans=5)
+PLAN_DEFAULT: Final = Plan(lots=LOTS_NATIONAL, asks=50, rounds=5, scans=5, load_s=4)
 
 _PEERS: Final = ("duckdb", "chdb")
 
@@ -55,13 +55,21 @@ _PEERS: Final = ("duckdb", "chdb")
     show_default=True,
     help="How often what goes through all lots or bales is repeated.",
 )
+@click.option(
+    "--load-seconds",
+    "load_s",
+    type=click.FloatRange(0, 3600),
+    default=PLAN_DEFAULT.load_s,
+    show_default=True,
+    help="How long each number of askers asks at once, idle and while readings come.",
+)
 @click.option("--without-peers", is_flag=True, help="Measure the service alone.")
 @click.option(
     "--directory",
     type=click.Path(file_okay=False, path_type=Path),
     default=ROOT / ".build",
     show_default=".build in the project",
-    help="Where the temporary files lie, about 150 bytes a bale.",
+    help="Where the temporary files lie, about 400 bytes a bale.",
 )
 @click.option(
     "--output",
@@ -75,6 +83,7 @@ def main(
     asks: int,
     rounds: int,
     scans: int,
+    load_s: float,
     directory: Path,
     output: Path | None,
     *,
@@ -94,7 +103,7 @@ def main(
             " compared, --without-peers measures the service alone."
         )
     signal.signal(signal.SIGTERM, interrupt)
-    chosen = Plan(lots, asks, rounds, scans)
+    chosen = Plan(lots, asks, rounds, scans, load_s)
     try:
         with scratch(directory) as made:
             machine = described(made)
@@ -104,7 +113,7 @@ def main(
     of_season = _results(chosen, machine, found)
     complete = not without_peers and all(
         getattr(chosen, name) >= getattr(PLAN_DEFAULT, name)
-        for name in ("lots", "asks", "rounds", "scans")
+        for name in ("lots", "asks", "rounds", "scans", "load_s")
     )
     kept = place(output, machine, complete=complete) / (today() + results.SUFFIX)
     results.write(of_season, kept)
@@ -129,4 +138,11 @@ def _results(chosen: Plan, machine: Machine, found: Found) -> results.Results:
         added_up_us=found.added_up_us,
         payable=found.payable,
         bale_priced=tuple(found.bale_priced),
+        loaded=tuple(found.loaded),
+        sealing=found.history.settings,
+        stood=tuple(found.history.stood),
+        kept=tuple(found.history.kept),
+        steady=tuple(found.history.steady),
+        sealed=tuple(found.history.sealed),
+        restarted=tuple(found.history.restarted),
     )

@@ -14,7 +14,10 @@ from benchmarks.national.results import (
     IDLE,
     OTHER_CHART,
     SCANNED,
+    SEALING,
     SETTLED,
+    SETTLED_UNDER_LOAD,
+    TAKEN_IN,
     percentile_ms,
 )
 from benchmarks.national.settle import DIGEST
@@ -23,7 +26,7 @@ from benchmarks.results import Spread, spread
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from benchmarks.national.results import Asked, Raced, Results
+    from benchmarks.national.results import Asked, Loaded, Raced, Results
 
 ms = percentile_ms
 
@@ -143,9 +146,72 @@ def _goals(results: Results) -> Iterable[Goal]:
         rate = graded.bales / spread_ms(graded.took_us).median / 1000
         yield Goal(f"grading alone, {graded.function}", rate, 20, "M bales/s", at_least=True)
     yield from _of_settlement(results)
+    yield from _under_load(results)
     yield Goal("start to serving", results.starts[0].serving_ms / 1000, 10, "s")
     memory = max(level.anonymous_kib, level.anonymous_answered_kib) * 1024 / level.bales
     yield Goal("memory, anonymous and resident, a bale", memory, 100, "bytes")
+    yield from _of_history(results)
+
+
+def alone_or_beside(results: Results, bales: int, *, sent: bool) -> list[Loaded]:
+    """What was asked at once about so many bales, idle or while readings were sent."""
+    return [each for each in results.loaded if (each.asked_bales, each.sent) == (bales, sent)]
+
+
+def pooled(loaded: Loaded) -> list[int]:
+    """The times of all answers, whatever was asked."""
+    return [took for of_one in loaded.took_us.values() for took in of_one]
+
+
+def _under_load(results: Results) -> Iterable[Goal]:
+    """One asker while readings come, held against the goals of an idle service."""
+    levels = sorted({each.asked_bales for each in results.loaded})
+    found = [
+        {
+            question: took_us
+            for each in alone_or_beside(results, bales, sent=True)
+            if each.askers == 1
+            for question, took_us in each.took_us.items()
+        }
+        for bales in levels
+    ]
+    if not found:
+        return
+    asked = {name: took for name, took in found[-1].items() if name != SETTLED_UNDER_LOAD}
+    slowest = max(asked, key=lambda name: ms(asked[name], 99))
+    yield Goal(
+        f"while readings come, one asker, the slowest ({slowest}): p99 (the goal is that of an idle"
+        " service)",
+        ms(asked[slowest], 99),
+        200,
+        "ms",
+    )
+    fastest = max(asked, key=lambda name: ms(asked[name], 50) / ms(found[0][name], 50))
+    yield Goal(
+        f"the same, p50 over that of {levels[0] / 1e6:.3g} M bales ({fastest})",
+        ms(asked[fastest], 50) / ms(found[0][fastest], 50),
+        4,
+        "x",
+    )
+    yield Goal(
+        "settlement by division while readings come: p50 (the goal is that of an idle service)",
+        ms(found[-1][SETTLED_UNDER_LOAD], 50) / 1000,
+        1,
+        "s",
+    )
+
+
+def _of_history(results: Results) -> Iterable[Goal]:
+    for start in results.restarted:
+        if start.stage != SEALING:
+            yield Goal(f"start to serving, {start.stage}", start.serving_ms / 1000, 10, "s")
+    for stood in results.stood:
+        memory = stood.anonymous_kib * 1024 / stood.bales
+        yield Goal(f"memory, anonymous and resident, a bale, {stood.stage}", memory, 100, "bytes")
+    for kept in results.kept:
+        if kept.stage != TAKEN_IN:
+            size = sum(kept.sizes.values()) / kept.bales
+            yield Goal(f"disk, raw entries included, a bale, {kept.stage}", size, 80, "bytes")
 
 
 def _of_settlement(results: Results) -> Iterable[Goal]:

@@ -17,6 +17,7 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.machine import touch_memory
 from benchmarks.national import plan, schedules, season
 from benchmarks.national.feed import Feeder
+from benchmarks.national.load import Loading
 from benchmarks.national.peers import peer
 from benchmarks.national.priced import PriceRace
 from benchmarks.national.questions import BY_DIVISION, BY_GIN, BY_INSTRUMENT, QUESTIONS, TOTAL
@@ -35,12 +36,15 @@ from benchmarks.national.results import (
     STARTED,
     Graded,
     Level,
+    Loaded,
     Raced,
     Start,
 )
+from benchmarks.national.sealing import History, Sealing
 from benchmarks.national.served import served
 from benchmarks.national.settle import Settling
 from benchmarks.national.sql import PEERS, STANDARD
+from benchmarks.national.watch import until_quiet
 from benchmarks.processes import (
     ROOT,
     cpu_ms,
@@ -111,6 +115,8 @@ class Found:
     added_up_us: dict[str, int] = field(default_factory=dict)
     payable: dict[str, int] = field(default_factory=dict)
     bale_priced: list[Graded] = field(default_factory=list)
+    loaded: list[Loaded] = field(default_factory=list)
+    history: History = field(default_factory=History)
 
 
 def measure(
@@ -123,6 +129,10 @@ def measure(
     told(f"preparing the season before, {chosen.last_lots} lots")
     last = _prepared(chosen.last_lots, plan.SEASON - 1, 1, chosen, directory / "last", told)
     found.gins, found.last_bales = this.gins, last.bales(1)
+    told(f"preparing another season, {chosen.other_lots} lots")
+    other = _prepared(
+        chosen.other_lots, plan.OTHER_SEASON, plan.OTHER_SLICES, chosen, directory / "other", told
+    )
     told("grading alone")
     found.graded = _alone("grade", min(chosen.lots, GRADED_LOTS_MAX), chosen.scans)
     told("pricing bales alone")
@@ -134,9 +144,13 @@ def measure(
         peers = [stack.enter_context(peer(name)) for name in PEERS if with_peers]
         found.peers = {each.name: each.about for each in peers}
         run = _Run(chosen, directory, this, last, peers, found, told)
+        loading = Loading(chosen, directory, this, other, told)
         try:
             asyncio.run(run.growing(data))
+            found.loaded += asyncio.run(loading.of_first_slices(plan.LEVELS[0]))
+            found.loaded += asyncio.run(loading.of_all(data))
             asyncio.run(run.restarted(data))
+            found.history = asyncio.run(Sealing(chosen, directory, this, other, told).measured())
         except (grpc.aio.AioRpcError, ExceptionGroup) as error:
             raise BenchmarkError(problem(error)) from error
     return found
@@ -151,7 +165,7 @@ def _prepared(
         warehouses=chosen.warehouses,
         slices=slices,
         directory=str(directory),
-        prefix="" if year == plan.SEASON else "LAST-",
+        prefix="" if year == plan.SEASON else f"{year}-",
         with_tables=year == plan.SEASON,
     )
     begun = time.monotonic()
@@ -310,6 +324,7 @@ class _Run:
             raise BenchmarkError(f"{bales} bales were sent, {feeder.bales} acknowledged as new.")
         asking.bales = bales
         anonymous_kib = memory_kib(service.server.pid)["RssAnon"]
+        await until_quiet(service.server)
         self._told(f"{bales} bales of {lots} lots stored: asking")
         # The last slice was asked about while it came, and has no first answer left.
         whole = slices == plan.SLICES
@@ -378,6 +393,7 @@ class _Run:
             await feeder.readings(0)
             await feeder.records(0, plan.WEIGHTS)
         asking.bales += feeder.bales
+        await until_quiet(service.server)
         await asking.latest(TOTAL)
         for question in (TOTAL, BY_DIVISION, BY_GIN, BY_INSTRUMENT):
             await asking.repeat_beside(BESIDE, question, self._plan.asks, plan.SEASON, _THROUGH_DAY)
@@ -426,4 +442,4 @@ class _Run:
 
 
 def _size(directory: Path) -> int:
-    return sum(path.stat().st_size for path in directory.glob("*"))
+    return sum(path.stat().st_size for path in directory.rglob("*") if path.is_file())

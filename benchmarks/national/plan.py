@@ -20,12 +20,27 @@ LEVELS: Final = (2, 10, 20)
 """After how many slices questions are asked: a tenth, a half, and all of the season."""
 
 BATCH_BALES: Final = 4096
+OTHER_SEASON: Final = SEASON - 2
+"""What comes in while others ask about the season: new readings for as long as they ask."""
+
+OTHER_SLICES: Final = 2
+"""Parts of it that arrive one after the other; the lots of each fit in a request a warehouse."""
+
 LAST_SEASON_SHARE: Final = 10
 """The season before is smaller by this factor: it stands beside, and is not what is measured."""
 
 _WAREHOUSES_MAX: Final = 42
 """With 8 instruments each 336, which is about what the nation has."""
 _LOTS_A_WAREHOUSE: Final = 40
+
+ASKERS: Final = (1, 2, 4, 8)
+"""How many ask at once under load."""
+
+LANES: Final = 8
+"""Producers that send at once meanwhile."""
+WINDOW: Final = 4
+"""Batches under way of each: enough for the full rate, and few enough that an acknowledgement is no
+long queue of others."""
 
 LOTS: Final = "lots"
 READINGS: Final = "readings"
@@ -46,11 +61,18 @@ class Plan:
     asks: int
     rounds: int
     scans: int
+    load_s: float = 0
+    """How long a number of askers ask at once; 0 in older files, which have none."""
 
     @property
     def warehouses(self) -> int:
         """Supervised warehouses, each a producer with a laboratory of its own."""
         return max(1, min(_WAREHOUSES_MAX, self.lots // _LOTS_A_WAREHOUSE))
+
+    @property
+    def other_lots(self) -> int:
+        """Lots of the other season."""
+        return self.lots * 3 // 2
 
     @property
     def last_lots(self) -> int:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 TABULATE: Final = "TabulateGrades"
 SUMMARISE: Final = "SummariseGrades"
+CERTIFICATE: Final = "GetLotCertificate"
 CERTIFICATES: Final = "TabulateCertificates"
 PRICE: Final = "PriceLots"
 FREEZE: Final = "FreezeRun"
@@ -60,6 +61,7 @@ FEW: Final = ("bales", "length.bales", "length.sum", "length.min", "length.max")
 TOTAL: Final = Question("total")
 BY_DIVISION: Final = Question("division", ("division",))
 BY_GIN: Final = Question("gin", ("gin",))
+FEW_BY_GIN: Final = Question("gin, few figures", ("gin",), columns=FEW)
 BY_INSTRUMENT: Final = Question("instrument", ("instrument",))
 
 QUESTIONS: Final = (
@@ -67,7 +69,7 @@ QUESTIONS: Final = (
     Question("total, few figures", columns=FEW),
     BY_DIVISION,
     BY_GIN,
-    Question("gin, few figures", ("gin",), columns=FEW),
+    FEW_BY_GIN,
     Question(
         "gin x picking, filtered",
         ("gin", "picking_mode"),

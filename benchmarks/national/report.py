@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from benchmarks.national import settled
+from benchmarks.national import loaded, sealed, settled
 from benchmarks.national.figures import goals, in_turn, ms, of_summary, spread_ms
 from benchmarks.national.plan import LAST_SEASON_SHARE, SLICES
 from benchmarks.national.questions import SUMMARISE, TABULATE
@@ -168,7 +168,7 @@ def costs(results: Results) -> str:
             "B/bale",
             "after answers, MiB",
             "B/bale",
-            "ledger, B/bale",
+            "data directory, B/bale",
             "Parquet, B/bale",
         )
     ]
@@ -255,8 +255,10 @@ def text(results: Results) -> str:
         growth(results),
         *([peers(results)] if results.peers else []),
         others(results),
+        *(content for _, content in loaded.parts(results)),
         *(content for _, content in settled.parts(results)),
         costs(results),
+        *(content for _, content in sealed.parts(results)),
         alone(results),
     ]
     return "\n\n".join(parts)
@@ -295,13 +297,24 @@ def section(results: Results, source: str) -> str:
             "",
         ]
     lines += ["### Older revisions, first answers, all lots", "", others(results), ""]
-    for title, content in settled.parts(results, with_plot=True):
+    for title, content in (
+        *loaded.parts(results, with_plot=True),
+        *settled.parts(results, with_plot=True),
+    ):
         lines += [f"### {title}", "", content, ""]
     lines += [
         "### Memory and disk",
         "",
         costs(results),
         "",
+        f"![Memory against bales stored]({sealed.MEMORY_PLOT})",
+        "",
+        f"![Disk against bales stored]({sealed.DISK_PLOT})",
+        "",
+    ]
+    for title, content in sealed.parts(results):
+        lines += [f"### {title}", "", content, ""]
+    lines += [
         "### Grading alone",
         "",
         alone(results),
@@ -309,6 +322,8 @@ def section(results: Results, source: str) -> str:
         "### How a season is measured",
         "",
         READING_IT.format(slices=SLICES, share=LAST_SEASON_SHARE)
-        + (settled.READING_IT if results.settled else ""),
+        + (settled.READING_IT if results.settled else "")
+        + loaded.reading_it(results)
+        + sealed.reading_it(results),
     ]
     return "\n".join(lines)

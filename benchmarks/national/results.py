@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-FORMAT: Final = 1
+FORMAT: Final = 2
+_FORMATS: Final = (1, FORMAT)
+"""Those that are read: 1 has nothing of answers under load, nor of sealed history."""
 SUFFIX: Final = "-national.json"
 
 SERVICE: Final = "service"
@@ -48,6 +50,19 @@ FROZEN: Final = "frozen"
 """A run stored after its trial, whose lines the service keeps: checked, archived, acknowledged."""
 VERIFIED: Final = "verified"
 """A run computed anew, digest and all."""
+SETTLED_UNDER_LOAD: Final = "settlement, totals by division"
+"""What is asked under load of settlement, among questions of summaries."""
+TAKEN_IN: Final = "taken in, nothing sealed"
+SUMMARISED: Final = "the same, summarised"
+SEALING: Final = "started, while all of it is sealed"
+SEALED: Final = "sealed"
+RESTARTED: Final = "sealed, started anew"
+RESTARTED_SUMMARISED: Final = "the same, summarised"
+RESTARTED_SETTLED: Final = "the same, settled by bale"
+ANOTHER: Final = "another season beside it, sealed"
+ANOTHER_RESTARTED: Final = "both, started anew"
+ANOTHER_SETTLED: Final = "both, the older one settled by bale"
+"""Stages of the measurement of sealed history."""
 STARTED: Final = "started"
 """The first answer after a start."""
 
@@ -122,6 +137,101 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True)
+class Loaded:
+    """So many askers at once about a season, for a time, while readings of another one come or not.
+
+    `asked_bales` are those of the season; `bales` of both seasons were stored when it began.
+    `sent`: whether readings were sent; `created` and `existing` of them were acknowledged
+    meanwhile, after `acks_us` microseconds (p50, p90, p99, most) each batch. `took_us` at the
+    client, until the last byte of each answer was there, by question. CPU times are of meanwhile.
+    """
+
+    asked_bales: int
+    bales: int
+    askers: int
+    sent: bool
+    elapsed_ms: int
+    created: int
+    existing: int
+    acks_us: tuple[int, ...]
+    took_us: dict[str, tuple[int, ...]]
+    server_cpu_ms: int
+    askers_cpu_ms: int
+    sender_cpu_ms: int
+    other_cpu_ms: int
+    stolen_cpu_ms: int
+
+    @property
+    def bales_a_second(self) -> float:
+        """Acknowledged bales a second, new ones and known ones."""
+        return (self.created + self.existing) * 1e3 / self.elapsed_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Stood:
+    """A server at a stage of its history: anonymous memory, and what its readings take of it."""
+
+    stage: str
+    bales: int
+    anonymous_kib: int
+    readings_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A data directory after a server has ended: bytes by what they are, a name each."""
+
+    stage: str
+    bales: int
+    sizes: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Steady:
+    """A steady feed, of bulk and of single readings: `…_us` from when each was due, p50 to most."""
+
+    stage: str
+    elapsed_ms: int
+    bales: int
+    bulk_us: tuple[int, ...]
+    singles: int
+    singles_us: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """What sealing took, from the start of the server until nothing more was to be sealed.
+
+    `processes` that sealed one after the other ran for `running_ms` in all, took `cpu_ms` and at
+    most `peak_kib` of memory; `freed_ms` after the start the raw entries were out of the log.
+    """
+
+    stage: str
+    bales: int
+    ranges: int
+    processes: int
+    running_ms: int
+    cpu_ms: int
+    peak_kib: int
+    freed_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Restarted:
+    """A start, in ms since the process was: until it serves, holds what it keeps, has answered.
+
+    `sealed` bales did not need to be replayed.
+    """
+
+    stage: str
+    bales: int
+    sealed: int
+    serving_ms: int
+    resident_ms: int
+    first_answer_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Graded:
     """Bales graded from a frame in memory, by one of the functions."""
 
@@ -138,7 +248,8 @@ class Results:
     were each followed by a question. `last_bales`: of the season before. Of settlement, which
     older files lack: `priced` by service and peers in turn, `added_up_us` how long it took each
     peer to add the bales of lots up beforehand, `payable` the lots that each schedule pays, and
-    `bale_priced` bales priced from frames.
+    `bale_priced` bales priced from frames. of format 2 on, `loaded` and what follows it are in the
+    order measured, and `sealing` are the settings that history was sealed by.
     """
 
     measured_on: str
@@ -157,6 +268,13 @@ class Results:
     added_up_us: dict[str, int] = field(default_factory=dict)
     payable: dict[str, int] = field(default_factory=dict)
     bale_priced: tuple[Graded, ...] = ()
+    loaded: tuple[Loaded, ...] = ()
+    sealing: dict[str, int] = field(default_factory=dict)
+    stood: tuple[Stood, ...] = ()
+    kept: tuple[Kept, ...] = ()
+    steady: tuple[Steady, ...] = ()
+    sealed: tuple[Sealed, ...] = ()
+    restarted: tuple[Restarted, ...] = ()
 
     @property
     def level(self) -> Level:
@@ -185,6 +303,12 @@ _LINES: Final[dict[str, Any]] = {
     "graded": Graded,
     "priced": Raced,
     "bale_priced": Graded,
+    "loaded": Loaded,
+    "stood": Stood,
+    "kept": Kept,
+    "steady": Steady,
+    "sealed": Sealed,
+    "restarted": Restarted,
 }
 
 
@@ -209,8 +333,8 @@ def _joined(lines: Iterable[str]) -> str:
 def read(path: Path) -> Results:
     """The results of a file that `write` wrote; ValueError for any other."""
     content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    if content.pop("format", None) != FORMAT:
-        raise ValueError(f"{path.name} is not a file of results in format {FORMAT}.")
+    if content.pop("format", None) not in _FORMATS:
+        raise ValueError(f"{path.name} is not a file of results in format 1 to {FORMAT}.")
     for name, kind in _LINES.items():
         if name in content:
             content[name] = tuple(kind(**_tuples(line)) for line in content[name])

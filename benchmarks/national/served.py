@@ -12,7 +12,8 @@ from benchmarks.national.asking import Asking
 from benchmarks.processes import serving
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from benchmarks.national.results import Asked
@@ -44,19 +45,34 @@ async def served(
 ) -> AsyncIterator[Served]:
     """Runs the service on `data`, with what it writes beside in `directory` under a name."""
     noted = directory / f"{name}.json"
-    arguments = [
-        "benchmarks.national.observed",
-        str(noted),
-        "serve",
-        f"--data-dir={data}",
-        "--listen=127.0.0.1:0",
-        "--metrics-listen=off",
-        "--log-format=json",
-    ]
-    log = directory / f"{name}.log"
-    with serving("the server", arguments, log, start_s_max=START_S_MAX) as server:
+    with running(directory, data, name, program=("benchmarks.national.observed", str(noted))) as (
+        server
+    ):
         asker = Asker(server.address)
         try:
             yield Served(server, data, Asking(asker, told), asker, noted)
         finally:
             await asker.close()
+
+
+def running(
+    directory: Path,
+    data: Path,
+    name: str,
+    *,
+    program: Sequence[str] = ("cotton_client.cli",),
+    metrics_listen: str = "off",
+    options: Sequence[str] = (),
+) -> AbstractContextManager[Serving]:
+    """The server of a program, with its log in `directory` under a name, and further options."""
+    arguments = [
+        *program,
+        "serve",
+        f"--data-dir={data}",
+        "--listen=127.0.0.1:0",
+        f"--metrics-listen={metrics_listen}",
+        "--log-format=json",
+        *options,
+    ]
+    log = directory / f"{name}.log"
+    return serving("the server", arguments, log, start_s_max=START_S_MAX)

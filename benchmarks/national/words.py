@@ -14,7 +14,7 @@ WHAT_ELSE: Final = (
     ("values rounded once, half to even", "yes", "no: by whoever writes the files"),
     ("main grades, shares of 100 %, means by weight", "yes", "not asked for here"),
     ("lots with their states beside the grades", "yes", "sums of weights, from another table"),
-    ("memory while nobody asks", "all bales", "none"),
+    ("memory while nobody asks", "the newest bales, of a season", "none"),
     ("any other question", "keys and figures of its contract", "any that SQL can say"),
 )
 """What service and peers do beside answering, a row each."""
@@ -23,7 +23,7 @@ READING_IT: Final = """\
 - The season is simulated, encoded ahead, and taken in by `cotton serve` as it ships: lots come in
   {slices} slices in the order of their arrival at the gate, in each slice lots are registered, then
   read on one stream a warehouse, then weighed. Questions come from another process over loopback,
-  one at a time, while nothing else is sent.
+  one at a time, while nothing else is sent, and nothing is being sealed.
 - **server** is the time in the server, from receipt of the request to the bytes of the answer, as
   the histogram cotton_summary_seconds counts it, noted exactly. **client** ends when the program
   that asked has the answer as a frame of integers (as messages for *typed rows*), so decoding is in
@@ -52,5 +52,5 @@ READING_IT: Final = """\
   its revision and have its bales.
 - The season before has a {share}th of the lots, and comes in after the start.
 - Memory is what the kernel counts as anonymous and resident (RssAnon), before the first answer of
-  a level and after all of its questions.
+  a level and after all of its questions. Disk is the whole data directory after them.
 """

@@ -151,13 +151,46 @@ class Config:
         "80 to 150 ms, for which a single reading then waits.",
     )
     bales_max: int = setting(
-        64_000_000,
+        400_000_000,
         WholeNumber(1, 2_000_000_000),
         unit="bales",
-        summary="Most readings that the registry holds: of every bale the first, and corrections, "
-        "re-tests and conflicts; further ones are refused.",
-        reason="Two national seasons of 26 million bales with room to spare; at 100 bytes a bale "
-        "6.4 GB of memory.",
+        summary="Most readings that the registry holds, in memory and on disk: of every bale the "
+        "first, and corrections, re-tests and conflicts; further ones are refused.",
+        reason="Fifteen national seasons of 26 million bales. Memory is bounded by "
+        "`resident_bales_max` once they are sealed.",
+    )
+    resident_bales_max: int = setting(
+        30_000_000,
+        WholeNumber(0, 2_000_000_000),
+        unit="bales",
+        summary="Sealed readings that stay in memory, the newest first; older ones lie on disk and "
+        "are read when somebody asks for them.",
+        reason="A national season of 26 million bales with room to spare: what is asked every day "
+        "is answered from memory, and the seasons before cost none.",
+    )
+    cold_bytes_max: int = setting(
+        GIB,
+        Bytes(MIB, 1024 * GIB),
+        unit="bytes",
+        summary="Memory for readings that were read back from disk; those that were not asked for "
+        "longest go first.",
+        reason="Some twenty million readings of an old season at a time.",
+    )
+    seal_bales: int = setting(
+        2_000_000,
+        WholeNumber(0, 100_000_000),
+        unit="bales",
+        summary="How many readings are sealed together: their entries move into files that never "
+        "change again. 0: never.",
+        reason="A start replays what is not sealed, two million readings in about two seconds, and "
+        "files of some 40 MB are read quickly and are not many.",
+    )
+    seal_after_s: int = setting(
+        86_400,
+        WholeNumber(1, 31_536_000),
+        unit="seconds",
+        summary="After how long anything is sealed, however little it is.",
+        reason="Once a day also at the end of a season, when little comes.",
     )
     lots_max: int = setting(
         1_000_000,

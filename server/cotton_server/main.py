@@ -32,7 +32,6 @@ from cotton_server.grading.standards import load_standards
 from cotton_server.intake.committer import Committer
 from cotton_server.intake.content import ACCOUNTS
 from cotton_server.intake.decode import BatchLimits
-from cotton_server.intake.replay import replay
 from cotton_server.intake.room import Bounds
 from cotton_server.intake.rules import CURRENT, rule_set
 from cotton_server.ledger import DirectoryLock, Folding, Ledger, LedgerError
@@ -43,6 +42,8 @@ from cotton_server.registry.reserve import Reserve
 from cotton_server.runs.archive import ARCHIVE_NAME, Archive
 from cotton_server.runs.frozen import FrozenRuns
 from cotton_server.runs.settle import Settler
+from cotton_server.sealing.history import History, Residence, open_history, recover
+from cotton_server.sealing.sealer import SealBounds, Sealer
 from cotton_server.summary.at_revision import LotsAtRevision
 from cotton_server.summary.changes import ChangeFeed
 from cotton_server.summary.gradings import Gradings
@@ -106,9 +107,11 @@ async def _serve(config: Config) -> int:
         ledger = _open(config, stack)
         metrics = Metrics()
         metrics_port = _serve_metrics(config, metrics, stack)
+        history = open_history(config.data_dir, ledger)
         registry = _registry(config)
+        residence = Residence(registry.bales, config.resident_bales_max)
         try:
-            await _replay(config, ledger, registry, metrics, stop)
+            await _recover(config, ledger, history, residence, registry, metrics, stop)
         except _StoppedError:
             return EXIT_DRAINED
         _calm_collector()
@@ -129,7 +132,32 @@ async def _serve(config: Config) -> int:
             failed,
         )
         stack.push_async_callback(committer.close)
-        server = _server(config, committer, registry, ledger, metrics, stack)
+        sealer = Sealer(
+            config.data_dir,
+            ledger,
+            registry,
+            history,
+            residence,
+            SealBounds(
+                bales=config.seal_bales,
+                after_s=config.seal_after_s,
+                bales_max=config.bales_max,
+                resident_bales_max=config.resident_bales_max,
+            ),
+            metrics,
+        )
+        stack.callback(sealer.close)
+        metrics.observe(
+            "cotton_sealed_position",
+            "Last position of the ledger that is sealed.",
+            lambda: sealer.position,
+        )
+        metrics.observe(
+            "cotton_sealing",
+            "1 while the ledger is sealed, or payloads are freed that lie in sealed files, else 0.",
+            lambda: sealer.working,
+        )
+        server = _server(config, committer, registry, ledger, history, metrics, stack)
         try:
             port = await server.start(config.listen)
         except OSError as error:
@@ -220,9 +248,16 @@ def _serve_metrics(config: Config, metrics: Metrics, stack: AsyncExitStack) -> s
     return f"{host}:{bound}"
 
 
-async def _replay(
-    config: Config, ledger: Ledger, registry: Registry, metrics: Metrics, stop: asyncio.Event
+async def _recover(
+    config: Config,
+    ledger: Ledger,
+    history: History,
+    residence: Residence,
+    registry: Registry,
+    metrics: Metrics,
+    stop: asyncio.Event,
 ) -> None:
+    """Brings the registry to where the ledger ends: to the sealed state, then entry by entry."""
     begun = time.monotonic()
     told = begun
 
@@ -242,15 +277,14 @@ async def _replay(
                     extra={"position": record.position, "of": record.of, "bales": record.bales},
                 )
 
-    await asyncio.to_thread(
-        replay, ledger.verified(), registry, of=ledger.position, progress=Progress()
-    )
-    last = ledger.at(ledger.position)
-    metrics.recovered(registry.revision, 0.0 if last is None else last.content.received_at_us / 1e6)
+    await asyncio.to_thread(recover, ledger, history, registry, residence, Progress())
+    received_at_us = ledger.received_at_us(ledger.position)
+    metrics.recovered(registry.revision, (received_at_us or 0) / 1e6)
     _LOG.info(
         "replayed",
         extra={
             "revision": registry.revision,
+            "from_sealed": history.position,
             "bales": len(registry.bales.index),
             "lots": len(registry.lots),
             "seconds": f"{time.monotonic() - begun:.3f}",
@@ -300,6 +334,16 @@ def _observe(metrics: Metrics, registry: Registry, ledger: Ledger) -> None:
         "Size of the write-ahead log; it grows when checkpoints do not get through.",
         lambda: ledger.log_size_bytes,
     )
+    metrics.observe(
+        "cotton_sealed_size_bytes",
+        "Size of the sealed history on disk.",
+        lambda: ledger.sealed_size_bytes,
+    )
+    metrics.observe(
+        "cotton_registry_resident_bytes",
+        "Memory of the readings that are held, without the duplicate index.",
+        lambda: registry.bales.resident_bytes,
+    )
 
 
 def _received_at_us(ledger: Ledger, revision: int) -> int:
@@ -314,6 +358,7 @@ def _server(
     committer: Committer,
     registry: Registry,
     ledger: Ledger,
+    history: History,
     metrics: Metrics,
     stack: AsyncExitStack,
 ) -> InspectionServer:
@@ -322,7 +367,7 @@ def _server(
     readers = ThreadPoolExecutor(config.reader_threads, thread_name_prefix="reader")
     stack.callback(readers.shutdown)
     rules = rule_set(CURRENT)
-    lots = LotsAtRevision(registry, gradings)
+    lots = LotsAtRevision(registry, gradings, history.standing)
     # The cells of a season take seconds: they are begun now, so that nobody waits for all of them.
     readers.submit(lots.all_lots, None)
     views = LotViews(

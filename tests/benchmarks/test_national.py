@@ -8,10 +8,12 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
+import numpy as np
 import polars as pl
 import pytest
-from cotton.inspection.v1 import summary_pb2
+from cotton.inspection.v1 import ingest_pb2, readings_pb2, summary_pb2
 from cotton_client.tables import Table
 from cotton_server.grading.standards import load_standards
 from cotton_server.settlement.bales import BalePrices
@@ -19,11 +21,25 @@ from cotton_server.settlement.document import MoneyFrom, Rounding, RoundingMode
 
 from benchmarks import page
 from benchmarks.errors import BenchmarkError
-from benchmarks.national import priced_sql, report, results, schedules, settled
+from benchmarks.national import (
+    charts,
+    crowd,
+    figures,
+    loaded,
+    priced_sql,
+    report,
+    results,
+    schedules,
+    sealed,
+    sending,
+    settled,
+)
 from benchmarks.national.compare import compare
-from benchmarks.national.plan import LEVELS, SLICES, level_of
+from benchmarks.national.plan import ASKERS, LEVELS, SLICES, level_of
 from benchmarks.national.priced import compare_exact, compare_lines
 from benchmarks.national.questions import QUESTIONS, Question
+from benchmarks.national.results import SETTLED_UNDER_LOAD
+from benchmarks.national.sender import NO_ACKS, Acks, Sender
 from benchmarks.national.sql import PEERS, STANDARD, statements
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -41,6 +57,7 @@ def measured(directory: Path) -> Path:
             f"--lots={LOTS}",
             "--asks=2",
             "--scans=1",
+            "--load-seconds=0.1",
             "--without-peers",
             f"--directory={directory / 'scratch'}",
             f"--output={directory / 'results'}",
@@ -69,19 +86,33 @@ def test_a_tiny_season_is_measured_and_shown(tmp_path: Path) -> None:
     assert {len(each.server_us) for each in idle} == {2}
     assert found.under(results.FRESH)
     assert found.under(results.OTHER_CHART)
-    settled = {each.question for each in found.under(results.SETTLED)}
-    assert settled == {each.question for each in found.under(results.SETTLED_KEPT)}
+    asked = {each.question for each in found.under(results.SETTLED)}
+    assert asked == {each.question for each in found.under(results.SETTLED_KEPT)}
     assert {
-        name for name in schedules.SETTLED_BY if any(each.startswith(name) for each in settled)
+        name for name in schedules.SETTLED_BY if any(each.startswith(name) for each in asked)
     } == {*schedules.SETTLED_BY}
     assert {each.rows for each in found.under(results.SETTLED)} >= {LOTS}
     assert len(found.under(results.VERIFIED)) == len(frozen) == len(schedules.SETTLED_BY)
+    of_askers = [(each.asked_bales, each.sent, each.askers) for each in found.loaded]
+    settled_alone = [each for each in found.loaded if {*each.took_us} == {SETTLED_UNDER_LOAD}]
+    for bales in (found.levels[0].bales, found.level.bales):
+        assert {askers for stored, _, askers in of_askers if stored == bales} == {0, *ASKERS}
+        assert [each.sent for each in settled_alone if each.asked_bales == bales] == [False, True]
+    assert all(each.created + each.existing > 0 for each in found.loaded[-4:])
+    assert [each.stage for each in found.steady] == [results.TAKEN_IN, results.SEALING]
+    assert all(each.bales and each.singles for each in found.steady)
+    (before, after, both) = found.kept
+    assert "sealed/readings" not in before.sizes
+    assert 0 < after.sizes["sealed/readings"] <= both.sizes["sealed/readings"]
+    assert 0 < found.sealed[0].ranges <= found.sealed[1].ranges
+    assert [each.sealed > 0 for each in found.restarted] == [False, True, True]
     tables = page.rewrite(tmp_path)
     assert "certificates of all lots" in tables
     shown = (tmp_path / page.PAGE).read_text("utf-8")
     assert "## A national season" in shown
     assert "![Time against bales stored](national-growth.svg)" in shown
-    assert (tmp_path / "national-growth.svg").read_text("utf-8").startswith("<svg")
+    for plot in ("growth", "load", "memory", "disk"):
+        assert (tmp_path / f"national-{plot}.svg").read_text("utf-8").startswith("<svg")
 
 
 def test_every_slice_belongs_to_the_first_level_that_has_it() -> None:
@@ -151,7 +182,117 @@ def test_results_from_before_settlement_are_shown_without_it() -> None:
     (old,) = (ROOT / "benchmarks" / "results").glob("2026-11-25-1-national.json")
     found = results.read(old)
     assert not found.settled
-    assert settled.LACKING in report.section(found, old.name)
+    shown = report.section(found, old.name)
+    for part in (settled, loaded, sealed):
+        assert part.LACKING in shown
+    assert sealed.MEMORY_PLOT in charts.drawn(found)
+
+
+def test_results_are_read_as_they_were_written(tmp_path: Path) -> None:
+    """With what only the newest format has; a format that is not known is refused."""
+    (old,) = (ROOT / "benchmarks" / "results").glob("2026-11-25-1-national.json")
+    under_load = [
+        loaded_by(1, sent=True, took_us={"total": (90_000, 110_000)}, bales=2_600_000),
+        loaded_by(1, sent=True, took_us={"total": (300_000, 100_000)}, bales=26_000_000),
+        loaded_by(1, sent=True, took_us={SETTLED_UNDER_LOAD: (2_000_000,)}, bales=2_600_000),
+        loaded_by(1, sent=True, took_us={SETTLED_UNDER_LOAD: (900_000,)}, bales=26_000_000),
+    ]
+    written = replace(
+        results.read(old),
+        loaded=tuple(under_load),
+        sealing={"seal_bales": 2_000_000, "resident_bales_max": 30_000_000},
+        stood=(results.Stood(results.RESTARTED, 1_000_000, 200_000, 150 << 20),),
+        kept=(results.Kept(results.SEALED, 1_000_000, {"ledger.sqlite": 90_000_000}),),
+        steady=(results.Steady(results.SEALING, 1000, 200_000, (1, 2, 3, 4), 200, (1, 2, 3, 4)),),
+        sealed=(results.Sealed(results.SEALING, 1_000_000, 8, 1, 5000, 4000, 300_000, 6000),),
+        restarted=(
+            results.Restarted(results.RESTARTED, 1_000_000, 990_000, 11_000, 11_000, 12_000),
+        ),
+    )
+    path = tmp_path / f"written{results.SUFFIX}"
+    results.write(written, path)
+    assert results.read(path) == written
+    assert "while readings come, one asker, the slowest (total): p99" in report.text(written)
+    said = {line.partition(":")[0]: line for line in figures.goals(written).splitlines()}
+    assert said["- the same, p50 over that of 2.6 M bales (total)"].endswith("4 x reached")
+    assert said["- start to serving, sealed, started anew"].endswith("10 s missed")
+    path.write_text(path.read_text("utf-8").replace('"format": 2', '"format": 3'), "utf-8")
+    with pytest.raises(ValueError, match="format 1 to 2"):
+        results.read(path)
+
+
+def loaded_by(
+    askers: int, *, sent: bool, took_us: dict[str, tuple[int, ...]], bales: int
+) -> results.Loaded:
+    return results.Loaded(
+        asked_bales=bales,
+        bales=bales,
+        askers=askers,
+        sent=sent,
+        elapsed_ms=2000,
+        created=1_000_000 * sent,
+        existing=1_000_000 * sent,
+        acks_us=(1000, 2000, 3000, 4000) if sent else (),
+        took_us=took_us,
+        server_cpu_ms=2000,
+        askers_cpu_ms=100,
+        sender_cpu_ms=100,
+        other_cpu_ms=0,
+        stolen_cpu_ms=0,
+    )
+
+
+def test_the_table_of_several_askers_adds_all_questions_up() -> None:
+    (old,) = (ROOT / "benchmarks" / "results").glob("2026-11-25-1-national.json")
+    took_us = {"total": (10_000,), "gin": (30_000, 20_000)}
+    found = replace(
+        results.read(old), loaded=(loaded_by(8, sent=True, took_us=took_us, bales=26_000_000),)
+    )
+    row = [cell.strip() for cell in loaded.at_once(found).splitlines()[2].split("|")]
+    assert row[1:10] == ["26 M", "8", "1.5", "20.0", "30.0", "30.0", "26 000 000", "1.00", "50%"]
+
+
+def tabulated_bales(bales: int, revision: int) -> list[bytes]:
+    """An answer in columns, of one figure."""
+    page = summary_pb2.TablePage(rows=1, figures=[summary_pb2.FigureValues(narrow=[bales])])
+    answer = summary_pb2.TabulateGradesResponse(
+        header=summary_pb2.SummaryHeader(revision=revision),
+        columns=[summary_pb2.FigureColumn(name="bales")],
+        total=page,
+        page=page,
+    )
+    return [answer.SerializeToString()]
+
+
+def test_an_answer_with_other_figures_than_before_is_no_result() -> None:
+    """Under load the figures stay the same, at whatever revision."""
+    asking = crowd.tabulated(Question("total"), 2024)
+    asking.check(tabulated_bales(186, 1))
+    asking.check(tabulated_bales(186, 2))
+    with pytest.raises(BenchmarkError, match='"total" was answered otherwise'):
+        asking.check(tabulated_bales(187, 3))
+
+
+def test_what_is_sent_again_is_the_same_batch_under_another_sequence() -> None:
+    columns = readings_pb2.ReadingColumns(count=1, bale_code_high=[3265], bale_code_low=[7])
+    batch = readings_pb2.ReadingBatch(sequence=1, columns=columns)
+    message = ingest_pb2.AppendReadingsRequest(batch=batch).SerializeToString()
+    again = ingest_pb2.AppendReadingsRequest.FromString(sending.resequenced(message, 9))
+    assert (again.batch.sequence, again.batch.columns) == (9, columns)
+
+
+def test_acknowledgements_are_those_within_the_time(tmp_path: Path) -> None:
+    """Answered at 1, 2 and 3 s; of the time from 2 s on the last does not count."""
+    noted = np.array(
+        [[0, 10**9, 5, 0], [10**9, 2 * 10**9, 3, 1], [10**9, 3 * 10**9, 4, 0]], np.int64
+    )
+    np.save(tmp_path / "noted.npy", noted)
+    client = Mock(result=lambda _: {})
+    sender = Sender(client, tmp_path / "noted.npy")
+    sender.end()
+    second = (1_000_000,) * 4
+    assert sender.acks(2 * 10**9, 3 * 10**9) == Acks(1, 3, 1, second)
+    assert sender.acks(0, 10**9) == NO_ACKS
 
 
 def test_exact_shares_are_all_that_the_peers_schedule_changes() -> None:

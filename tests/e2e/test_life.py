@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 import pytest
 from cotton.inspection.v1 import ingest_pb2
-from cotton_server.ledger.ledger import FILE_NAME
+from cotton_server.ledger.opening import FILE_NAME
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from tests.support.bales import bale, batch

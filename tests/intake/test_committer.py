@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from cotton_server.errors import Reason, ServiceError
 from cotton_server.ledger import LedgerFailedError, LedgerFullError
-from cotton_server.ledger.ledger import FILE_NAME
+from cotton_server.ledger.opening import FILE_NAME
 
 from tests.support.bales import LOT, OTHER_LOT, Bale, append_request, bale, usda_bale
 from tests.support.committing import ANSWER_S_MAX, BOUNDS, answer, committing, created

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from cotton_server.ledger import Entry, LedgerDamagedError, LedgerError
-from cotton_server.ledger.ledger import FILE_NAME
+from cotton_server.ledger.opening import FILE_NAME
 
 from tests.support.broken import without_digest_check
 from tests.support.entries import edit, entry, fill, read

@@ -153,7 +153,7 @@ def test_a_ledger_beside_which_nobody_can_fold_takes_nothing_more(
     def refuse(_path: object) -> None:
         raise apsw.CantOpenError("no descriptors left")
 
-    monkeypatch.setattr(ledger_module, "_connect_beside", refuse)
+    monkeypatch.setattr(ledger_module, "connect_beside", refuse)
     ledger = Ledger(tmp_path)
     folding = Folding(ledger)
     folding._thread.join()

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import apsw
 import pytest
 from cotton_server.ledger import (
-    LEDGER_FORMAT,
     DirectoryLock,
     Ledger,
     LedgerBusyError,
@@ -22,7 +21,7 @@ from cotton_server.ledger import (
     LedgerVersionError,
 )
 from cotton_server.ledger.entry import GENESIS, chained_digest, payload_digest
-from cotton_server.ledger.ledger import FILE_NAME
+from cotton_server.ledger.opening import FILE_NAME, FREED_FORMAT
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -178,7 +177,7 @@ def test_an_sqlite_file_of_somebody_else_is_refused_and_left_as_it_was(tmp_path:
     assert path.stat().st_mode & 0o777 == 0o644
 
 
-@pytest.mark.parametrize("version", [0, LEDGER_FORMAT + 1])
+@pytest.mark.parametrize("version", [0, FREED_FORMAT + 1])
 def test_a_ledger_of_another_format_is_refused(tmp_path: Path, version: int) -> None:
     fill(tmp_path, [entry(1)])
     edit(tmp_path, f"PRAGMA user_version = {version}")

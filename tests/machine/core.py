@@ -16,7 +16,8 @@ from cotton_server.intake.committer import Receipt, Stored, Submission
 from cotton_server.intake.content import APPEND, READINGS, REQUESTS
 from cotton_server.intake.decode import BatchLimits, decode
 from cotton_server.intake.replay import replay
-from cotton_server.ledger.ledger import FILE_NAME
+from cotton_server.ledger import sealed_directory
+from cotton_server.ledger.opening import FILE_NAME
 from cotton_server.registry.records import Versions
 from cotton_server.registry.registry import Registry
 
@@ -24,6 +25,7 @@ from tests.support.bales import Bale, append_request
 from tests.support.committing import ANSWER_S_MAX, BOUNDS, Committing, committing
 from tests.support.deciding import Deciding
 from tests.support.oracle import Snapshot
+from tests.support.sealing import seal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -109,6 +111,17 @@ class Core:
         self._end()
         self._open(directory)
 
+    def seal(self, *, bales: int, free: bool, resident: int) -> None:
+        """Ends in order, has everything sealed in ranges of so many bales, and starts from that.
+
+        `free`: the payloads are freed in the ledger; `resident`: rows that are in memory then.
+        """
+        directory = self._directory
+        self._end()
+        if any(directory.iterdir()):
+            seal(directory, bales=bales, free=free)
+        self._open(directory, resident=resident)
+
     def kill(self, messages: Sequence[Message] = ()) -> None:
         """Starts again from the files as they are, with messages on their way to the disk."""
         following = self._next_directory()
@@ -160,6 +173,8 @@ class Core:
         for name in (FILE_NAME, FILE_NAME + "-wal"):
             if (self._directory / name).exists():
                 shutil.copy(self._directory / name, following / name)
+        if (sealed := sealed_directory(self._directory)).exists():
+            shutil.copytree(sealed, sealed_directory(following))
         running.ledger.release()
         for future in futures:
             await _settled(future)
@@ -170,9 +185,9 @@ class Core:
         directory.mkdir()
         return directory
 
-    def _open(self, directory: Path) -> None:
+    def _open(self, directory: Path, *, resident: int = 0) -> None:
         self._directory = directory
-        opening = self._stack.enter_async_context(committing(directory))
+        opening = self._stack.enter_async_context(committing(directory, resident=resident))
         self._running = self._loop.run_until_complete(opening)
 
     def _end(self) -> None:

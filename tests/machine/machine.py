@@ -265,6 +265,11 @@ class CoreMachine(RuleBasedStateMachine):
         """The server is stopped in order and started again."""
         self.core.restart()
 
+    @rule(bales=st.integers(1, 6), free=st.booleans(), resident=st.sampled_from([0, 4, 1000]))
+    def seal(self, bales: int, free: bool, resident: int) -> None:
+        """What there is becomes sealed history, some of it not in memory, and is started from."""
+        self.core.seal(bales=bales, free=free, resident=resident)
+
     @rule(producer=producers, batch=batches(), in_flight=st.booleans())
     def kill(self, producer: str, batch: list[Draft], in_flight: bool) -> None:
         """The process is killed, with a batch on its way; what had no answer was not stored."""
@@ -280,6 +285,7 @@ class CoreMachine(RuleBasedStateMachine):
     @invariant()
     def stands_as_it_should(self) -> None:
         """The latest revision and an earlier one are answered as the oracle has them."""
+        sound, self.is_sound = self.is_sound, False
         registry = self.core.registry
         assert registry.revision == self.oracle.revision == len(self.oracle.snapshots) - 1
         for producer, following in self.next.items():
@@ -292,6 +298,7 @@ class CoreMachine(RuleBasedStateMachine):
         assert [change.moment.position for change in registry.changes] == sorted(
             change.moment.position for change in registry.changes
         )
+        self.is_sound = sound
 
     def teardown(self) -> None:
         """Replay of the whole ledger, and of every prefix, gives what there was."""

@@ -12,7 +12,7 @@ import pytest
 from cotton.inspection.v1 import lots_pb2
 from cotton_server.domain.fields import VALUE_FIELDS
 from cotton_server.intake.decode import BatchLimits, decode
-from cotton_server.registry.lifecycle import Moment
+from cotton_server.registry.lifecycle import LotState, Moment, plain_standing
 from cotton_server.registry.lots import LotBook, LotEntry
 from cotton_server.registry.records import Version
 from cotton_server.registry.registry import Registry
@@ -100,9 +100,9 @@ def test_a_lot_is_seen_as_it_was_at_a_revision(
     revision: int, count: int, ranges: list[tuple[int, int]], registered: bool, weighed: bool
 ) -> None:
     lot = LotEntry(0, LOT, 2016)
-    lot.registrations.add(Version(2, 0, lots_pb2.Lot()))
-    lot.weights.add(Version(3, 0, lots_pb2.LotWeight()))
-    lot.course.first = Moment(1, 0)
+    lot.registrations = lot.registrations.plus(Version(2, 0, lots_pb2.Lot()))
+    lot.weights = lot.weights.plus(Version(3, 0, lots_pb2.LotWeight()))
+    lot.course.step(Moment(1, 0), plain_standing(LotState.READ))
     lot.add_run(0, 3)
     lot.add_run(5, 9)
     seen = lot.at(revision, count)
@@ -150,15 +150,12 @@ def test_bales_without_a_lot_are_kept_together_by_crop_year() -> None:
     assert lots == {("", 2021): [0, 1, 2, 3], ("", 2022): [1, 2], (LOT, 2016): [3, 4]}
 
 
-def test_changed_lots_are_handed_out_once_and_can_be_given_back() -> None:
+def test_lots_that_were_touched_after_a_revision_are_named() -> None:
     registry = Registry(bales_max=10)
     store(registry, [bale(1)], [bale(2, OTHER_LOT)], [bale(3)])
     assert [lot.changed_at for lot in registry.lots] == [3, 2]
-    assert registry.take_changed() == [0, 1]
-    assert registry.take_changed() == []
-    registry.give_back_changed([1])
-    store(registry, [bale(4)])
-    assert registry.take_changed() == [0, 1]
+    since = [registry.lots.changed_since(revision) for revision in range(5)]
+    assert since == [[0, 1], [0, 1], [0], [], []]
 
 
 def test_the_count_at_a_revision_is_that_of_the_bales_stored_until_then() -> None:

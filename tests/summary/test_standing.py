@@ -130,7 +130,6 @@ def lots_at(
     Bales, those without a standard, its own standard, conditioned weight, and by standard bales
     and sum of micronaire.
     """
-    history.registry.give_back_changed(range(len(history.registry.lots)))
     reader = LotsAtRevision(history.registry, Gradings(history.registry, standards))
     found = {}
     for facts, cells in told(reader.all_lots(revision), reader).values():

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from cotton.inspection.v1 import amendments_pb2, common_pb2, lots_pb2, summary_pb2
 from cotton_server.errors import Reason, ServiceError
+from cotton_server.grading.standards import load_standards
 from cotton_server.summary.basis import Basis
 from cotton_server.summary.dates import china_date, china_day, day_text
-from cotton_server.summary.selecting import StatusFilter
+from cotton_server.summary.gradings import Gradings
+from cotton_server.summary.selecting import LotKeys, StatusFilter
 
 from tests.support.bales import LOT, OTHER_LOT, bale
 from tests.support.histories import History, amendment
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 UPHELD = lots_pb2.OBJECTION_DECISION_UPHELD
 HOUR_S = 3600
+NEWER_LOT = "65140241001"
+"""Of another season than LOT."""
 
 
 def china_s(text: str) -> int:
@@ -349,6 +353,31 @@ def test_lots_are_listed_by_number_and_bales_without_a_lot_are_none() -> None:
     history.register(OTHER_LOT)
     registered(history)
     assert [lot_no for lot_no, _ in history.views().numbers()] == [LOT, OTHER_LOT]
+
+
+@pytest.mark.parametrize(
+    ("filters", "among"),
+    [
+        ({}, [LOT, NEWER_LOT]),
+        ({"season": ["2016"]}, [LOT]),
+        ({"season": ["2016", "2024"]}, [LOT, NEWER_LOT]),
+        ({"season": [""]}, []),
+        ({"lot": [NEWER_LOT]}, [NEWER_LOT]),
+        ({"lot": [NEWER_LOT], "season": ["2016"]}, []),
+        ({"gin": ["nobody's"]}, [LOT, NEWER_LOT]),
+        ({"gin": ["nobody's"], "season": ["2024"]}, [NEWER_LOT]),
+    ],
+)
+def test_lots_of_other_seasons_are_not_looked_at(
+    filters: dict[str, list[str]], among: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A season and a lot number are known of a lot that lies on disk."""
+    history = History()
+    registered(history)
+    history.register(NEWER_LOT)
+    keys = LotKeys(filters, Gradings(history.registry, load_standards()))
+    monkeypatch.setattr(type(history.registry.lots), "looked_at", None)
+    assert [lot_no for lot_no, _ in history.views().numbers(keys)] == among
 
 
 def test_days_of_any_integer() -> None:

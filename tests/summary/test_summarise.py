@@ -90,6 +90,7 @@ def test_every_figure_is_that_of_a_recount_and_stays_what_it_was(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(at_revision, "PARTS_MAX", parts_max)
         patch.setattr(standing, "BALES_AT_ONCE_MAX", 9)
+        patch.setattr(at_revision, "LOTS_TOGETHER", 3)
         patch.setattr(cube, "_NUMBERS_SPARE", 0)
         author = Author(seed)
         chronicle = author.chronicle

@@ -13,8 +13,9 @@ from cotton_server.api import server, streams
 from cotton_server.intake import decide, replay, verdict
 from cotton_server.intake.amend import Amendments
 from cotton_server.intake.committer import Committer, Submission
-from cotton_server.ledger import Ledger, NewEntry
+from cotton_server.ledger import Ledger, NewEntry, opening
 from cotton_server.ledger import ledger as ledger_module
+from cotton_server.ledger.reading import Reading
 from cotton_server.registry.conflicts import ConflictBook
 from cotton_server.registry.courses import BaleState
 from cotton_server.registry.index import NOT_FOUND, BaleIndex
@@ -130,21 +131,21 @@ def acknowledging_before_commit() -> Iterator[None]:
 @contextmanager
 def without_sync() -> Iterator[None]:
     """Commits are left to the page cache."""
-    connect = ledger_module._connect
+    connect = opening.connect
 
     def connect_without_sync(*arguments: Any, **named: Any) -> apsw.Connection:
         connection = connect(*arguments, **named)
         connection.execute("PRAGMA synchronous = OFF")
         return connection
 
-    with patch.object(ledger_module, "_connect", connect_without_sync):
+    with patch.object(ledger_module, "connect", connect_without_sync):
         yield
 
 
 @contextmanager
 def without_digest_check() -> Iterator[None]:
     """Entries are believed as they are found."""
-    with patch.object(ledger_module, "_verify", lambda *_arguments: None):
+    with patch.object(Reading, "_verify", lambda *_arguments: None):
         yield
 
 

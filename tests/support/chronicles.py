@@ -32,6 +32,7 @@ from tests.support.oracle import Oracle, Read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from google.protobuf.message import Message
 
@@ -287,10 +288,10 @@ class Chronicle:
 class Reader:
     """Handlers of summaries in front of a history, which keep what they added up before."""
 
-    def __init__(self, history: History, *, rows_max: int = 1000) -> None:
-        """Has added up nothing yet."""
+    def __init__(self, history: History, *, rows_max: int = 1000, kept: Path | None = None) -> None:
+        """Has added up nothing yet but what is kept."""
         gradings = Gradings(history.registry, load_standards())
-        self.lots = LotsAtRevision(history.registry, gradings)
+        self.lots = LotsAtRevision(history.registry, gradings, kept)
         self.gradings = gradings
         self.handlers = SummaryHandlers(
             history.registry,
@@ -347,12 +348,7 @@ class Reader:
 
 
 def fresh_reader(history: History) -> Reader:
-    """Handlers that have added up everything anew; the history is over.
-
-    What changed is handed out once, so that only one of several readers would hear of more.
-    """
-    registry = history.registry
-    registry.give_back_changed(range(len(registry.lots)))
+    """Handlers that have added up everything anew."""
     reader = Reader(history)
     reader.lots.all_lots(None)
     return reader

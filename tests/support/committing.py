@@ -12,10 +12,10 @@ from cotton.inspection.v1 import common_pb2, ingest_pb2, lots_pb2, readings_pb2
 from cotton_server.intake.committer import Committer, Receipt, Stored, Submission
 from cotton_server.intake.content import APPEND, LOTS, READINGS, REQUESTS
 from cotton_server.intake.decode import BatchLimits, decode
-from cotton_server.intake.replay import replay
 from cotton_server.intake.room import Bounds
 from cotton_server.ledger import Ledger, NewEntry
 from cotton_server.registry.registry import Registry
+from cotton_server.sealing.history import Residence, open_history, recover
 
 from tests.support.bales import LOT, Bale, append_request
 
@@ -187,11 +187,17 @@ BOUNDS = Bounds(
 
 
 @asynccontextmanager
-async def committing(directory: Path, *, bounds: Bounds = BOUNDS) -> AsyncIterator[Committing]:
-    """A committer on the ledger of a directory, replayed first; drained in the end."""
+async def committing(
+    directory: Path, *, bounds: Bounds = BOUNDS, resident: int = 0
+) -> AsyncIterator[Committing]:
+    """A committer on the ledger of a directory, recovered first; drained in the end.
+
+    Of what is sealed, as many rows are in memory as `resident` says.
+    """
     ledger = HeldLedger(directory)
     registry = Registry(bales_max=bounds.bales_max)
-    replay(ledger.verified(), registry, of=ledger.position)
+    history = open_history(directory, ledger)
+    recover(ledger, history, registry, Residence(registry.bales, resident))
     notes, failures = Notes(), list[Exception]()
     committer = Committer(ledger, registry, bounds, notes, failures.append)
     try:

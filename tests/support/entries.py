@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import apsw
 from cotton_server.ledger import Entry, Ledger, NewEntry
 from cotton_server.ledger.entry import GENESIS, chained_digest, payload_digest
-from cotton_server.ledger.ledger import FILE_NAME
+from cotton_server.ledger.opening import FILE_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -83,7 +83,7 @@ class LifecycleHandlers:
         request = parse(lifecycle_pb2.ListLotsRequest, payload)
         keys, statuses = self._keys(request.filters), _status_filter(request)
         as_of = await self._run(self._views.as_of, request.revision)
-        lots = await self._run(self._views.numbers)
+        lots = await self._run(self._views.numbers, keys)
         given, left = 0, request.limit or len(lots)
         for first in range(0, len(lots), LISTED_LOTS_MAX):
             some = [number for _, number in lots[first : first + LISTED_LOTS_MAX]]
@@ -206,7 +206,7 @@ class LifecycleHandlers:
             message = lifecycle_pb2.LotChange(
                 revision=change.moment.position,
                 received_at_us=change.moment.received_at_us,
-                lot_no=self._views.entry(change.lot).lot_no,
+                lot_no=self._views.lot_no(change.lot),
                 kind=change.kind,  # type: ignore[arg-type]  # the numbers of that enum
                 state_before=change.before,  # type: ignore[arg-type]  # the numbers of that enum
                 state_after=change.after,  # type: ignore[arg-type]  # the numbers of that enum

@@ -227,9 +227,8 @@ class SettlementHandlers:
         """Lots of a run that were touched after its revision."""
         of_run = set(settlement.tables[LOTS].texts["lot_no"].to_list()) - {""}
         since = frozen.run.terms.revision
-        with self._registry.lock:
-            lots = list(self._registry.lots)
-        return sum(lot.changed_at > since and lot.lot_no in of_run for lot in lots)
+        lots = self._registry.lots
+        return sum(lots.lot_no(number) in of_run for number in lots.changed_since(since))
 
     def _compared(self, payload: bytes) -> Iterator[settlement_pb2.CompareRunsResponse]:
         request = parse(settlement_pb2.CompareRunsRequest, payload)

@@ -86,7 +86,7 @@ class Contents:
             return self._table.texts[name].at(-2 - row)
         number = int(self._registry.bales.references["lot" if name == "lot_no" else name][row])
         if name == "lot_no":
-            return self._registry.lots[number].lot_no
+            return self._registry.lots.lot_no(number)
         return self._registry.texts[name][number]
 
     def kind(self, row: int) -> int:

@@ -27,14 +27,20 @@ from cotton_server.intake.room import Bounds, Room
 from cotton_server.intake.rules import CURRENT, rule_set
 from cotton_server.intake.verdict import apply, judge
 from cotton_server.intake.waiting import Waiting
-from cotton_server.ledger import LedgerFailedError, LedgerFullError, NewEntry
+from cotton_server.ledger import (
+    LedgerDamagedError,
+    LedgerFailedError,
+    LedgerFullError,
+    NewEntry,
+    payload_digest,
+)
 from cotton_server.registry.lifecycle import Moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from cotton_server.intake.records import Observer
-    from cotton_server.ledger import Entry, Ledger
+    from cotton_server.ledger import Header, Ledger
     from cotton_server.registry.registry import Registry
 
 
@@ -271,7 +277,7 @@ class Committer:
             if in_group:
                 deferred.append(submission)
             elif stored is not None:
-                answers.append((submission, _first_answer(submission, stored)))
+                answers.append((submission, self._first_answer(submission, stored)))
             elif (full := room.take(submission.content, producer=submission.producer)) is not None:
                 answers.append((submission, full))
             else:
@@ -282,11 +288,36 @@ class Committer:
                     taken.add((submission.producer, str(submission.batch_id)))
         return fresh, answers, deferred
 
-    def _stored_under(self, producer: str, sequence: int) -> Entry:
-        entry = self._ledger.by_sequence(producer, sequence)
-        if entry is None:
+    def _stored_under(self, producer: str, sequence: int) -> Header:
+        header = self._ledger.by_sequence(producer, sequence)
+        if header is None:
             raise AssertionError("a batch counted as stored is not in the ledger")
-        return entry
+        return header
+
+    def _first_answer(self, submission: Submission, stored: Header) -> Answer:
+        """The answer that was given when this was stored, if it is the same content.
+
+        The same bytes are known by their digest. Only other bytes have to be compared by what
+        they say, for which the first are read: where those are damaged, nothing was written and
+        everybody else goes on.
+        """
+        try:
+            same = stored.kind == submission.kind and (
+                stored.payload_digest == payload_digest(submission.payload)
+                or same_content(self._content_at(stored.position), submission.content)
+            )
+        except LedgerDamagedError as error:
+            _LOG.exception("a repeat could not be compared with what is stored")
+            return _internal(error)
+        if not same:
+            return _reused(submission, stored.position)
+        return Stored(stored.position, True, stored.received_at_us, outcome_of(stored))
+
+    def _content_at(self, position: int) -> Content:
+        entry = self._ledger.at(position)
+        if entry is None:
+            raise AssertionError("an entry whose header was found is not in the ledger")
+        return content_of(entry.content)
 
     def _commit(self, group: list[Submission], begun: float) -> None:
         try:
@@ -357,18 +388,6 @@ class Committer:
         self._failure = error
         self._refuse(group, _storage_failed())
         self._loop.call_soon_threadsafe(self._on_failure, error)
-
-
-def _first_answer(submission: Submission, entry: Entry) -> Answer:
-    """The answer that was given when this was stored, if it is the same content."""
-    content = entry.content
-    same = content.kind == submission.kind and (
-        content.payload == submission.payload
-        or same_content(content_of(content), submission.content)
-    )
-    if not same:
-        return _reused(submission, entry)
-    return Stored(entry.position, True, content.received_at_us, outcome_of(content))
 
 
 def _entry(submission: Submission, outcome: AnyOutcome) -> NewEntry:
@@ -448,7 +467,7 @@ def _gap(submission: Submission, expected: int) -> ServiceError:
     )
 
 
-def _reused(submission: Submission, entry: Entry) -> ServiceError:
+def _reused(submission: Submission, position: int) -> ServiceError:
     what = (
         f"Sequence {submission.sequence}"
         if submission.sequence is not None
@@ -456,10 +475,10 @@ def _reused(submission: Submission, entry: Entry) -> ServiceError:
     )
     return ServiceError(
         Reason.BATCH_REUSED,
-        f"{what} of producer {submission.producer} is stored at revision {entry.position} with"
+        f"{what} of producer {submission.producer} is stored at revision {position} with"
         " other content.",
         {},
-        {"revision": str(entry.position)},
+        {"revision": str(position)},
     )
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from google.protobuf.message import Message
 
-    from cotton_server.ledger import NewEntry
+    from cotton_server.ledger import Header, NewEntry
 
 CONTRACT: Final = "cotton.inspection.v1"
 
@@ -209,7 +209,7 @@ def bales_of(content: Content) -> int:
     return len(content) if isinstance(content, ReadingTable) else 0
 
 
-def outcome_of(entry: NewEntry) -> AnyOutcome:
+def outcome_of(entry: NewEntry | Header) -> AnyOutcome:
     """What was decided of an entry."""
     if entry.kind == READINGS:
         return readings_pb2.BatchOutcome.FromString(entry.outcomes)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from cotton.inspection.v1 import readings_pb2
 
-from cotton_server.domain.fields import ABSENT, VALUE_FIELDS
+from cotton_server.domain.fields import ABSENT, VALUE_FIELD_NAMES, VALUE_FIELDS
 from cotton_server.domain.identifiers import USDA_HIGH, crop_year_of_lot, is_lot_no
 from cotton_server.domain.readings import ORIGINAL, RAW_ABSENT, Int32Array, ReadingTable
 from cotton_server.intake.amend import (
@@ -41,6 +41,9 @@ FIRST_CONFLICT: Final = int(readings_pb2.OUTCOME_EXISTS_WITH_DIFFERENT_LOT_NO)
 
 _NO_LOT: Final = -1
 _UNKNOWN: Final = -2
+
+_COMPARED: Final = (*VALUE_FIELD_NAMES, "lot", "standard", "laboratory")
+"""Columns of the store that say whether a repeat is identical."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +218,7 @@ def _lots(table: ReadingTable, registry: Registry) -> tuple[Int32Array, npt.NDAr
         number = registry.lots.number_of(lot_no, crop_year_of_lot(lot_no))
         if number is not None:
             numbers[place] = number
-            registered[place] = registry.lots[number].registration is not None
+            registered[place] = registry.lots.is_registered(number)
     lots = numbers[column.index]
     for row in np.flatnonzero(lots == _NO_LOT).tolist():
         number = registry.lots.number_of("", int(table.high[row]) - USDA_HIGH)
@@ -230,11 +233,11 @@ def _compared_with_store(
     lots: Int32Array,
     registry: Registry,
 ) -> npt.NDArray[np.uint8]:
-    bales = registry.bales
+    kept = registry.bales.read(_COMPARED, stored)
     outcome = np.full(len(rows), EXISTS, np.uint8)
-    _mark(outcome, bales.references["lot"][stored] != lots, DIFFERENT_LOT)
+    _mark(outcome, kept["lot"] != lots, DIFFERENT_LOT)
     for field in VALUE_FIELDS:
-        was = bales.values[field.name][stored]
+        was = kept[field.name]
         column = table.values.get(field.name)
         if column is None:
             differs = was != ABSENT
@@ -248,7 +251,7 @@ def _compared_with_store(
         [_UNKNOWN if (n := book.number_of(text)) is None else n for text in standards.dictionary],
         np.int32,
     )
-    differs = bales.references["standard"][stored] != numbers[standards.index[rows]]
+    differs = kept["standard"] != numbers[standards.index[rows]]
     _mark(outcome, differs, DIFFERENT_STANDARD)
     sites = table.texts["laboratory"]
     if any(sites.dictionary):
@@ -257,7 +260,7 @@ def _compared_with_store(
             [_UNKNOWN if (n := book.number_of(text)) is None else n for text in sites.dictionary],
             np.int32,
         )
-        was, now = bales.references["laboratory"][stored], numbers[sites.index[rows]]
+        was, now = kept["laboratory"], numbers[sites.index[rows]]
         _mark(outcome, (was != now) & (was != 0) & (now != 0), DIFFERENT_LABORATORY)
     return outcome
 

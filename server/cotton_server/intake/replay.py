@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from cotton_server.errors import ServiceError, StartError
 from cotton_server.intake.content import (
@@ -19,17 +19,17 @@ from cotton_server.registry.lifecycle import Moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from typing import Protocol
 
     from cotton_server.intake.verdict import Verdict
     from cotton_server.ledger import Entry
     from cotton_server.registry.registry import Registry
 
-    class Progress(Protocol):
-        """Takes how far the replay is."""
 
-        def replay_progress(self, record: ReplayProgress) -> None:
-            """The replay is so far."""
+class Progress(Protocol):
+    """Takes how far the replay is."""
+
+    def replay_progress(self, record: ReplayProgress) -> None:
+        """The replay is so far."""
 
 
 GROUP_BYTES_MAX: Final = 4 << 20
@@ -52,7 +52,7 @@ class ReplayDiffersError(StartError):
 def replay(
     entries: Iterable[Entry], registry: Registry, *, of: int, progress: Progress | None = None
 ) -> None:
-    """Applies entries 1, 2, … to an empty registry.
+    """Applies entries to a registry that is as of the one before the first of them.
 
     What was decided is on record: each decision is made again and compared, never replaced.
     Raises ReplayDiffersError, LedgerDamagedError (from the entries), StartError.

@@ -50,6 +50,18 @@ class Entry:
     digest: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What an entry is known by and was answered with: all without reading its payload."""
+
+    position: int
+    kind: str
+    received_at_us: int
+    outcomes: bytes
+    payload_digest: bytes
+    digest: bytes
+
+
 def payload_digest(payload: bytes) -> bytes:
     """SHA-256 of the exact bytes received."""
     return hashlib.sha256(payload).digest()

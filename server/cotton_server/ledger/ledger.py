@@ -2,67 +2,66 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
-from importlib import resources
-from types import NoneType
-from typing import TYPE_CHECKING, Any, Final, cast
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 import apsw
 
 from cotton_server.ledger.entry import (
     GENESIS,
     LEDGER_FORMAT,
-    Entry,
     NewEntry,
     chained_digest,
     payload_digest,
 )
-from cotton_server.ledger.errors import (
-    LedgerDamagedError,
-    LedgerFailedError,
-    LedgerFullError,
-    LedgerVersionError,
+from cotton_server.ledger.errors import LedgerDamagedError, LedgerFailedError, LedgerFullError
+from cotton_server.ledger.evidence import Evidence
+from cotton_server.ledger.freeing import Freeing
+from cotton_server.ledger.opening import (
+    FILE_NAME,
+    connect,
+    connect_beside,
+    connect_to_free,
+    connect_to_read,
+    file_size,
+    require_sqlite,
+    sync_directory,
+)
+from cotton_server.ledger.reading import COLUMNS, Reading
+from cotton_server.ledger.seal import (
+    insert_seal,
+    require_catalogue,
+    require_follows,
+    sealed_directory,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-FILE_NAME: Final = "ledger.sqlite"
-SQLITE_VERSION_MIN: Final = (3, 51, 3)
-"""Below this, two connections to one WAL file can lose a commit (the WAL-reset bug)."""
+    from cotton_server.ledger.entry import Entry, Header
+    from cotton_server.ledger.seal import Seal
 
-_APPLICATION_ID: Final = 0x434F5454
-_COLUMNS: Final = (
-    "position, format, kind, contract, message, producer, sequence, batch_id, principal,"
-    " received_at_us, rule_set, payload_digest, digest, outcomes, payload"
-)
-_TYPES: Final[tuple[type | tuple[type, ...], ...]] = (
-    *(int, int, str, str, str, str, (int, NoneType), (str, NoneType), str),
-    *(int, str, bytes, bytes, bytes, bytes),
-)
-"""What the columns hold; SQLite enforces it when it writes, not when it reads."""
-_READ_ENTRIES_MAX: Final = 256
-_READ_BYTES: Final = 2 << 20
-"""How much is read at once: entries may be megabytes or a few bytes long."""
 _FOLD_TRIES: Final = 20
 _FOLD_PAUSE_S: Final = 0.1
 """How long a start waits for somebody who reads an old state of the file: 2 seconds."""
-_LOG_KEPT_BYTES: Final = 64 << 20
-"""What the write-ahead log keeps of its size after it was folded."""
 _CHECKPOINT_PAGES: Final = 1000
 """Pages of write-ahead log (16 MiB) after which it is folded into the file."""
 _AHEAD_IS_LATE: Final = 8
 """How many times as long a log no longer waits for who folds ahead."""
+_QUIET_S: Final = 1.0
+"""How long nothing was appended when free pages are given back, not kept to be used again."""
+_PAGES_GIVEN_BACK: Final = 4096
+"""Free pages that are given back in one call (64 MiB)."""
 
 
 class Ledger:
     """The ledger of one data directory.
 
-    One thread appends; any thread reads. After LedgerFailedError the object refuses to append:
-    what reached the disk is unknown, and only a restart finds out.
+    One thread appends, one seals and frees; any thread reads. After LedgerFailedError the object
+    refuses to append: what reached the disk is unknown, and only a restart finds out.
     """
 
     def __init__(self, directory: Path, *, page_bytes: int = 16384) -> None:
@@ -72,7 +71,7 @@ class Ledger:
         format (which is left as it was), LedgerDamagedError when SQLite cannot read it,
         LedgerFailedError when it cannot be opened.
         """
-        _require_sqlite()
+        require_sqlite()
         self._path = directory / FILE_NAME
         self._failed = False
         self._sync_s = 0.0
@@ -80,11 +79,15 @@ class Ledger:
         self._log_is_long = threading.Event()
         self._ahead: apsw.Connection | None = None
         self._folded_ahead = False
-        self._read_lock = threading.Lock()
+        self._turn = threading.Lock()
+        """Held by the one who writes: SQLite would let the other wait by sleeping."""
+        self._appended_at_s = time.monotonic()
         self._position, self._digest = 0, GENESIS
+        evidence = Evidence(directory)
         try:
-            self._writer = _connect(self._path, page_bytes)
-            self._reader = apsw.Connection(str(self._path), flags=apsw.SQLITE_OPEN_READONLY)
+            self._writer = connect(self._path, page_bytes)
+            self._freer = connect_to_free(self._path)
+            self._reading = Reading(connect_to_read(self._path), evidence)
         except (apsw.CorruptError, apsw.NotADBError) as error:
             raise LedgerDamagedError(1, f"SQLite says: {error}") from error
         except apsw.Error as error:
@@ -93,18 +96,23 @@ class Ledger:
                 " the other program that holds it."
             ) from error
         try:
-            self._position, self._digest = self._head()
-        except apsw.Error as error:
+            self._position, self._digest = self._reading.head() or (0, GENESIS)
+            require_catalogue(self._writer, self._reading.seals())
+        except (apsw.Error, UnicodeDecodeError) as error:
             raise LedgerDamagedError(self._first_unreadable(), f"SQLite says: {error}") from error
         # In place of the automatic checkpoint, whose errors nobody would hear.
-        self._writer.set_wal_hook(self._note_log)
+        for connection in (self._writer, self._freer):
+            connection.set_wal_hook(self._note_log)
+        self._freeing = Freeing(
+            self._freer, evidence, partial(self._write, self._freer), self._settle, self._is_quiet
+        )
         # What a failed sync left in the page cache alone would count as stored: write it out.
         for _ in range(_FOLD_TRIES):
             self._fold()
             if self._log_pages == 0:
                 break
             time.sleep(_FOLD_PAUSE_S)
-        _sync_directory(directory)
+        sync_directory(directory)
 
     @property
     def position(self) -> int:
@@ -123,13 +131,19 @@ class Ledger:
 
     @property
     def size_bytes(self) -> int:
-        """Size of the file and its write-ahead log."""
-        return _size(self._path) + self.log_size_bytes
+        """Size of the file and its write-ahead log, without what is sealed."""
+        return file_size(self._path) + self.log_size_bytes
 
     @property
     def log_size_bytes(self) -> int:
         """Size of the write-ahead log; it is used again after each checkpoint."""
-        return _size(self._path.with_name(FILE_NAME + "-wal"))
+        return file_size(self._path.with_name(FILE_NAME + "-wal"))
+
+    @property
+    def sealed_size_bytes(self) -> int:
+        """Size of all sealed files of the data directory."""
+        found = sealed_directory(self._path.parent).rglob("*")
+        return sum(file_size(path) for path in found if path.is_file())
 
     def append(self, entries: Sequence[NewEntry]) -> int:
         """Stores entries in one commit; returns the position of the first of them.
@@ -137,8 +151,7 @@ class Ledger:
         When this returns, they are on stable storage. Raises LedgerFullError (nothing kept,
         try again later) or LedgerFailedError (stop the process).
         """
-        if self._failed:
-            raise LedgerFailedError("The ledger has failed before; restart the server.")
+        self._require_sound()
         position, digest = self._position, self._digest
         rows: list[tuple[Any, ...]] = []
         for entry in entries:
@@ -146,31 +159,50 @@ class Ledger:
             of_payload = payload_digest(entry.payload)
             digest = chained_digest(digest, position, entry, of_payload)
             rows.append(_row(position, entry, of_payload, digest))
-        try:
-            self._writer.execute("BEGIN IMMEDIATE")
+
+        def insert() -> None:
             self._writer.executemany(
-                f"INSERT INTO entry ({_COLUMNS})"  # noqa: S608 - a constant
+                f"INSERT INTO entry ({COLUMNS})"  # noqa: S608 - a constant
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 rows,
             )
-            begun = time.perf_counter()
-            self._writer.execute("COMMIT")
-            self._sync_s = time.perf_counter() - begun
-        except apsw.FullError as error:
-            if self._rolled_back():
-                raise LedgerFullError(f"The disk of {self._path.parent} is full.") from error
-            self._failed = True
-            raise LedgerFailedError(
-                f"The disk is full and the group could not be rolled back: {error}."
-            ) from error
-        except apsw.Error as error:
-            # After a failed sync the kernel may have dropped the pages: trying again would
-            # acknowledge what is not there.
-            self._failed = True
-            raise LedgerFailedError(f"Writing {self._path} failed: {error}.") from error
+
+        self._sync_s = self._write(self._writer, insert)
+        self._appended_at_s = time.monotonic()
         first = self._position + 1
         self._position, self._digest = position, digest
         return first
+
+    def seals(self) -> list[Seal]:
+        """The catalogue of seals, in order; raises LedgerDamagedError."""
+        return self._reading.seals()
+
+    def add_seal(self, seal: Seal) -> None:
+        """Enters a seal, whose files are durable, into the catalogue, durably.
+
+        Raises SealRefusedError for one that does not follow the last or is of other entries
+        (nothing was changed), LedgerFullError, LedgerFailedError.
+        """
+        before = self.seals()
+        entry = self._reading.header("position = ?", (seal.last,))
+        require_follows(
+            seal, before[-1] if before else None, None if entry is None else entry.digest
+        )
+        self._write(self._writer, partial(insert_seal, self._writer, seal))
+
+    def free_payloads(self, entries_max: int = 64) -> int:
+        """Frees the payloads of so many sealed entries at most, in order, in short transactions.
+
+        Their evidence is read back before. When none is left and nothing is being appended, free
+        pages are given back to the file system instead. Gives how many payloads were freed or
+        pages were given back; 0: there is nothing to do for now. A full disk ends it early.
+        Raises LedgerDamagedError for evidence that is missing or not what was written (nothing
+        of its seal is freed, and the ledger goes on), LedgerFailedError.
+        """
+        try:
+            return self._freeing.free(entries_max) or self._freeing.give_back(_PAGES_GIVEN_BACK)
+        except LedgerFullError:
+            return 0
 
     def checkpoint(self) -> None:
         """Folds the write-ahead log into the file when it has grown long.
@@ -180,16 +212,12 @@ class Ledger:
         the file could not be written or synced; the entries are in the log, but a disk that
         fails is not trusted with more.
         """
-        if self._failed:
-            raise LedgerFailedError("The ledger has failed before; restart the server.")
+        self._require_sound()
         if self._log_pages < _CHECKPOINT_PAGES:
             return
-        waits = self._ahead is not None and not self._folded_ahead
-        if waits and self._log_pages < _AHEAD_IS_LATE * _CHECKPOINT_PAGES:
+        if self._waits_for_folding() and self._log_pages < _AHEAD_IS_LATE * _CHECKPOINT_PAGES:
             return
-        self._fold()
-        self._folded_ahead = False
-        self._log_is_long.clear()
+        self._fold_rest()
 
     def fold_ahead(self, timeout_s: float) -> None:
         """Waits until the log has grown long, and folds most of it beside the one that appends.
@@ -200,7 +228,7 @@ class Ledger:
         """
         if self._ahead is None:
             try:
-                self._ahead = _connect_beside(self._path)
+                self._ahead = connect_beside(self._path)
             except apsw.Error:
                 self._failed = True
                 raise
@@ -220,6 +248,28 @@ class Ledger:
         if self._log_pages < _CHECKPOINT_PAGES:
             self._folded_ahead = False
 
+    def _waits_for_folding(self) -> bool:
+        """Whether somebody folds ahead and has not yet."""
+        return self._ahead is not None and not self._folded_ahead
+
+    def _settle(self) -> bool:
+        """Folds the rest of the log where that was folded ahead; whether it is still long.
+
+        For who frees payloads: a long log is not folded while others wait for their turn.
+        """
+        if self._log_pages >= _CHECKPOINT_PAGES and not self._waits_for_folding():
+            self._fold_rest()
+        return self._log_pages >= _CHECKPOINT_PAGES
+
+    def _is_quiet(self) -> bool:
+        return time.monotonic() - self._appended_at_s >= _QUIET_S
+
+    def _fold_rest(self) -> None:
+        with self._turn:
+            self._fold()
+            self._folded_ahead = False
+            self._log_is_long.clear()
+
     def _fold(self) -> None:
         try:
             pages, folded = self._writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
@@ -237,192 +287,89 @@ class Ledger:
             self._log_is_long.set()
         return apsw.SQLITE_OK
 
-    def by_sequence(self, producer: str, sequence: int) -> Entry | None:
-        """The entry that a producer stored under a sequence."""
-        return self._one("producer = ? AND sequence = ?", (producer, sequence))
+    def by_sequence(self, producer: str, sequence: int) -> Header | None:
+        """The header of the entry that a producer stored under a sequence."""
+        return self._reading.header("producer = ? AND sequence = ?", (producer, sequence))
 
-    def by_batch_id(self, producer: str, batch_id: str) -> Entry | None:
-        """The entry that a producer stored under a batch or request id."""
-        return self._one("producer = ? AND batch_id = ?", (producer, batch_id))
+    def by_batch_id(self, producer: str, batch_id: str) -> Header | None:
+        """The header of the entry that a producer stored under a batch or request id."""
+        return self._reading.header("producer = ? AND batch_id = ?", (producer, batch_id))
 
     def at(self, position: int) -> Entry | None:
-        """The entry at a position."""
-        return self._one("position = ?", (position,))
+        """The entry at a position; raises LedgerDamagedError for a payload that is not its own."""
+        return self._reading.at(position)
 
     def received_at_us(self, position: int) -> int | None:
         """When the entry at a position was received; its payload is not read for it."""
-        with self._read_lock:
-            row = self._reader.execute(
-                "SELECT received_at_us FROM entry WHERE position = ?", (position,)
-            ).fetchone()
-        return None if row is None else cast("int", row[0])
+        return self._reading.received_at_us(position)
 
-    def verified(self, previous: bytes = GENESIS) -> Iterator[Entry]:
-        """All entries in order, each checked: no gap, digest of payload and chain right.
+    def verified(self, after: int = 0, previous: bytes = GENESIS) -> Iterator[Entry]:
+        """The entries after a position in order, each checked: no gap, payload and chain right.
 
-        Raises LedgerDamagedError at the first that is not what was written.
+        `previous` is the chained digest at `after`. Ends at `position` as it is when the first is
+        asked for. Raises LedgerDamagedError at the first that is not what was written.
         """
-        position = 0
-        for row in self._rows():
-            entry = _entry(row)
-            position += 1
-            _verify(entry, position, previous)
-            previous = entry.digest
-            yield entry
-        if position != self._position:
-            raise LedgerDamagedError(
-                position + 1, f"{self._position} entries were counted, {position} were found"
-            )
+        yield from self._reading.verified(after, previous, self._position)
 
     def close(self) -> None:
         """Folds the write-ahead log into the file and closes it; nobody folds ahead any more."""
         if self._ahead is not None:
             self._ahead.close()
-        self._reader.close()
+        self._reading.close()
+        self._freer.close()
         self._writer.close()
 
-    def _rows(self) -> Iterator[tuple[Any, ...]]:
-        """All rows in order, a few megabytes at a time; raises LedgerDamagedError."""
-        position = 0
-        while True:
+    def _write(self, connection: apsw.Connection, work: Callable[[], None]) -> float:
+        """Does something in one transaction; gives the seconds that its commit took.
+
+        Raises LedgerFullError (nothing was kept) or LedgerFailedError.
+        """
+        with self._turn:
+            self._require_sound()
             try:
-                rows = self._some_rows(position, self._rows_at_once(position))
-            except (apsw.Error, UnicodeDecodeError):
-                try:  # one alone, to say exactly where
-                    rows = self._some_rows(position, 1)
-                except (apsw.Error, UnicodeDecodeError) as error:
-                    raise LedgerDamagedError(position + 1, f"SQLite says: {error}") from error
-            if not rows:
-                return
-            yield from rows
-            position += len(rows)
+                connection.execute("BEGIN IMMEDIATE")
+                work()
+                begun = time.perf_counter()
+                connection.execute("COMMIT")
+                return time.perf_counter() - begun
+            except apsw.FullError as error:
+                if _rolled_back(connection):
+                    raise LedgerFullError(f"The disk of {self._path.parent} is full.") from error
+                self._failed = True
+                raise LedgerFailedError(
+                    f"The disk is full and what was begun could not be rolled back: {error}."
+                ) from error
+            except apsw.Error as error:
+                # After a failed sync the kernel may have dropped the pages: trying again would
+                # acknowledge what is not there.
+                self._failed = True
+                raise LedgerFailedError(f"Writing {self._path} failed: {error}.") from error
 
-    def _rows_at_once(self, position: int) -> int:
-        """How many of the next rows are read together; their sizes are read without them."""
-        with self._read_lock:
-            sizes = self._reader.execute(
-                "SELECT length(payload) + length(outcomes) FROM entry WHERE position > ?"
-                " ORDER BY position LIMIT ?",
-                (position, _READ_ENTRIES_MAX),
-            ).fetchall()
-        size = count = 0
-        for (each,) in sizes:
-            size += cast("int | None", each) or 0
-            if count and size > _READ_BYTES:
-                break
-            count += 1
-        return max(count, 1)
-
-    def _some_rows(self, position: int, count: int) -> list[tuple[Any, ...]]:
-        with self._read_lock:
-            return self._reader.execute(
-                f"SELECT {_COLUMNS} FROM entry WHERE position > ?"  # noqa: S608 - a constant
-                " ORDER BY position LIMIT ?",
-                (position, count),
-            ).fetchall()
-
-    def _one(self, condition: str, bindings: tuple[Any, ...]) -> Entry | None:
-        with self._read_lock:
-            row = self._reader.execute(
-                f"SELECT {_COLUMNS} FROM entry WHERE {condition}",  # noqa: S608 - constants
-                bindings,
-            ).fetchone()
-        return None if row is None else _entry(row)
-
-    def _rolled_back(self) -> bool:
-        """Whether nothing of the group is left; SQLite may have rolled back by itself."""
-        try:
-            if self._writer.in_transaction:
-                self._writer.execute("ROLLBACK")
-        except apsw.Error:
-            return False
-        return not self._writer.in_transaction
+    def _require_sound(self) -> None:
+        if self._failed:
+            raise LedgerFailedError("The ledger has failed before; restart the server.")
 
     def _first_unreadable(self) -> int:
         """The first position that cannot be read; 1 when the file as a whole cannot be."""
         position = 0
         try:
-            for entry in self.verified():
+            for entry in self._reading.verified(0, GENESIS, None):
                 position = entry.position
         except LedgerDamagedError as damage:
             return damage.position
+        except apsw.Error:
+            return 1
         return position + 1
 
-    def _head(self) -> tuple[int, bytes]:
-        row = self._writer.execute(
-            "SELECT position, digest FROM entry ORDER BY position DESC LIMIT 1"
-        ).fetchone()
-        return (0, GENESIS) if row is None else (row[0], row[1])
 
-
-def _require_sqlite() -> None:
-    version = tuple(int(part) for part in apsw.sqlite_lib_version().split("."))
-    if version < SQLITE_VERSION_MIN:
-        raise LedgerVersionError(
-            f"SQLite {apsw.sqlite_lib_version()} can lose commits; at least"
-            f" {'.'.join(map(str, SQLITE_VERSION_MIN))} is needed. Install apsw from its wheel."
-        )
-
-
-def _connect(path: Path, page_bytes: int) -> apsw.Connection:
-    connection = apsw.Connection(str(path))
-    connection.set_busy_timeout(10_000)
-    # Before anything is written: a file of somebody else stays as it is.
-    is_new = _require_own(connection, path)
-    connection.execute(f"PRAGMA page_size = {page_bytes:d}")
-    mode = connection.execute("PRAGMA journal_mode = WAL").get
-    if mode != "wal":
-        raise LedgerVersionError(
-            f"{path} cannot keep a write-ahead log (mode {mode}); use a local file system."
-        )
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute(f"PRAGMA journal_size_limit = {_LOG_KEPT_BYTES:d}")
-    path.chmod(0o600)
-    if is_new:
-        schema = resources.files("cotton_server.ledger").joinpath("schema.sql").read_text("utf-8")
-        with connection:
-            connection.execute(schema)
-            connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-            connection.execute(f"PRAGMA user_version = {LEDGER_FORMAT}")
-    return connection
-
-
-def _connect_beside(path: Path) -> apsw.Connection:
-    """Another connection to a file that is a ledger of ours already."""
-    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
-    connection.execute("PRAGMA synchronous = FULL")
-    return connection
-
-
-def _require_own(connection: apsw.Connection, path: Path) -> bool:
-    """Whether the file is still empty; raises LedgerVersionError when it is no ledger of ours."""
-    application = connection.execute("PRAGMA application_id").get
-    version = connection.execute("PRAGMA user_version").get
-    tables = connection.execute("SELECT count(*) FROM sqlite_schema").get
-    if tables == 0:
-        return True
-    if application != _APPLICATION_ID:
-        raise LedgerVersionError(
-            f"{path} is an SQLite file but no ledger. Point --data-dir at another directory."
-        )
-    if version != LEDGER_FORMAT:
-        raise LedgerVersionError(
-            f"{path} has ledger format {version}; this version of the service writes"
-            f" {LEDGER_FORMAT}. Start the version that wrote it, or a newer one."
-        )
-    return False
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+def _rolled_back(connection: apsw.Connection) -> bool:
+    """Whether nothing of a transaction is left; SQLite may have rolled back by itself."""
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+    except apsw.Error:
+        return False
+    return not connection.in_transaction
 
 
 def _row(position: int, entry: NewEntry, of_payload: bytes, digest: bytes) -> tuple[Any, ...]:
@@ -443,37 +390,3 @@ def _row(position: int, entry: NewEntry, of_payload: bytes, digest: bytes) -> tu
         entry.outcomes,
         entry.payload,
     )
-
-
-def _entry(row: tuple[Any, ...]) -> Entry:
-    if not all(isinstance(value, kind) for value, kind in zip(row, _TYPES, strict=True)):
-        raise LedgerDamagedError(row[0], "a column does not hold what it is declared to hold")
-    (position, form, kind, contract, message, producer, sequence, batch_id, principal) = row[:9]
-    (received_at_us, rule_set, of_payload, digest, outcomes, payload) = row[9:]
-    content = NewEntry(
-        kind,
-        contract,
-        message,
-        producer,
-        sequence,
-        batch_id,
-        principal,
-        received_at_us,
-        rule_set,
-        outcomes,
-        payload,
-    )
-    return Entry(position, form, content, of_payload, digest)
-
-
-def _verify(entry: Entry, position: int, previous: bytes) -> None:
-    if entry.position != position:
-        raise LedgerDamagedError(position, f"the next entry stored is {entry.position}")
-    if entry.format != LEDGER_FORMAT:
-        raise LedgerDamagedError(position, f"it says that it has format {entry.format}")
-    if payload_digest(entry.content.payload) != entry.payload_digest:
-        raise LedgerDamagedError(
-            position, "the payload does not have the digest it was stored with"
-        )
-    if chained_digest(previous, position, entry.content, entry.payload_digest) != entry.digest:
-        raise LedgerDamagedError(position, "the header or the chain of digests is not as written")

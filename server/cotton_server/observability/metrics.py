@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cotton_server.intake.records import BatchAnswered, GroupCommitted, ReplayProgress
+    from cotton_server.sealing.records import Sealed
 
 _LATENCY_BUCKETS_S: Final = (
     0.0005,
@@ -44,6 +45,7 @@ _LATENCY_BUCKETS_S: Final = (
     2.5,
 )
 _SUMMARY_BUCKETS_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_SEAL_BUCKETS_S: Final = (1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 180.0, 600.0)
 _SUMMARY_METHODS: Final = (
     *(method.name for method in summary_pb2.DESCRIPTOR.services_by_name["SummaryService"].methods),
     "PriceLots",
@@ -199,6 +201,22 @@ class Metrics:
         self._serving = Gauge(
             "cotton_serving", "1 while the service takes calls, else 0.", registry=registry
         )
+        seals = Counter(
+            "cotton_seals",
+            "Runs of the process that seals the ledger, by result.",
+            ["result"],
+            registry=registry,
+        )
+        self._seals = {result: seals.labels(result) for result in ("succeeded", "failed")}
+        self._sealed_ranges = Counter(
+            "cotton_sealed_ranges", "Ranges of the ledger that were sealed.", registry=registry
+        )
+        self._seal_seconds = Histogram(
+            "cotton_seal_seconds",
+            "One run of the process that seals the ledger.",
+            registry=registry,
+            buckets=_SEAL_BUCKETS_S,
+        )
         self._gauges: list[Gauge] = []
         build = Info("cotton_build", "Versions of the running service.", registry=registry)
         build.info(
@@ -259,6 +277,12 @@ class Metrics:
     def summary_answered(self, method: str, seconds: float) -> None:
         """A method of SummaryService has answered; from receipt to the bytes of the answer."""
         self._summary[method].observe(seconds)
+
+    def sealed(self, record: Sealed) -> None:
+        """The process that seals has ended."""
+        self._seals["succeeded" if record.succeeded else "failed"].inc()
+        self._sealed_ranges.inc(record.ranges)
+        self._seal_seconds.observe(record.seconds)
 
     def in_flight(self, batches: int, size_bytes: int) -> None:
         """What is received and not yet answered."""

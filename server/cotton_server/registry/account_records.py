@@ -60,14 +60,16 @@ class Layout:
 
     `columns` has, by name and in the order of values, the dtype of numbers or how texts are kept;
     `sorted_by` are the columns that name a record. `key_of` gives the key of a message, None where
-    it has none, and `label_of` what people call it; `values_of` the values of a message without
-    fault, and `message_of` a message without amendment.
+    it has none, `parts_of` the values of `sorted_by` that a key is made of, and `label_of` what
+    people call a message; `values_of` the values of a message without fault, and `message_of` a
+    message without amendment.
     """
 
     kind: Kind
     columns: Mapping[str, type[np.integer[Any]] | Texts]
     sorted_by: tuple[str, ...]
     key_of: Callable[[Any], Key | None]
+    parts_of: Callable[[Any], Values]
     label_of: Callable[[Any], str]
     values_of: Callable[[Any], Values]
     message_of: Callable[[Values], AccountMessage]
@@ -122,6 +124,20 @@ def _price_label(price: accounts_pb2.MarketPrice) -> str:
     return f"{price.series}/{price.day}/{price.mark}/{price.lot_no}".rstrip("/")
 
 
+def _season_parts(key: str) -> Values:
+    season, _, name = key.partition("/")
+    return int(season), name
+
+
+def _price_parts(key: str) -> Values:
+    series, day, mark, lot_no = (*key.split("/", 3), "", "")[:4]
+    return series, day, mark, lot_no
+
+
+def _bale_parts(key: int) -> Values:
+    return key >> _WORD_BITS, key & (1 << _WORD_BITS) - 1
+
+
 LAYOUTS: Final[Mapping[Kind, Layout]] = {
     each.kind: each
     for each in (
@@ -129,6 +145,7 @@ LAYOUTS: Final[Mapping[Kind, Layout]] = {
             kind=DELIVERY,
             sorted_by=("season", "delivery_no"),
             key_of=_delivery_label,
+            parts_of=_season_parts,
             label_of=_delivery_label,
             **_plain(
                 accounts_pb2.Delivery,
@@ -149,6 +166,7 @@ LAYOUTS: Final[Mapping[Kind, Layout]] = {
             kind=AREA,
             sorted_by=("season", "traceability_unit"),
             key_of=_area_label,
+            parts_of=_season_parts,
             label_of=_area_label,
             **_plain(
                 accounts_pb2.Area,
@@ -166,6 +184,7 @@ LAYOUTS: Final[Mapping[Kind, Layout]] = {
             kind=MARKET_PRICE,
             sorted_by=("series", "day", "mark", "lot_no"),
             key_of=_price_label,
+            parts_of=_price_parts,
             label_of=_price_label,
             **_plain(
                 accounts_pb2.MarketPrice,
@@ -185,6 +204,7 @@ LAYOUTS: Final[Mapping[Kind, Layout]] = {
             columns={"high": np.uint64, "low": np.uint64, "net": np.int32, "unit": np.int8},
             sorted_by=("high", "low"),
             key_of=_bale_number,
+            parts_of=_bale_parts,
             label_of=attrgetter("bale"),
             values_of=_weight_values,
             message_of=_weight_message,

@@ -7,13 +7,14 @@ to it without those whose place another of them took.
 from __future__ import annotations
 
 import threading
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import OrderedDict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 import numpy as np
 import polars as pl
-from cotton.inspection.v1 import accounts_pb2
+from cotton.inspection.v1 import accounts_pb2, common_pb2
 
 from cotton_server.registry.account_records import (
     AREA,
@@ -116,11 +117,37 @@ class _SharedTexts:
     def extend(self, texts: Sequence[str]) -> None:
         self._numbers.extend([self._book.enter(text) for text in texts])
 
+    def begin_with(self, texts: pl.Series) -> None:
+        """Takes texts into an empty column."""
+        # In order of first use, as `extend` would have entered them.
+        known = [text for text in texts.unique(maintain_order=True).to_list() if text]
+        self._book.begin_with(("", *known))
+        numbers = pl.DataFrame({"text": ["", *known]}).with_row_index("number")
+        found = pl.DataFrame({"text": texts}).join(
+            numbers, on="text", how="left", maintain_order="left"
+        )
+        self._numbers.begin_with(found["number"].to_numpy())
+
     def first(self, count: int) -> pl.Series:
         """The first `count` texts."""
         numbers = pl.Series(self._numbers.first(count))
         known = [self._book[number] for number in range(len(self._book))]
         return pl.Series(known, dtype=pl.String()).gather(numbers)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRows:
+    """All rows of a table, to be kept and to begin another with.
+
+    `values` has a column for each of the layout, `position` (UInt32) and `amendment` (Binary, null
+    without); `earlier` and `later` are the rows of each two versions that follow one another, in
+    order of the later; `in_force` the rows in force, sorted by what names a record.
+    """
+
+    values: pl.DataFrame
+    earlier: RowArray
+    later: RowArray
+    in_force: RowArray
 
 
 class AccountTable:
@@ -134,9 +161,13 @@ class AccountTable:
         """Starts empty."""
         self.layout = layout
         self._columns = {name: _column(store) for name, store in layout.columns.items()}
+        self._naming = [self._columns[name] for name in layout.sorted_by]
         self._positions = NumberColumn(np.uint32)
         self._amendments: dict[int, Any] = {}
         self._last: tuple[dict[Key, int], ...] = tuple({} for _ in range(_PARTS))
+        # Rows that the table began with and that were in force then, sorted by what names them:
+        # searched in place of a dictionary, which would take most of the memory and of a start.
+        self._sorted = np.zeros(0, np.int32)
         self._before: dict[int, int] = {}
         self._later = NumberColumn(np.int32)
         self._earlier = NumberColumn(np.int32)
@@ -148,7 +179,9 @@ class AccountTable:
     def has_first(self, message: AccountMessage) -> bool:
         """Whether a message can bring nothing: its record is stored, and it amends nothing."""
         key = self.layout.key_of(message)
-        return key is not None and key in self._part(key) and not message.HasField("amendment")
+        return (
+            key is not None and self._last_row(key) != _NO_ROW and not message.HasField("amendment")
+        )
 
     def extend(self, accounts: Sequence[Account], position: int) -> None:
         """Appends records that come into force at a position, in order."""
@@ -157,9 +190,8 @@ class AccountTable:
         for column, values in zip(self._columns.values(), by_column, strict=True):
             column.extend(values)
         for row, account in enumerate(accounts, start):
-            part = self._part(account.key)
-            before = part.get(account.key, _NO_ROW)
-            part[account.key] = row
+            before = self._last_row(account.key)
+            self._part(account.key)[account.key] = row
             if account.amendment is not None:
                 self._amendments[row] = account.amendment
             if before != _NO_ROW:
@@ -172,7 +204,7 @@ class AccountTable:
 
     def versions(self, key: Key) -> list[Version[Account]]:
         """Every version of a record, oldest first, as the thread that appends sees it."""
-        row = self._part(key).get(key, _NO_ROW)
+        row = self._last_row(key)
         versions: list[Version[Account]] = []
         while row != _NO_ROW:
             account = Account(key, self.values(row), self.amendment(row))
@@ -221,6 +253,57 @@ class AccountTable:
         if isinstance(values, pl.Series):
             return values.gather(rows).alias(name)
         return pl.Series(name, values[rows])
+
+    def rows(self) -> AccountRows:
+        """All rows, while nobody appends."""
+        count = len(self)
+        every = np.arange(count, dtype=np.int32)
+        amendments = [
+            None if each is None else each.SerializeToString(deterministic=True)
+            for each in map(self.amendment, range(count))
+        ]
+        values = pl.DataFrame(
+            [
+                *(self.column(name, count, every) for name in self._columns),
+                pl.Series("position", self._positions.first(count)),
+                pl.Series("amendment", amendments, dtype=pl.Binary()),
+            ]
+        )
+        links = len(self._later)
+        return AccountRows(
+            values, self._earlier.first(links), self._later.first(links), self.in_force(count)
+        )
+
+    def begin_with(self, rows: AccountRows) -> None:
+        """Takes all rows of another table of the layout into an empty one."""
+        if len(self):
+            raise AssertionError("rows that were there come before all others")
+        for name, column in self._columns.items():
+            values = rows.values[name]
+            column.begin_with(values.to_numpy() if values.dtype.is_integer() else values)
+        amended = rows.values.select("amendment").with_row_index().drop_nulls().rows()
+        self._amendments = {
+            row: common_pb2.Amendment.FromString(amendment) for row, amendment in amended
+        }
+        self._before = dict(zip(rows.later.tolist(), rows.earlier.tolist(), strict=True))
+        self._earlier.begin_with(rows.earlier)
+        self._later.begin_with(rows.later)
+        self._sorted = rows.in_force
+        self._positions.begin_with(rows.values["position"].to_numpy())
+
+    def _last_row(self, key: Key) -> int:
+        """The row in force of a record, _NO_ROW for none."""
+        row = self._part(key).get(key)
+        if row is not None:
+            return row
+        wanted, columns = self.layout.parts_of(key), self._naming
+        place = bisect_left(
+            self._sorted, wanted, key=lambda row: tuple(column[row] for column in columns)
+        )
+        if place == len(self._sorted):
+            return _NO_ROW
+        row = int(self._sorted[place])
+        return row if tuple(column[row] for column in columns) == wanted else _NO_ROW
 
     def _part(self, key: Key) -> dict[Key, int]:
         return self._last[hash(key) % _PARTS]

@@ -45,6 +45,17 @@ class NumberColumn:
             taken += len(some)
             self._count += len(some)
 
+    def begin_with(self, numbers: npt.NDArray[Any]) -> None:
+        """Takes numbers into an empty column, which keeps no other memory."""
+        if self._count:
+            raise AssertionError("what was there comes before all others")
+        for start in range(0, len(numbers), PIECE):
+            some = numbers[start : start + PIECE].astype(self._dtype)
+            if len(some) < PIECE:
+                some = np.append(some, np.zeros(PIECE - len(some), self._dtype))
+            self._pieces.append(some)
+        self._count = len(numbers)
+
     def first(self, count: int) -> npt.NDArray[Any]:
         """A copy of the first `count` numbers."""
         copy = np.empty(count, self._dtype)
@@ -75,6 +86,12 @@ class NameColumn:
             some = names[taken : taken + PIECE - len(piece)]
             piece.extend(some)
             taken += len(some)
+
+    def begin_with(self, names: pl.Series) -> None:
+        """Takes texts into an empty column."""
+        if self._pieces:
+            raise AssertionError("what was there comes before all others")
+        self._pieces = [names[at : at + PIECE].to_list() for at in range(0, len(names), PIECE)]
 
     def first(self, count: int) -> pl.Series:
         """The first `count` texts."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from cotton.inspection.v1 import lifecycle_pb2, summary_pb2
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cotton.inspection.v1 import lots_pb2
 
 
@@ -71,6 +73,14 @@ class Standing(NamedTuple):
     holds: tuple[LotHold, ...] = ()
 
 
+_PLAIN: Final = {state: Standing(state) for state in LotState}
+
+
+def plain_standing(state: LotState) -> Standing:
+    """The standing of a lot that nothing holds: one object for each state, as nearly all are."""
+    return _PLAIN[state]
+
+
 class LotChange(NamedTuple):
     """One change that the feed tells: of which lot, when, and between which states."""
 
@@ -95,16 +105,16 @@ def standing_of(
     `bales` are those in force; `revised` says that something changed after it was final.
     """
     if withdrawn:
-        return Standing(LotState.WITHDRAWN)
+        return plain_standing(LotState.WITHDRAWN)
     declared = 0 if registration is None else registration.declared_bales
     holds = _holds(declared, closure, bales)
     if registration is None:
-        return Standing(LotState.UNREGISTERED, holds)
+        return Standing(LotState.UNREGISTERED, holds) if holds else _PLAIN[LotState.UNREGISTERED]
     if holds:
         return Standing(LotState.HELD, holds)
     if closure is not None and weighed:
-        return Standing(LotState.REVISED if revised else LotState.FINAL)
-    return Standing(_ON_THE_WAY[closure is not None, bales > 0, weighed])
+        return plain_standing(LotState.REVISED if revised else LotState.FINAL)
+    return plain_standing(_ON_THE_WAY[closure is not None, bales > 0, weighed])
 
 
 def _holds(declared: int, closure: lots_pb2.LotClosure | None, bales: int) -> tuple[LotHold, ...]:
@@ -125,42 +135,62 @@ def _holds(declared: int, closure: lots_pb2.LotClosure | None, bales: int) -> tu
 class LotCourse:
     """The steps of a lot so far.
 
-    `first` is when anything of it arrived, `read_first` and `read_last` when a reading did,
-    `final` when it first was final; None: not yet. `revisions` are the changes since then,
-    `steps` every change of standing.
+    `read_first` and `read_last` are when a reading of it arrived, `final` when it first was final;
+    None: not yet. `revisions` are the changes since then, `flat_steps` every change of standing:
+    its moment, then the standing. `withdrawn_bales` has, by position, bales that were withdrawn
+    (1) and reinstated (-1).
     """
 
-    first: Moment | None = None
     read_first: Moment | None = None
     read_last: Moment | None = None
     final: Moment | None = None
     revisions: tuple[Moment, ...] = ()
-    steps: tuple[tuple[Moment, Standing], ...] = ()
-    withdrawn_bales: list[tuple[int, int]] = field(default_factory=list)
+    flat_steps: tuple[Moment | Standing, ...] = ()
+    withdrawn_bales: Sequence[tuple[int, int]] = ()
+
+    @property
+    def first(self) -> Moment | None:
+        """When anything of the lot arrived: from then on it stands somewhere."""
+        return cast("Moment", self.flat_steps[0]) if self.flat_steps else None
+
+    @property
+    def steps(self) -> Sequence[tuple[Moment, Standing]]:
+        """Every change of standing, the first of which is when anything of the lot arrived."""
+        flat = self.flat_steps
+        return cast("list[tuple[Moment, Standing]]", list(zip(flat[::2], flat[1::2], strict=True)))
 
     def note_read(self, moment: Moment) -> None:
         """A reading of the lot was stored."""
         self.read_first = self.read_first or moment
         self.read_last = moment
 
+    def note_withdrawn(self, position: int, change: int) -> None:
+        """A bale was withdrawn (1) or reinstated (-1)."""
+        if not self.withdrawn_bales:
+            self.withdrawn_bales = []
+        cast("list[tuple[int, int]]", self.withdrawn_bales).append((position, change))
+
     def step(self, moment: Moment, standing: Standing) -> None:
         """Notes where the lot stands from here on."""
-        self.first = self.first or moment
-        if not self.steps or self.steps[-1][1] != standing:
-            self.steps = (*self.steps, (moment, standing))
-        if standing.state is LotState.FINAL:
-            self.final = self.final or moment
+        flat = self.flat_steps
+        if not flat or flat[-1] != standing:
+            self.flat_steps = (*flat, moment, standing)
+            if standing.state is LotState.FINAL:
+                self.final = self.final or moment
 
     @property
     def standing(self) -> Standing:
         """Where the lot stands."""
-        return self.steps[-1][1] if self.steps else Standing(LotState.UNREGISTERED)
+        flat = self.flat_steps
+        return cast("Standing", flat[-1]) if flat else plain_standing(LotState.UNREGISTERED)
 
     def step_at(self, revision: int) -> tuple[Moment, Standing] | None:
         """When the lot came to where it stood at a revision, and where that was."""
-        for moment, standing in reversed(self.steps):
+        flat = self.flat_steps
+        for place in range(len(flat) - 2, -1, -2):
+            moment = cast("Moment", flat[place])
             if moment.position <= revision:
-                return moment, standing
+                return moment, cast("Standing", flat[place + 1])
         return None
 
     def withdrawn_bales_at(self, revision: int) -> int:

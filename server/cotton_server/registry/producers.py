@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,16 @@ class ProducerBook:
     def __contains__(self, producer: object) -> bool:
         """Whether something of the producer is stored."""
         return producer in self._producers
+
+    def producers(self) -> Mapping[str, Producer]:
+        """All producers by id, in order of first mention; a copy."""
+        return dict(self._producers)
+
+    def begin_with(self, producers: Mapping[str, Producer]) -> None:
+        """Takes all producers of another book into an empty one."""
+        if self._producers:
+            raise AssertionError("producers that were there come before all others")
+        self._producers = dict(producers)
 
     def get(self, producer: str) -> Producer:
         """Where a producer stands; UNHEARD for one that was never noted."""

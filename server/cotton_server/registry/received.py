@@ -6,8 +6,12 @@ from array import array
 from bisect import bisect_right
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from numpy.typing import NDArray
 
 CHUNK: Final = 1 << 16
 """Positions of one array: half a MiB, so growing never copies more than that."""
@@ -43,6 +47,21 @@ class ReceivedTimes:
             self._latest_us = max(self._latest_us, each)
             self._chunks[-1].append(self._latest_us)
             self._count += 1
+
+    def instants(self) -> NDArray[np.int64]:
+        """`received_by_us` of positions 1 to the last."""
+        chunks = [np.frombuffer(chunk[:], np.int64) for chunk in self._chunks]
+        return np.concatenate(chunks) if chunks else np.zeros(0, np.int64)
+
+    def begin_with(self, instants: NDArray[np.int64]) -> None:
+        """Takes what `instants` gives of another into one without positions."""
+        if self._count:
+            raise AssertionError("positions that were there come before all others")
+        for start in range(0, len(instants), CHUNK):
+            self._chunks.append(array("q", instants[start : start + CHUNK].tobytes()))
+        self._count = len(instants)
+        if self._count:
+            self._latest_us = int(instants[-1])
 
     def received_by_us(self, position: int) -> int:
         """The earliest instant by which positions 1 to `position` had been received; 0 for none."""

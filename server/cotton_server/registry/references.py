@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from cotton_server.registry.records import Version, Versions
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from cotton.inspection.v1 import common_pb2, reference_pb2
 
@@ -59,13 +59,32 @@ class ReferenceBook:
     def add(self, document: Document, moment: Moment) -> None:
         """Puts a version of a document into force."""
         kind, known = document.kind, self.of_kind(document.kind)
-        versions = known.get(document.id)
-        if versions is None:
-            versions = Versions()
-            self._documents = {**self._documents, kind: {**known, document.id: versions}}
-        versions.add(Version(moment.position, moment.received_at_us, document))
+        version = Version(moment.position, moment.received_at_us, document)
+        versions = known.get(document.id, Versions()).plus(version)
+        self._documents = {**self._documents, kind: {**known, document.id: versions}}
         self._changes[kind] = (*self._changes.get(kind, ()), moment.position)
         self.size_bytes += document.size_bytes
+
+    def versions(self) -> Iterator[Version[Document]]:
+        """All versions of all documents: of each kind and id together, oldest first."""
+        for documents in self._documents.values():
+            for versions in documents.values():
+                yield from versions.all
+
+    def begin_with(self, versions: Iterable[Version[Document]]) -> None:
+        """Takes what `versions` gives of another book into an empty one."""
+        if self._documents:
+            raise AssertionError("documents that were there come before all others")
+        documents: dict[Kind, dict[str, Versions[Document]]] = {}
+        changes: dict[Kind, list[int]] = {}
+        for version in versions:
+            document = version.record
+            of_kind = documents.setdefault(document.kind, {})
+            of_kind[document.id] = of_kind.get(document.id, Versions()).plus(version)
+            changes.setdefault(document.kind, []).append(version.position)
+            self.size_bytes += document.size_bytes
+        self._documents = documents
+        self._changes = {kind: tuple(sorted(each)) for kind, each in changes.items()}
 
     def in_force(self, kind: Kind, revision: int) -> list[Version[Document]]:
         """What was in force of a kind at a revision, by id."""

@@ -14,6 +14,7 @@ from cotton_server.domain.identifiers import USDA_CROP_YEARS, USDA_HIGH, crop_ye
 from cotton_server.domain.readings import ORIGINAL, RAW_ABSENT, ReadingTable
 from cotton_server.registry.accounts import AccountBook
 from cotton_server.registry.bales import BaleColumns, BaleStore
+from cotton_server.registry.changes import ChangeLog
 from cotton_server.registry.conflicts import ConflictBook, ConflictEntry
 from cotton_server.registry.courses import (
     NO_ROW,
@@ -24,10 +25,10 @@ from cotton_server.registry.courses import (
     after,
 )
 from cotton_server.registry.lifecycle import ChangeKind, LotChange, LotState, Moment
-from cotton_server.registry.lots import LotBook, LotEntry
+from cotton_server.registry.lots import LotBook, LotEntry, Objections
 from cotton_server.registry.producers import ProducerBook
 from cotton_server.registry.received import ReceivedTimes
-from cotton_server.registry.records import Version, Versions
+from cotton_server.registry.records import Version
 from cotton_server.registry.references import ReferenceBook
 from cotton_server.registry.settlement_runs import RunBook
 from cotton_server.registry.texts import TextBook
@@ -106,10 +107,14 @@ class Registry:
         self.runs = RunBook()
         self.accounts = AccountBook()
         self.received = ReceivedTimes()
-        self.changes: list[LotChange] = []
+        self.changes = ChangeLog()
         self.lots_registered = 0
-        self._changed: set[int] = set()
         self._touched: dict[int, bool] = {}
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether every position that was begun has ended."""
+        return not self._touched
 
     def course(self, key_row: int) -> Sequence[CourseEvent]:
         """The events of the bale that the index gives this row for, its first reading included."""
@@ -153,8 +158,11 @@ class Registry:
         """Stores the registration of a lot."""
         entry = self._lot(lot.lot_no)
         is_new = not entry.registrations
-        self.lots_registered += is_new
-        self._record(entry, entry.registrations, lot, moment)
+        if is_new:
+            self.lots_registered += 1
+            self.lots.note_registered(entry.number)
+        entry.registrations = entry.registrations.plus(_version(lot, moment))
+        self._touch(entry.number)
         if is_new:
             before = entry.course.standing.state
             self.changes.append(
@@ -164,40 +172,46 @@ class Registry:
     def weigh(self, weight: lots_pb2.LotWeight, moment: Moment) -> None:
         """Stores the weight of a lot."""
         entry = self._lot(weight.lot_no)
-        self._record(entry, entry.weights, weight, moment)
+        entry.weights = entry.weights.plus(_version(weight, moment))
+        self._touch(entry.number)
 
     def close(self, closure: lots_pb2.LotClosure, moment: Moment) -> None:
         """Stores what the laboratory counted of a lot."""
         entry = self._lot(closure.lot_no)
-        self._record(entry, entry.closures, closure, moment)
+        entry.closures = entry.closures.plus(_version(closure, moment))
+        self._touch(entry.number)
 
     def certify(self, certificates: lots_pb2.LotCertificates, moment: Moment) -> None:
         """Stores the numbers of a lot's certificates."""
-        entry = self._lot(certificates.lot_no)
+        entry, version = self._lot(certificates.lot_no), _version(certificates, moment)
         if certificates.quality_certificate_no:
-            chain = entry.quality_certificates
-            self._record(entry, chain, certificates, moment, revises=False)
+            entry.quality_certificates = entry.quality_certificates.plus(version)
+            self._touch(entry.number, revises=False)
         if certificates.weight_certificate_no:
-            chain = entry.weight_certificates
-            self._record(entry, chain, certificates, moment, revises=False)
+            entry.weight_certificates = entry.weight_certificates.plus(version)
+            self._touch(entry.number, revises=False)
 
     def object_to(self, objection: lots_pb2.LotObjection, moment: Moment) -> None:
         """Stores an objection to a lot's result, or its decision."""
         entry = self._lot(objection.lot_no)
-        versions = entry.objections.setdefault(objection.objection_no, Versions())
-        self._record(entry, versions, objection, moment, revises=False)
+        versions = entry.objections.get(objection.objection_no, Objections())
+        versions = versions.plus(_version(objection, moment))
+        entry.objections = {**entry.objections, objection.objection_no: versions}
+        self._touch(entry.number, revises=False)
 
     def assign_unit(self, unit: lots_pb2.UnitLot, moment: Moment) -> None:
         """Stores which traceability unit a lot is of."""
         entry = self._lot(unit.lot_no)
-        self._record(entry, entry.units, unit, moment)
+        entry.units = entry.units.plus(_version(unit, moment))
+        self._touch(entry.number)
 
     def withdraw_lot(
         self, number: int, amendment: common_pb2.Amendment | None, moment: Moment
     ) -> None:
         """Withdraws a lot; without amendment the withdrawal is taken back."""
         entry = self.lots[number]
-        self._record(entry, entry.withdrawals, amendment, moment)
+        entry.withdrawals = entry.withdrawals.plus(_version(amendment, moment))
+        self._touch(entry.number)
 
     def advance(self, moments: Sequence[Moment]) -> None:
         """Ends a group that was applied: its positions are there, the last is the revision."""
@@ -225,16 +239,6 @@ class Registry:
         Raises IndexError for a revision that is not there.
         """
         return self.received.received_by_us(revision)
-
-    def take_changed(self) -> list[int]:
-        """Numbers of the lots touched since the last call, ascending; holds `lock`."""
-        changed = sorted(self._changed)
-        self._changed.clear()
-        return changed
-
-    def give_back_changed(self, numbers: Sequence[int]) -> None:
-        """Marks lots as touched that were taken and could not be worked on; holds `lock`."""
-        self._changed.update(numbers)
 
     def _first_event(self, key_row: int) -> CourseEvent:
         return CourseEvent(
@@ -331,21 +335,23 @@ class Registry:
             # from here on, though the row of an accepted reading is older.
             late = (_FROM_THE_START, moment.position) if event.cause is Cause.ACCEPTED else ()
             for toggles, counted in (
-                (lot.out_of_force, now.counted),
-                (lot.out_of_first, now.counted_first),
+                (lot.force_toggles, now.counted),
+                (lot.first_toggles, now.counted_first),
             ):
                 if counted != brought:
-                    toggles[brought] = (_FROM_THE_START,)
+                    toggles()[brought] = (_FROM_THE_START,)
                 elif late:
-                    toggles[brought] = late
+                    toggles()[brought] = late
             # While the bale is withdrawn the reading is there and counts in nothing.
             self._touch(lot.number, revises=brought in (now.counted, now.counted_first))
             lot.bales += now.counted == brought
-        self._exchange(before.counted, now.counted, brought, moment, _force)
-        self._exchange(before.counted_first, now.counted_first, brought, moment, _first)
+        self._exchange(before.counted, now.counted, brought, moment, LotEntry.force_toggles)
+        self._exchange(
+            before.counted_first, now.counted_first, brought, moment, LotEntry.first_toggles
+        )
         if before.withdrawn != now.withdrawn and before.in_force != NO_ROW:
             lot = self._lot_of_row(before.in_force)
-            lot.course.withdrawn_bales.append((moment.position, 1 if now.withdrawn else -1))
+            lot.course.note_withdrawn(moment.position, 1 if now.withdrawn else -1)
 
     def _exchange(
         self,
@@ -364,7 +370,7 @@ class Registry:
             lot = self._lot_of_row(row)
             toggles = toggles_of(lot)
             toggles[row] = (*toggles.get(row, ()), moment.position)
-            if toggles_of is _force:
+            if toggles_of is LotEntry.force_toggles:
                 lot.bales += change
             self._touch(lot.number)
 
@@ -373,18 +379,6 @@ class Registry:
 
     def _lot(self, lot_no: str) -> LotEntry:
         return self.lots[self.lots.enter(lot_no, crop_year_of_lot(lot_no))]
-
-    def _record(
-        self,
-        lot: LotEntry,
-        versions: Versions[_T],
-        record: _T,
-        moment: Moment,
-        *,
-        revises: bool = True,
-    ) -> None:
-        versions.add(Version(moment.position, moment.received_at_us, record))
-        self._touch(lot.number, revises=revises)
 
     def _touch(self, lot: int, *, revises: bool = True) -> None:
         self._touched[lot] = self._touched.get(lot, False) or revises
@@ -396,8 +390,7 @@ class Registry:
         self._touched.clear()
 
     def _settle_lot(self, lot: LotEntry, moment: Moment, *, revises: bool) -> None:
-        lot.changed_at = moment.position
-        self._changed.add(lot.number)
+        self.lots.touch(lot, moment.position)
         course = lot.course
         before = course.standing.state
         was_final = course.final is not None
@@ -405,6 +398,8 @@ class Registry:
             course.revisions = (*course.revisions, moment)
         standing = lot.standing()
         course.step(moment, standing)
+        if standing.state is before and not (revises and was_final):
+            return
         for kind in _changes(before, standing.state, was_final=was_final, revises=revises):
             self.changes.append(LotChange(moment, lot.number, kind, before, standing.state))
 
@@ -498,12 +493,8 @@ def _changes(
         yield ChangeKind.FINAL
 
 
-def _force(lot: LotEntry) -> Toggles:
-    return lot.out_of_force
-
-
-def _first(lot: LotEntry) -> Toggles:
-    return lot.out_of_first
+def _version(record: _T, moment: Moment) -> Version[_T]:
+    return Version(moment.position, moment.received_at_us, record)
 
 
 def _stored_values(

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 
 class TextBook:
     """Texts by number and numbers by text; "" has number 0 and stands for absent."""
@@ -22,6 +27,17 @@ class TextBook:
     def number_of(self, text: str) -> int | None:
         """Number of a text, None when it was never entered."""
         return self._numbers.get(text)
+
+    def texts(self) -> Sequence[str]:
+        """All texts in order of number, the absent one first."""
+        return tuple(self._texts)
+
+    def begin_with(self, texts: Sequence[str]) -> None:
+        """Enters all texts of another book, as `texts` gives them, into an empty one."""
+        if len(self._texts) > 1 or list(texts[:1]) != [""]:
+            raise AssertionError("an empty book begins with the absent text")
+        self._texts = list(texts)
+        self._numbers = {text: number for number, text in enumerate(texts)}
 
     def enter(self, text: str) -> int:
         """Number of a text, given out now if it is new."""

@@ -17,10 +17,10 @@ def objected(lots: Sequence[int], registry: Registry, revision: int) -> BoolArra
     """Which of these lots, by number, have an undecided objection at a revision."""
     book = registry.lots
     found = np.zeros(len(lots), np.bool_)
-    some = [place for place, number in enumerate(lots) if book[number].objections]
+    some = [place for place, number in enumerate(lots) if book.looked_at(number).objections]
     for place in some:
         with registry.lock:
-            objections = tuple(book[lots[place]].objections.values())
+            objections = tuple(book.looked_at(lots[place]).objections.values())
         found[place] = any(
             version is not None and not version.record.decision
             for version in (versions.at(revision) for versions in objections)

@@ -71,7 +71,7 @@ def _runs_of(lots: Sequence[int], sources: Sources, terms: Terms) -> _Runs:
         count = registry.bales.count_at(terms.revision, registry.bales.count)
     flat, numbers = array("i"), array("i")
     for first in range(0, len(lots), LOTS_AT_ONCE):
-        some = [registry.lots[number] for number in lots[first : first + LOTS_AT_ONCE]]
+        some = [registry.lots.looked_at(number) for number in lots[first : first + LOTS_AT_ONCE]]
         with registry.lock:
             for entry in some:
                 if _is_plain(entry, terms.revision):
@@ -121,7 +121,8 @@ def _graded_by(
 def _is_default(standard: Standard, number: int, sources: Sources, terms: Terms) -> bool:
     """Whether bales of a lot that name no standard go by this one."""
     registry = sources.registry
+    entry = registry.lots.looked_at(number)
     with registry.lock:
         count = registry.bales.count_at(terms.revision, registry.bales.count)
-        lot = registry.lots[number].at(terms.revision, count)
+        lot = entry.at(terms.revision, count)
     return default_standard(lot, sources.standards) is standard

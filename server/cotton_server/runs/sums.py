@@ -26,7 +26,7 @@ def lot_sums(
     numbers = pl.int_range(lots.height, dtype=pl.Int32, eager=True)
     found = [
         in_lots(part[standard].select("lot", *columns), lookup(lots, number, numbers))
-        for number, part in enumerate(stands.parts)
+        for number, part in stands.parts_with(lots)
         if not part[standard].is_empty()
     ]
     if not found:

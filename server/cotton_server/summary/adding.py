@@ -116,7 +116,7 @@ def add_up(stands: Standing, query: Query, names: Names) -> Sums:
     graded = {
         name: _figures(stands, lots, name, codes, by)
         for name in stands.parts[0]
-        if codes.wants_standard(name) and any(not part[name].is_empty() for part in stands.parts)
+        if codes.wants_standard(name) and stands.has_cells(name)
     }
     keyed = _all_groups([facts, *graded.values()], by) if query.keys else _no_group(by)
     sums = codes.named(keyed, of_lot, facts, graded, by)
@@ -148,7 +148,7 @@ def lots_of_groups(stands: Standing, query: Query, names: Names) -> pl.DataFrame
 
 def no_figures(stands: Standing, standard: str, rows: int) -> pl.DataFrame:
     """The figures of rows without bales of a standard."""
-    columns = [name for name in stands.parts[0][standard].columns if name not in CELL]
+    columns = [name for name in stands.no_cells(standard).columns if name not in CELL]
     extremes = (".min", ".max")
     return pl.DataFrame(
         {name: [None if name.endswith(extremes) else 0] * rows for name in columns},
@@ -345,14 +345,14 @@ def _figures(
 ) -> pl.DataFrame:
     """The figures of the bales of one standard, by group; those of every part together."""
     added = []
-    for number, part in enumerate(stands.parts):
+    for number, part in stands.parts_with(lots):
         cells = part[standard]
         if cells.is_empty():
             continue
         groups = lookup(lots, number, lots[_GROUP])
         mine = codes.cells_passing(in_lots(cells, groups), standard)
         added.append(_with_flags(mine, lots, number))
-    columns = [name for name in stands.parts[0][standard].columns if name not in CELL]
+    columns = [name for name in stands.no_cells(standard).columns if name not in CELL]
     sums = [*columns, *BALES_OF_LOTS]
     if not added:
         keys = dict.fromkeys(by, pl.Int32())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -12,24 +13,42 @@ import polars as pl
 from cotton_server.summary.as_of import refuse_future
 from cotton_server.summary.basis import Basis, on_basis
 from cotton_server.summary.cube import Cube
-from cotton_server.summary.standing import Known, Standing, known_cells, standing
+from cotton_server.summary.digest import figures_digest
+from cotton_server.summary.kept import load_standing
+from cotton_server.summary.standing import (
+    Cells,
+    Standing,
+    cells_of,
+    in_one,
+    known_cells,
+    standing,
+)
 from cotton_server.summary.words import Words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
+    from typing import TypeAlias
 
     from cotton_server.registry.lots import LotAt, LotEntry
     from cotton_server.registry.registry import Registry
     from cotton_server.summary.gradings import Grading, Gradings
+    from cotton_server.summary.standing import Known
+
+    _Then: TypeAlias = tuple[LotAt, bool]
+    """A lot at a revision, and whether its bales are those that the latest standing has."""
 
 PARTS_MAX: Final = 12
-"""Parts of a standing, beyond which they are made one."""
+"""Parts of a standing in memory, beyond which they are made one."""
 
 OLDER_MAX: Final = 2
 """Standings of older revisions that are kept: each may have 200 MB of its own for a season."""
 
 LOTS_AT_ONCE: Final = 64
 """Lots copied while the registry stands still: half a millisecond."""
+
+LOTS_TOGETHER: Final = 16_384
+"""Lots computed together: bounds what is held of lots beside their cells."""
 
 _STALE_SHARE: Final = 4
 """Parts are made one when a quarter of their rows are out of date."""
@@ -54,18 +73,41 @@ class LotsAtRevision:
     Every answer covers every batch that was acknowledged before it was asked for.
     """
 
-    def __init__(self, registry: Registry, gradings: Gradings) -> None:
-        """Takes what it reads; computes nothing yet."""
+    def __init__(self, registry: Registry, gradings: Gradings, kept: Path | None = None) -> None:
+        """Takes what it reads, and the standing of a seal to start from; computes nothing yet.
+
+        The registry is at the revision of that seal or a later one. What this version of the
+        service would not have computed alike is not used; without it all lots are computed at the
+        first question.
+        """
         self._registry = registry
         self._gradings = gradings
         self._lock = threading.Lock()
-        self._amended: set[int] = set()
         self._older: OrderedDict[tuple[int, Basis], LotsAt] = OrderedDict()
+        self._amended: set[int] = set()
         self.words = Words()
         """What the keys of all standings are called."""
-        grading = gradings.at(0)
-        nothing = self._compute([], grading)
-        self._latest = LotsAt(0, nothing, grading, Cube.of(nothing))
+        loaded = None
+        if kept is not None:
+            loaded = load_standing(kept, gradings, registry.revision, self._nothing_at)
+        if loaded is None:
+            nothing = self._nothing_at(0)
+            self._latest = LotsAt(0, nothing, gradings.at(0), Cube.of(nothing))
+            return
+        self._amended.update(loaded.amended)
+        self.words = loaded.words
+        revision = loaded.revision
+        self._latest = LotsAt(revision, loaded.standing, gradings.at(revision), loaded.cube)
+
+    @property
+    def amended(self) -> frozenset[int]:
+        """Lots, by number, of which the two bases may differ, as of the last question."""
+        with self._lock:
+            return frozenset(self._amended)
+
+    def figures_digest(self, revision: int) -> str:
+        """The digest of all that figures at a revision follow from, beside the registry."""
+        return figures_digest(self._gradings, revision)
 
     def all_lots(self, revision: int | None, basis: Basis = Basis.IN_FORCE) -> LotsAt:
         """All lots at a revision, of which 0 is before anything had arrived; None: the latest.
@@ -103,84 +145,103 @@ class LotsAtRevision:
         are not read again.
         """
         grading = self._gradings.at(revision)
-        alike = grading.same_as(latest.grading)
         with self._registry.lock:
             count = self._registry.bales.count_at(revision, self._registry.bales.count)
-            entries = [
-                lot
-                for lot in self._registry.lots
-                if not alike or lot.changed_at > revision or lot.number in amended
-            ]
-        lots: list[LotAt] = []
-        same: list[int] = []
-        for entry in self._in_turn(entries):
+        regraded = _regraded(latest, grading)
+        numbers = self._differing(latest, revision, grading, regraded | amended)
+
+        def then(entry: LotEntry) -> _Then | None:
             if not entry.exists_at(revision):
-                continue
-            lots.append(entry.at(revision, count))
+                return None
             # The latest cells are of what is in force.
             in_force = basis is Basis.IN_FORCE or not (entry.out_of_force or entry.out_of_first)
-            if in_force and entry.same_bales_since(revision, count):
-                same.append(entry.number)
-        known = None
-        if same and grading.grades_as(latest.grading):
-            known = known_cells(latest.standing, same)
-        computed = self._compute([on_basis(lot, basis) for lot in lots], grading, known)
-        numbers = [entry.number for entry in entries]
-        stands = _replaced(latest.standing, numbers, computed)
-        return LotsAt(revision, stands, grading)
+            is_same = (
+                in_force
+                and entry.number not in regraded
+                and entry.same_bales_since(revision, count)
+            )
+            return on_basis(entry.at(revision, count), basis), is_same
+
+        computed = self._all_of(self._in_turn(numbers, then), grading, latest.standing)
+        return LotsAt(revision, _replaced(latest.standing, numbers, computed), grading)
 
     def _refresh(self) -> None:
         with self._registry.lock:
             revision = self._registry.revision
             count = self._registry.bales.count
-            numbers = self._registry.take_changed()
-        try:
-            self._bring_to(revision, count, numbers)
-        except BaseException:
-            with self._registry.lock:
-                self._registry.give_back_changed(numbers)
-            raise
+        latest = self._latest
+        if revision > latest.revision:
+            self._bring_to(revision, count)
 
-    def _bring_to(self, revision: int, count: int, numbers: Sequence[int]) -> None:
+    def _bring_to(self, revision: int, count: int) -> None:
         latest, grading = self._latest, self._gradings.at(revision)
-        alike = grading.same_as(latest.grading)
-        with self._registry.lock:
-            entries = (
-                [self._registry.lots[number] for number in numbers]
-                if alike
-                else list(self._registry.lots)
-            )
-        changed: list[LotAt] = []
-        for entry in self._in_turn(entries):
-            if entry.exists_at(revision):
-                changed.append(entry.at(revision, count))
+        touched = self._registry.lots.changed_since(latest.revision)
+        regraded = _regraded(latest, grading)
+        anew = regraded | frozenset(touched)
+        numbers = self._differing(latest, latest.revision, grading, regraded)
+        amended: list[int] = []
+
+        def now(entry: LotEntry) -> _Then | None:
             # What was once amended stays so; every amendment comes by here.
             if entry.out_of_force or entry.out_of_first:
-                self._amended.add(entry.number)
+                amended.append(entry.number)
+            if not entry.exists_at(revision):
+                return None
+            # Others are only placed otherwise: their bales are as they were.
+            return entry.at(revision, count), entry.number not in anew
+
         stands, cube = latest.standing, latest.cube
+        computed = self._all_of(self._in_turn(numbers, now), grading, stands)
+        changed = computed.lots["lot"].to_list()
         if changed:
-            touched = [lot.number for lot in changed]
-            known = None
-            if not alike and grading.grades_as(latest.grading):
-                # Only placed otherwise: the bales of what did not change are as they were.
-                known = known_cells(stands, sorted({*touched} - {*numbers}))
-            computed = self._compute(changed, grading, known)
-            stands = _compacted(_replaced(stands, touched, computed))
+            stands = _compacted(_replaced(stands, changed, computed))
             cube = (
-                cube.renewed(latest.standing, stands, touched)
-                if alike and cube is not None
+                cube.renewed(latest.standing, stands, changed)
+                if cube is not None and grading.same_as(latest.grading)
                 else Cube.of(stands)
             )
+        self._amended.update(amended)
         self._latest = LotsAt(revision, stands, grading, cube)
 
-    def _in_turn(self, entries: Sequence[LotEntry]) -> Iterator[LotEntry]:
-        """The entries, each while the registry stands still: whoever appends waits for a few.
+    def _differing(
+        self, latest: LotsAt, revision: int, grading: Grading, others: frozenset[int]
+    ) -> Sequence[int]:
+        """Lots that may differ from what they are in the latest standing, ascending by number.
+
+        They were touched after a revision, or are placed otherwise; or they are among others.
+        """
+        book = self._registry.lots
+        if not grading.places_as(latest.grading):
+            return range(len(book))
+        return sorted(others.union(book.changed_since(revision)))
+
+    def _in_turn(
+        self, numbers: Sequence[int], copied: Callable[[LotEntry], _Then | None]
+    ) -> Iterator[_Then]:
+        """What is copied of lots while the registry stands still: whoever appends waits for a few.
 
         What a lot was at a revision never changes, so they need not be copied at one instant.
         """
-        for first in range(0, len(entries), LOTS_AT_ONCE):
+        book = self._registry.lots
+        for first in range(0, len(numbers), LOTS_AT_ONCE):
+            # What changes a lot after it was looked at is of a later revision.
+            some = [book.looked_at(number) for number in numbers[first : first + LOTS_AT_ONCE]]
             with self._registry.lock:
-                yield from entries[first : first + LOTS_AT_ONCE]
+                copies = [copied(entry) for entry in some]
+            yield from (copy for copy in copies if copy is not None)
+
+    def _all_of(self, lots: Iterable[_Then], grading: Grading, old: Standing) -> Standing:
+        """The standing of lots, some at a time; those with the same bales have the old cells."""
+        made = [self._compute([], grading)]
+        lots = iter(lots)
+        while some := list(islice(lots, LOTS_TOGETHER)):
+            same = [lot.number for lot, is_same in some if is_same]
+            known = known_cells(old, same) if same else None
+            made.append(self._compute([lot for lot, _ in some], grading, known))
+        return _joined(made)
+
+    def _nothing_at(self, revision: int) -> Standing:
+        return self._compute([], self._gradings.at(revision))
 
     def _compute(
         self, lots: Sequence[LotAt], grading: Grading, known: Known | None = None
@@ -195,6 +256,29 @@ class LotsAtRevision:
         )
 
 
+def _joined(portions: Sequence[Standing]) -> Standing:
+    """Standings of one part each, of which no two have a lot in common, as one."""
+    if len(portions) == 1:
+        return portions[0]
+    first = portions[0]
+    cells = {
+        name: in_one([each.parts[0][name] for each in portions], nothing)
+        for name, nothing in first.parts[0].items()
+    }
+    return Standing((Cells(cells),), in_one([each.lots for each in portions], first.lots))
+
+
+def _regraded(latest: LotsAt, grading: Grading) -> frozenset[int]:
+    """The lots of the latest standing that have bales under a standard with another chart."""
+    stands = latest.standing
+    found: set[int] = set()
+    for name in grading.charted_otherwise(latest.grading):
+        for number, part in stands.parts_with(stands.lots):
+            mine = stands.lots.filter(pl.col("part") == number).select("lot")
+            found.update(part[name].select("lot").join(mine, on="lot", how="semi")["lot"])
+    return frozenset(found)
+
+
 def _replaced(old: Standing, numbers: Sequence[int], new: Standing) -> Standing:
     """The old standing with the lots of these numbers replaced by what the new one has.
 
@@ -202,15 +286,31 @@ def _replaced(old: Standing, numbers: Sequence[int], new: Standing) -> Standing:
     """
     (cells,) = new.parts
     place = pl.lit(len(old.parts), dtype=pl.Int32)
-    kept = old.lots.filter(~pl.col("lot").is_in(numbers)) if numbers else old.lots
-    return Standing((*old.parts, cells), pl.concat([kept, new.lots.with_columns(part=place)]))
+    gone = pl.Series("lot", numbers, pl.Int32).to_frame()
+    kept = old.lots.join(gone, on="lot", how="anti", maintain_order="left")
+    lots = pl.concat([kept, new.lots.with_columns(part=place)])
+    return Standing((*old.parts, cells), lots, old.on_disk)
 
 
 def _compacted(stands: Standing) -> Standing:
-    """The same in one part, once there are many parts or many rows out of date."""
-    rows = sum(frame.height for cells in stands.parts for frame in cells.values())
-    newest = sum(frame.height for cells in stands.parts[1:] for frame in cells.values())
-    if len(stands.parts) <= PARTS_MAX and newest * _STALE_SHARE <= rows:
+    """The same with what is in memory in one part, once that are many or many out of date.
+
+    What lies on disk stays as it is.
+    """
+    first, *others = stands.parts
+    on_disk, newest = others[: stands.on_disk], others[stands.on_disk :]
+    rows = _rows([first, *newest])
+    if len(newest) < PARTS_MAX and _rows(newest) * _STALE_SHARE <= rows:
         return stands
-    cells = known_cells(stands, stands.lots["lot"].to_list()).cells
-    return Standing((cells,), stands.lots.with_columns(part=pl.lit(0, dtype=pl.Int32)))
+    in_memory = ~pl.col("part").is_between(1, stands.on_disk)
+    cells = (
+        newest[0]
+        if len(newest) == 1 and not _rows([first])
+        else cells_of(stands, stands.lots.filter(in_memory))
+    )
+    part = pl.when(in_memory).then(pl.lit(0, dtype=pl.Int32)).otherwise("part").alias("part")
+    return Standing((cells, *on_disk), stands.lots.with_columns(part), stands.on_disk)
+
+
+def _rows(parts: Iterable[Cells]) -> int:
+    return sum(frame.height for part in parts for frame in part.values())

@@ -68,7 +68,7 @@ def listed_bales(
     of_lots = {key: values for key, values in query.filters.items() if key != STANDARD_KEY}
     chosen = passing_lots(lots.standing.lots, replace(query, filters=of_lots), names)
     standards = query.filters.get(STANDARD_KEY, (*lots.grading.basis.standards, NO_STANDARD))
-    concerned = chosen.filter(pl.col("lot").is_in(_concerned(lots, causes, standards)))
+    concerned = chosen.filter(pl.col("lot").is_in(_concerned(lots, chosen, causes, standards)))
     lot_nos = names.words.texts(concerned[key_column("lot")])
     numbers = (
         concerned.select("lot", lot_nos.alias("lot_no")).sort("lot_no", "lot")["lot"].to_list()
@@ -78,14 +78,16 @@ def listed_bales(
         yield _bales_of(some, lots, causes, standards, registry, basis)
 
 
-def _concerned(lots: LotsAt, causes: frozenset[Cause], standards: Sequence[str]) -> list[int]:
-    """The lots that have such bales, as their cells tell."""
-    current = lots.standing.lots.select("lot", "part", "registered", "bales_read")
+def _concerned(
+    lots: LotsAt, chosen: pl.DataFrame, causes: frozenset[Cause], standards: Sequence[str]
+) -> list[int]:
+    """Those of the chosen lots that have such bales, as their cells tell."""
+    current = chosen.select("lot", "part", "registered", "bales_read")
     parts = []
     if Cause.UNREGISTERED in causes:
         unregistered = ~pl.col("registered") & (pl.col("bales_read") > 0)
         parts.append(current.filter(unregistered).select("lot"))
-    for number, part in enumerate(lots.standing.parts):
+    for number, part in lots.standing.parts_with(chosen):
         mine = current.filter(pl.col("part") == number).select("lot")
         for standard in standards:
             cells = part[standard]
@@ -116,9 +118,10 @@ def _bales_of(
     registry: Registry,
     basis: Basis,
 ) -> list[ListedBale]:
+    entries = [registry.lots.looked_at(number) for number in numbers]
     with registry.lock:
         count = registry.bales.count_at(lots.revision, registry.bales.count)
-        then = [registry.lots[number].at(lots.revision, count) for number in numbers]
+        then = [entry.at(lots.revision, count) for entry in entries]
     some = [on_basis(lot, basis) for lot in then]
     lot_nos = {lot.number: lot.lot_no for lot in some}
     unregistered = [lot.number for lot in some if lot.registration is None]

@@ -19,11 +19,11 @@ from cotton_server.summary.certificates import lot_figures
 from cotton_server.summary.dates import day_text
 from cotton_server.summary.keys import LOT_WORDS, STANDARD_KEY, key_column
 from cotton_server.summary.printing import Printed, Values, print_figures
-from cotton_server.summary.standing import NO_STANDARD
+from cotton_server.summary.standing import NO_STANDARD, cells_under
 from cotton_server.summary.status import certificate_numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from cotton_server.registry.registry import Registry
     from cotton_server.summary.adding import Names
@@ -129,7 +129,7 @@ class CertificateTable:
             else:
                 texts[word] = self._names.words.texts(codes).to_list()
         certified = [
-            certificate_numbers(self._registry.lots[number], self.lots.revision)
+            certificate_numbers(self._registry.lots.looked_at(number), self.lots.revision)
             for number in some.lots["lot"].to_list()
         ]
         texts["quality_certificate_no"] = [quality for quality, _ in certified]
@@ -239,16 +239,11 @@ def _scattered(parts: Sequence[tuple[RowArray, Printed]], rows: int) -> Printed:
 def _inspected(lots: LotsAt, numbers: pl.Series) -> pl.DataFrame:
     """First and last day and the laboratories of each lot, in the order given."""
     wanted = numbers.to_frame("lot")
-    current = lots.standing.lots.select("lot", "part").join(wanted, on="lot", how="semi")
-    cells: Mapping[int, list[pl.DataFrame]] = {
-        number: [frame.select("lot", "laboratory", "day") for frame in part.values()]
-        for number, part in enumerate(lots.standing.parts)
-    }
+    stands = lots.standing
     rows = pl.concat(
         [
-            frame.join(current.filter(pl.col("part") == number), on="lot", how="semi")
-            for number, frames in cells.items()
-            for frame in frames
+            cells_under(stands, standard, wanted, ("laboratory", "day"))
+            for standard in stands.parts[0]
         ]
     )
     known = pl.col("day").filter(pl.col("day") > 0)

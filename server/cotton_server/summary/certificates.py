@@ -16,7 +16,7 @@ from cotton_server.summary.dates import china_date
 from cotton_server.summary.facts import WeightFigures, weigh
 from cotton_server.summary.keys import STANDARD_KEY, key_column
 from cotton_server.summary.printing import Printed, print_figures
-from cotton_server.summary.standing import CELL, NO_STANDARD, standing
+from cotton_server.summary.standing import CELL, NO_STANDARD, cells_under, standing
 from cotton_server.summary.words import Words
 
 if TYPE_CHECKING:
@@ -210,15 +210,7 @@ def lot_figures(stands: Standing, standard: str, lots: pl.Series) -> pl.DataFram
     A lot without bales of the standard has 0, and null for least and greatest values.
     """
     wanted = lots.to_frame("lot")
-    current = stands.lots.select("lot", "part").join(wanted, on="lot", how="semi")
-    cells = pl.concat(
-        [
-            part[standard].join(
-                current.filter(pl.col("part") == number).select("lot"), on="lot", how="semi"
-            )
-            for number, part in enumerate(stands.parts)
-        ]
-    )
+    cells = cells_under(stands, standard, wanted)
     figures = [column for column in cells.columns if column not in CELL]
     added = cells.lazy().group_by("lot").agg(additions(figures)).collect(engine="in-memory")
     return (

@@ -19,7 +19,7 @@ from cotton_server.summary.keys import key_column
 from cotton_server.summary.standing import CELL, Cells, Standing
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy.typing as npt
 
@@ -48,6 +48,14 @@ class Cube:
         """The cube of all lots."""
         return cls._from(stands, stands.lots, 0)
 
+    def in_order(self) -> Cube:
+        """The same with entries in the order of their keys, numbered from 0 on."""
+        (cells,) = self.standing.parts
+        anew = _numbered_anew(cells, self.standing.lots.sort(_KEYS))
+        (renumbered,) = anew.standing.parts
+        ordered = Cells({name: frame.sort("lot") for name, frame in renumbered.items()})
+        return Cube(Standing((ordered,), anew.standing.lots), anew.next_entry)
+
     def renewed(self, old: Standing, new: Standing, changed: Sequence[int]) -> Cube:
         """The cube of the new standing, which differs from the old one in the changed lots."""
         touched = pl.concat(
@@ -68,7 +76,7 @@ class Cube:
         lots = pl.concat([kept, anew.standing.lots])
         if anew.next_entry > _NUMBERS_PER_ENTRY * lots.height + _NUMBERS_SPARE:
             return _numbered_anew(cells, lots)
-        return Cube(Standing((cells,), lots), anew.next_entry)
+        return Cube(Standing((Cells(cells),), lots), anew.next_entry)
 
     @classmethod
     def _from(cls, stands: Standing, lots: pl.DataFrame, first_entry: int) -> Cube:
@@ -88,38 +96,35 @@ class Cube:
             )
             .collect(engine="in-memory")
         )
-        cells = {
-            name: _by_entry([part[name] for part in stands.parts], placed)
-            for name in stands.parts[0]
-        }
-        return cls(Standing((cells,), facts), first_entry + entries.height)
+        cells = {name: _by_entry(stands, name, placed) for name in stands.parts[0]}
+        return cls(Standing((Cells(cells),), facts), first_entry + entries.height)
 
 
-def _numbered_anew(cells: Cells, lots: pl.DataFrame) -> Cube:
+def _numbered_anew(cells: Mapping[str, pl.DataFrame], lots: pl.DataFrame) -> Cube:
     """The same with the numbers from 0 on: those of combinations that are gone are taken again."""
     old = lots["lot"].to_numpy()
-    new = np.full(int(old.max()) + 1, -1, np.int32)
+    new = np.full(int(old.max(initial=-1)) + 1, -1, np.int32)
     new[old] = np.arange(len(old), dtype=np.int32)
     renumbered = {
         name: frame.with_columns(pl.Series("lot", new[frame["lot"].to_numpy()]))
         for name, frame in cells.items()
     }
     numbers = pl.Series("lot", new[old])
-    return Cube(Standing((renumbered,), lots.with_columns(numbers)), len(old))
+    return Cube(Standing((Cells(renumbered),), lots.with_columns(numbers)), len(old))
 
 
-def _by_entry(parts: Collection[pl.DataFrame], placed: pl.DataFrame) -> pl.DataFrame:
-    """The cells of one standard, in whatever part they are, added up by entry."""
+def _by_entry(stands: Standing, standard: str, placed: pl.DataFrame) -> pl.DataFrame:
+    """The cells of lots under one standard, in whatever part they are, added up by entry."""
     added = []
-    for number, frame in enumerate(parts):
+    for number, part in stands.parts_with(placed):
         entry = lookup(placed, number, placed["entry"].cast(pl.Int32))
-        mine = in_lots(frame, entry)
+        mine = in_lots(part[standard], entry)
         if not mine.is_empty():
             added.append(mine)
-    figures = [column for column in next(iter(parts)).columns if column not in CELL]
+    nothing = stands.no_cells(standard)
+    figures = [column for column in nothing.columns if column not in CELL]
     if not added:
-        empty = next(iter(parts)).clear()
-        return empty.select("lot", *figures)
+        return nothing.select("lot", *figures)
     return (
         pl.concat(added)
         .lazy()

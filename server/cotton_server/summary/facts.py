@@ -29,7 +29,7 @@ from cotton_server.summary.dates import DAY_MAX, china_day
 from cotton_server.summary.keys import LOT_KEYS, LOT_WORDS, STANDARD_KEY, key_column
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from cotton.inspection.v1 import lots_pb2
 
@@ -99,6 +99,24 @@ def default_standard(lot: LotAt, standards: Mapping[str, Standard]) -> Standard 
         cotton_type=_COTTON_TYPES[lot.registration.cotton_type],
         season=lot.season,
     )
+
+
+def default_standards(
+    lots: Iterable[LotAt], standards: Mapping[str, Standard]
+) -> list[Standard | None]:
+    """The same of many lots, nearly all of which are alike in what decides it."""
+    found: list[Standard | None] = []
+    known: dict[tuple[str, int, int], Standard | None] = {}
+    for lot in lots:
+        registration = lot.registration
+        if registration is None:
+            found.append(None)
+            continue
+        key = (registration.standard, registration.cotton_type, lot.season)
+        if key not in known:
+            known[key] = default_standard(lot, standards)
+        found.append(known[key])
+    return found
 
 
 def weigh(weight: lots_pb2.LotWeight, standard: Standard | None) -> WeightFigures:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cotton_server.grading.definitions import load_definitions
 from cotton_server.reference.charts import charts_at
-from cotton_server.reference.placing import placing_at
+from cotton_server.reference.placing import ORGANISATION, placing_at
 from cotton_server.summary.standing import GradingBasis
 
 if TYPE_CHECKING:
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from cotton_server.grading.definitions import Definition
     from cotton_server.grading.standard import Standard
+    from cotton_server.registry.records import Version
+    from cotton_server.registry.references import Document
     from cotton_server.registry.registry import Registry
 
 
@@ -36,13 +38,18 @@ class Grading:
         """The charts of these standards."""
         return tuple(self.charts[name] for name in standards if name in self.charts)
 
-    def grades_as(self, other: Grading) -> bool:
-        """Whether both grade bales alike."""
-        return self.charts == other.charts
+    def charted_otherwise(self, other: Grading) -> frozenset[str]:
+        """Ids of the standards that have another chart, or one beside none."""
+        mine, others = self.charts, other.charts
+        return frozenset(name for name in {*mine, *others} if mine.get(name) != others.get(name))
+
+    def places_as(self, other: Grading) -> bool:
+        """Whether both place lots alike."""
+        return self.organisation_revision == other.organisation_revision
 
     def same_as(self, other: Grading) -> bool:
         """Whether both grade bales and place lots alike."""
-        return self.grades_as(other) and self.organisation_revision == other.organisation_revision
+        return self.charts == other.charts and self.places_as(other)
 
 
 class Gradings:
@@ -71,3 +78,7 @@ class Gradings:
         )
         labels = {standard: each.label for standard, each in charts.items()}
         return Grading(basis, labels, loaded)
+
+    def organisations(self, revision: int) -> list[Version[Document]]:
+        """The documents of organisations in force at a revision, by id."""
+        return self._registry.references.in_force(ORGANISATION, revision)

@@ -40,6 +40,11 @@ class LotKeys:
         self._wanted = {key: frozenset(values) for key, values in filters.items()}
         self._gradings = gradings
 
+    def may_pass(self, lot_no: str, season: int) -> bool:
+        """Whether a lot with this number and season may pass; no others do, at any revision."""
+        said = {"lot": lot_no, "season": _season(season)}
+        return all(value in self._wanted[key] for key, value in said.items() if key in self._wanted)
+
     def passing(self, lots: Sequence[tuple[LotEntry, int]]) -> list[bool]:
         """Which of these lots pass, each at its revision.
 
@@ -79,9 +84,13 @@ def _said(lot: LotEntry, revision: int) -> dict[str, str | int]:
     return {
         **dict(zip(LOT_WORDS, words, strict=True)),
         "lot": lot.lot_no,
-        "season": str(lot.season) if lot.season > 0 else "",
+        "season": _season(lot.season),
         "day": day_of(registered, 0 if first is None else first.received_at_us),
     }
+
+
+def _season(season: int) -> str:
+    return str(season) if season > 0 else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import compress
 from typing import TYPE_CHECKING, Final
@@ -11,13 +12,14 @@ import polars as pl
 
 from cotton_server.grading.bales import CHART_COLOUR, with_chart
 from cotton_server.grading.rollup import figure_columns, roll_up
-from cotton_server.summary.facts import PLACE, default_standard, lot_facts
+from cotton_server.grading.standard import CODED_COLUMNS, MEASURE_NAMES
+from cotton_server.summary.facts import PLACE, default_standards, lot_facts
 from cotton_server.summary.keys import STANDARD_KEY, key_column
 from cotton_server.summary.leading import leading_places, leading_standards
 from cotton_server.summary.weighted import WEIGHTED, with_terms
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from cotton_server.grading.chart import Chart
     from cotton_server.grading.definitions import Definition
@@ -28,12 +30,15 @@ if TYPE_CHECKING:
     from cotton_server.registry.texts import TextBook
     from cotton_server.summary.words import Words
 
-BALES_AT_ONCE_MAX: Final = 2_000_000
+BALES_AT_ONCE_MAX: Final = 1_000_000
 """Bales in one roll-up query: bounds the memory of the first summary after a start."""
 
 CELL: Final = ("lot", *PLACE)
 """What bales are added up by: lot, laboratory, instrument (Int32 numbers of their books) and day
 (Int32, from 1970-01-01 China time, 0 where not known)."""
+
+GRADED_VALUES: Final = (*CODED_COLUMNS.values(), "colour_grade", "foreign_fibre", *MEASURE_NAMES)
+"""The value fields that roll-ups are made of."""
 
 NO_STANDARD: Final = ""
 """Stands for the standard of bales that none grades."""
@@ -54,9 +59,31 @@ class GradingBasis:
     placing: Placing | None = None
 
 
-Cells = dict[str, pl.DataFrame]
-"""Roll-ups by CELL with the terms of weight-weighted means (WEIGHTED), per standard id; under
-NO_STANDARD with the one figure `bales`."""
+class Cells(Mapping[str, pl.DataFrame]):
+    """Roll-ups by CELL with the terms of weight-weighted means (WEIGHTED), per standard id.
+
+    Under NO_STANDARD they have the one figure `bales`.
+    """
+
+    def __init__(self, frames: Mapping[str, pl.DataFrame]) -> None:
+        """Takes a frame for each standard that there is, and one for NO_STANDARD."""
+        self._frames = frames
+
+    def __getitem__(self, standard: str) -> pl.DataFrame:
+        """The cells under a standard."""
+        return self._frames[standard]
+
+    def __iter__(self) -> Iterator[str]:
+        """The standards, with cells or without."""
+        return iter(self._frames)
+
+    def __len__(self) -> int:
+        """How many standards there are."""
+        return len(self._frames)
+
+    def has(self, standard: str) -> bool:
+        """Whether there are cells under a standard; reads none."""
+        return not self._frames[standard].is_empty()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +92,26 @@ class Standing:
 
     `lots` has the facts of every lot that was there (`facts.lot_facts`), a row each, its place
     (`place.<column>` of PLACE), and `part`: which of `parts` holds its cells. What other parts
-    hold of a lot is out of date.
+    hold of a lot is out of date. The first part is in memory, perhaps of no lots; the `on_disk`
+    parts after it are read when they are asked for.
     """
 
     parts: tuple[Cells, ...]
     lots: pl.DataFrame
+    on_disk: int = 0
+
+    def parts_with(self, lots: pl.DataFrame) -> Iterator[tuple[int, Cells]]:
+        """The parts that hold cells of these rows of `lots`, by number; no other is read."""
+        for number in lots["part"].unique().sort().to_list():
+            yield number, self.parts[number]
+
+    def has_cells(self, standard: str) -> bool:
+        """Whether any part has a row under a standard, be it out of date."""
+        return any(part.has(standard) for part in self.parts)
+
+    def no_cells(self, standard: str) -> pl.DataFrame:
+        """The cells of no lots: the columns that all cells under a standard have."""
+        return self.parts[0][standard].clear()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,22 +124,33 @@ class Known:
 
 def known_cells(stands: Standing, lots: Sequence[int]) -> Known:
     """The cells of some lots of a standing."""
-    wanted = stands.lots.select("lot", "part").filter(pl.col("lot").is_in(lots))
-    cells = {
-        name: pl.concat(
-            [
-                part[name].join(
-                    wanted.filter(pl.col("part") == number).select("lot"),
-                    on="lot",
-                    how="semi",
-                    maintain_order="left",
-                )
-                for number, part in enumerate(stands.parts)
-            ]
-        )
-        for name in stands.parts[0]
-    }
-    return Known(frozenset(lots), cells)
+    wanted = pl.DataFrame({"lot": lots}, schema={"lot": pl.Int32})
+    return Known(frozenset(lots), cells_of(stands, wanted))
+
+
+def cells_of(stands: Standing, lots: pl.DataFrame) -> Cells:
+    """The cells of lots (`lot`) of a standing, by part and in each in its order."""
+    return Cells({name: cells_under(stands, name, lots) for name in stands.parts[0]})
+
+
+def cells_under(
+    stands: Standing, standard: str, lots: pl.DataFrame, columns: Sequence[str] = ()
+) -> pl.DataFrame:
+    """The cells of lots (`lot`) under one standard; `lot` and these columns alone, if any."""
+    wanted = stands.lots.select("lot", "part").join(lots.select("lot"), on="lot", how="semi")
+    found = []
+    for number, part in stands.parts_with(wanted):
+        mine = wanted.filter(pl.col("part") == number).select("lot")
+        cells = part[standard].select("lot", *columns) if columns else part[standard]
+        found.append(cells.join(mine, on="lot", how="semi", maintain_order="left"))
+    nothing = stands.no_cells(standard)
+    return in_one(found, nothing.select("lot", *columns) if columns else nothing)
+
+
+def in_one(frames: Iterable[pl.DataFrame], nothing: pl.DataFrame) -> pl.DataFrame:
+    """Frames one below the other, in one piece; `nothing` where all are empty."""
+    some = [frame for frame in frames if not frame.is_empty()]
+    return pl.concat(some, rechunk=True) if some else nothing
 
 
 def standing(
@@ -116,14 +169,14 @@ def standing(
     A bale counts as without standard where its standard is not loaded, or grades readings of
     other units: inches are never graded as millimetres.
     """
-    defaults = [default_standard(lot, basis.standards) for lot in lots]
+    defaults = default_standards(lots, basis.standards)
     parts: dict[str, list[pl.DataFrame]] = {}
     if known is not None:
         for name, frame in known.cells.items():
             parts[name] = [frame.select(pl.exclude(WEIGHTED))]
     unread = [known is None or lot.number not in known.lots for lot in lots]
     for some in _portions(list(compress(lots, unread)), list(compress(defaults, unread))):
-        frame = _with_standard(some, bales, standard_names, basis.standards)
+        frame = _with_standard(some, bales, standard_names, basis.standards, GRADED_VALUES)
         for name, mine in _by_standard(frame, basis):
             rolled = roll_up(mine, basis.standards[name], basis.definitions, CELL)
             parts.setdefault(name, []).append(rolled)
@@ -131,10 +184,7 @@ def standing(
         if not ungraded.is_empty():
             counts = ungraded.group_by(CELL).len("bales").sort(CELL)
             parts.setdefault(NO_STANDARD, []).append(counts.cast({"bales": pl.Int64}))
-    cells = {
-        name: pl.concat(parts[name]) if name in parts else empty
-        for name, empty in _no_rollups(basis).items()
-    }
+    cells = {name: in_one(parts.get(name, ()), empty) for name, empty in _no_rollups(basis).items()}
     facts = _lots(lots, defaults, cells, basis, words)
     return Standing((_weighted(cells, facts, words),), facts)
 
@@ -150,7 +200,7 @@ def graded_bales(
     Columns: those of `BaleStore.frame`, `lot` and `day` (Int32), `graded_by` (String: a standard
     id, or NO_STANDARD) and CHART_COLOUR (Int8, null where no chart says anything).
     """
-    defaults = [default_standard(lot, basis.standards) for lot in lots]
+    defaults = default_standards(lots, basis.standards)
     for some in _portions(lots, defaults):
         frame = _with_standard(some, bales, standard_names, basis.standards)
         parts = [frame.filter(pl.col("graded_by") == NO_STANDARD)]
@@ -163,15 +213,19 @@ def graded_bales(
 
 def _by_standard(frame: pl.DataFrame, basis: GradingBasis) -> Iterator[tuple[str, pl.DataFrame]]:
     """The bales that each standard grades, with what its chart says of them."""
+    counts = dict(frame["graded_by"].value_counts().iter_rows())
     for name in basis.standards:
-        mine = frame.filter(pl.col("graded_by") == name)
-        if not mine.is_empty():
+        count = counts.get(name, 0)
+        if count:
+            # Nearly always one standard grades all bales of a portion.
+            alone = count == frame.height
+            mine = frame if alone else frame.filter(pl.col("graded_by") == name)
             chart = basis.charts.get(name)
             # Most bales have no chart, and are added up faster without a column of nothing.
             yield name, mine if chart is None else with_chart(mine, chart)
 
 
-def _no_rollups(basis: GradingBasis) -> Cells:
+def _no_rollups(basis: GradingBasis) -> dict[str, pl.DataFrame]:
     """The roll-ups of no lots."""
     keys = dict.fromkeys(CELL, pl.Int32())
     figures = {
@@ -188,7 +242,7 @@ def _no_rollups(basis: GradingBasis) -> Cells:
 def _lots(
     lots: Sequence[LotAt],
     defaults: Sequence[Standard | None],
-    cells: Cells,
+    cells: Mapping[str, pl.DataFrame],
     basis: GradingBasis,
     words: Words,
 ) -> pl.DataFrame:
@@ -217,11 +271,11 @@ def _lots(
     )
 
 
-def _weighted(cells: Cells, facts: pl.DataFrame, words: Words) -> Cells:
+def _weighted(cells: Mapping[str, pl.DataFrame], facts: pl.DataFrame, words: Words) -> Cells:
     """The cells with the terms of weight-weighted means, each under its lot's own standard."""
     weights = facts.filter(pl.col("conditioned") > 0)
     own = pl.col(key_column(STANDARD_KEY))
-    return {
+    weighted = {
         name: frame
         if name == NO_STANDARD
         else with_terms(
@@ -232,6 +286,7 @@ def _weighted(cells: Cells, facts: pl.DataFrame, words: Words) -> Cells:
         )
         for name, frame in cells.items()
     }
+    return Cells(weighted)
 
 
 def _portions(
@@ -256,12 +311,16 @@ def _with_standard(
     bales: BaleStore,
     standard_names: TextBook,
     standards: Mapping[str, Standard],
+    values: Sequence[str] | None = None,
 ) -> pl.DataFrame:
-    """The bales of lots with their day, and `graded_by`: the id of a standard, or NO_STANDARD."""
+    """The bales of lots with their day, and `graded_by`: the id of a standard, or NO_STANDARD.
+
+    Only the value fields `values` where they are given.
+    """
     names = [*standards, NO_STANDARD]
     place = {name: number for number, name in enumerate(names)}
     sizes = [lot.bales for lot, _ in lots]
-    frame = bales.frame(np.concatenate([lot.runs for lot, _ in lots]))
+    frame = bales.frame(np.concatenate([lot.runs for lot, _ in lots]), values)
     default = np.repeat(
         np.asarray([place.get(name, place[NO_STANDARD]) for _, name in lots], np.int32), sizes
     )
@@ -284,7 +343,6 @@ def _with_standard(
     return frame.with_columns(
         pl.Series("lot", numbers),
         day.cast(pl.Int32).alias("day"),
-        pl.Series("graded_by", graded_by).replace_strict(
-            list(place.values()), names, return_dtype=pl.Enum(names)
-        ),
+        # The places are those of the names in the categories.
+        pl.Series("graded_by", graded_by.astype(np.uint32)).cat.to(pl.Enum(names)),
     )

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from cotton_server.registry.lots import LotAt, LotEntry
     from cotton_server.registry.registry import Registry
+    from cotton_server.summary.selecting import LotKeys
     from cotton_server.summary.status import Deadlines
 
 
@@ -70,26 +71,37 @@ class LotViews:
         at_us = self._received_at_us(revision) if revision else 0
         return AsOf(revision, at_us // _SECOND_US)
 
-    def numbers(self) -> list[tuple[str, int]]:
-        """Lot number and number in the registry of all lots, sorted.
+    def numbers(self, keys: LotKeys | None = None) -> list[tuple[str, int]]:
+        """Lot number and number in the registry of lots, sorted; no lot is looked at for it.
 
-        The entries that keep imported bales without a lot are no lots.
+        Those that pass the keys are among them, and none whose season or number says that it does
+        not. The entries that keep imported bales without a lot are no lots.
         """
-        with self._registry.lock:
-            lots = list(self._registry.lots)
-        return sorted((lot.lot_no, lot.number) for lot in lots if lot.lot_no)
+        book = self._registry.lots
+        # In this order: of a lot that comes in between there is no season.
+        seasons, lot_nos = book.seasons(), book.lot_nos()
+        lots = zip(lot_nos, seasons, range(len(seasons)), strict=False)
+        return sorted(
+            (lot_no, number)
+            for lot_no, season, number in lots
+            if lot_no and (keys is None or keys.may_pass(lot_no, season))
+        )
 
     def number_of(self, lot_no: str, season: int) -> int | None:
         """The number of a lot in the registry, None when it was never mentioned."""
         return self._registry.lots.number_of(lot_no, season)
 
+    def lot_no(self, number: int) -> str:
+        """The lot number of a lot by its number in the registry."""
+        return self._registry.lots.lot_no(number)
+
     def entry(self, number: int) -> LotEntry:
-        """The lot of that number, as it is now and goes on to be."""
-        return self._registry.lots[number]
+        """The lot of that number, only to look at."""
+        return self._registry.lots.looked_at(number)
 
     def view(self, number: int, as_of: AsOf) -> LotView | None:
         """A lot, None when nothing of it had arrived."""
-        registry, entry = self._registry, self._registry.lots[number]
+        registry, entry = self._registry, self.entry(number)
         with registry.lock:
             count = registry.bales.count_at(as_of.revision, registry.bales.count)
             lot = entry.at(as_of.revision, count)
@@ -103,7 +115,7 @@ class LotViews:
         """The status of each lot of which anything had arrived, in the order given."""
         registry, revision = self._registry, as_of.revision
         for number in numbers:
-            entry = registry.lots[number]
+            entry = self.entry(number)
             first = entry.course.first
             if first is None or first.position > revision:
                 continue

@@ -45,6 +45,8 @@ def with_terms(cells: pl.DataFrame, weights: pl.DataFrame) -> pl.DataFrame:
     own standard this is and that has a conditioned weight above 0. The term of a lot stands in the
     cell that is its place, so that it is counted where the lot is.
     """
+    if cells.is_empty():
+        return cells.with_columns(pl.Series(name, [], pl.Int64) for name in WEIGHTED)
     sums = (
         cells.lazy()
         .group_by("lot")

@@ -21,10 +21,10 @@ class Words:
     use it at once.
     """
 
-    def __init__(self) -> None:
-        """Starts with the absent text alone."""
-        self._texts = [""]
-        self._numbers = {"": 0}
+    def __init__(self, texts: Iterable[str] = ("",)) -> None:
+        """Starts with the absent text alone, or with all texts of another in their order."""
+        self._texts = list(texts)
+        self._numbers = {text: number for number, text in enumerate(self._texts)}
         self._lock = threading.Lock()
 
     def __getitem__(self, number: int) -> str:
@@ -34,6 +34,10 @@ class Words:
     def number_of(self, text: str) -> int:
         """Number of a text, UNKNOWN_WORD when nothing has it."""
         return self._numbers.get(text, UNKNOWN_WORD)
+
+    def all(self) -> pl.Series:
+        """Every text that has a number, in the order of these."""
+        return pl.Series(self._texts[:], dtype=pl.String)
 
     def numbers(self, texts: pl.Series) -> pl.Series:
         """The numbers (Int32) of a column of texts, given out now where they are new."""

@@ -53,7 +53,7 @@ def readings_of(
             present[name] = book[references[name][place]]
         answer.append(
             readings_pb2.Reading(
-                lot_no=registry.lots[references["lot"][place]].lot_no,
+                lot_no=registry.lots.lot_no(references["lot"][place]),
                 kind=kinds[place],
                 inspected_at_s=times[place],
                 amendment=amendments.get(row),

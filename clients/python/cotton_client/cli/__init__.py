@@ -8,6 +8,7 @@ from cotton_client.cli.program import Program
 
 _COMMANDS = {
     "serve": ("serve", "Run the service."),
+    "ledger": ("ledger", "Check the data directory of a server on this machine."),
     "send": ("send", "Send files of readings."),
     "spool": ("spool", "Show and settle what waits on this machine to be sent."),
     "lots": ("lots", "Record what becomes of lots, and list where they stand."),

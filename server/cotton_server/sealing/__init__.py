@@ -1,0 +1,1 @@
+"""Sealed history: ranges of the ledger as immutable files, and starts that need not replay them."""

@@ -1,0 +1,160 @@
+"""Files of the sealed history: where they lie, how they are written, what says that they are whole.
+
+sealed/entries/<first>-<last>.parquet                  payloads exactly as received
+sealed/readings/season=<year>/<first>-<last>.parquet   the readings that were kept of them
+sealed/manifests/<first>-<last>.json                   both, with their digests
+sealed/state/<last>/                                   the registry without its readings
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, Final
+
+from cotton_server.errors import StartError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
+
+READINGS: Final = "readings"
+MANIFESTS: Final = "manifests"
+STATE: Final = "state"
+
+PARTIAL: Final = ".partial"
+"""How the name of a file or directory ends that is not whole yet."""
+
+_CHUNK_BYTES: Final = 1 << 20
+
+
+class SealedFileError(StartError):
+    """A file of the sealed history is not there, or is not what was written."""
+
+    def __init__(self, path: Path, what: str) -> None:
+        """Takes the file and what is wrong with it."""
+        super().__init__(
+            f"{path} {what}. Restore it from a backup, or move the directory {STATE}, which lies"
+            " beside those of sealed entries and readings, away: the next start then takes"
+            " everything from the raw entries, as slowly as without seals."
+        )
+        self.path = path
+
+
+@dataclass(frozen=True, slots=True)
+class SealedFile:
+    """A file, named below its root, with its size in bytes and its SHA-256 in hex."""
+
+    path: str
+    size: int
+    digest: str
+
+    def checked(self, root: Path) -> bytes:
+        """The content of a small file; raises SealedFileError."""
+        self.require_size(root)
+        content = (root / self.path).read_bytes()
+        if sha256(content).hexdigest() != self.digest:
+            raise SealedFileError(root / self.path, "does not have the digest it was written with")
+        return content
+
+    def require_size(self, root: Path) -> None:
+        """Raises SealedFileError when the file is not there or has another size."""
+        path = root / self.path
+        try:
+            size = path.stat().st_size
+        except OSError as error:
+            raise SealedFileError(path, f"cannot be read: {error.strerror}") from error
+        if size != self.size:
+            raise SealedFileError(path, f"has {size} bytes, {self.size} were written")
+
+    def require(self, root: Path) -> None:
+        """Reads the file through; raises SealedFileError when it is not what was written."""
+        self.require_size(root)
+        if file_digest(root / self.path) != self.digest:
+            raise SealedFileError(root / self.path, "does not have the digest it was written with")
+
+
+def range_name(first: int, last: int) -> str:
+    """What files of a range of positions are called; names sort as the positions do."""
+    return f"{first:010d}-{last:010d}"
+
+
+def described(root: Path, path: Path) -> SealedFile:
+    """A file as it lies on disk."""
+    return SealedFile(str(path.relative_to(root)), path.stat().st_size, file_digest(path))
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file in hex."""
+    digest = sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def make_directory(directory: Path) -> None:
+    """Makes a directory with those above it; only its owner may look into it."""
+    if directory.is_dir():
+        return
+    make_directory(directory.parent)
+    directory.mkdir(mode=0o700, exist_ok=True)
+    sync(directory.parent)
+
+
+def sync(path: Path) -> None:
+    """Writes a file, or the names in a directory, out to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_whole(path: Path, write: Callable[[Path], None]) -> None:
+    """Has a file written under another name, synced, and named: it is there whole or not at all."""
+    make_directory(path.parent)
+    partial = path.with_name(f"{path.name}.{os.getpid()}{PARTIAL}")
+    write(partial)
+    partial.chmod(0o600)
+    sync(partial)
+    partial.rename(path)
+    sync(path.parent)
+
+
+def write_directory(directory: Path, write: Callable[[Path], None]) -> None:
+    """The same for a directory with files, of one level or more."""
+    make_directory(directory.parent)
+    partial = directory.with_name(f"{directory.name}.{os.getpid()}{PARTIAL}")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(mode=0o700)
+    write(partial)
+    for path in [*files_below(partial), *(each for each in partial.rglob("*") if each.is_dir())]:
+        path.chmod(0o700 if path.is_dir() else 0o600)
+        sync(path)
+    sync(partial)
+    shutil.rmtree(directory, ignore_errors=True)
+    partial.rename(directory)
+    sync(directory.parent)
+
+
+def files_below(directory: Path) -> Sequence[Path]:
+    """All files below a directory, in order of their names."""
+    return sorted(path for path in directory.rglob("*") if path.is_file())
+
+
+def remove_partial(root: Path) -> None:
+    """Removes what a process that ended too early has left unfinished."""
+    for path in [*root.rglob(f"*{PARTIAL}")]:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def remove_directories(directories: Iterable[Path]) -> None:
+    """Removes directories that nobody needs any more."""
+    for each in directories:
+        shutil.rmtree(each, ignore_errors=True)

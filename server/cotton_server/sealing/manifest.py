@@ -1,0 +1,133 @@
+"""Manifests: what a sealed range or a state consists of, as JSON whose digest others keep."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Final
+
+from cotton_server.registry.sealed import KeyRange
+from cotton_server.sealing.files import (
+    MANIFESTS,
+    STATE,
+    SealedFile,
+    SealedFileError,
+    range_name,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+FORMAT: Final = 1
+"""Version of both forms below."""
+
+STATE_HEAD: Final = "state.json"
+
+
+@dataclass(frozen=True, slots=True)
+class PartManifest:
+    """Sealed positions [first, last] and the rows of the store [first_row, stop_row) they brought.
+
+    `bales` of these rows are the first of their bale. `digest` is the chained digest of the entry
+    at `last`, in hex. `key_ranges` say where the keys of the rows lie. `entries` and `readings` (by
+    season) are named below the directory of the sealed history.
+    """
+
+    first: int
+    last: int
+    first_row: int
+    stop_row: int
+    bales: int
+    digest: str
+    key_ranges: tuple[KeyRange, ...]
+    entries: SealedFile
+    readings: Mapping[int, SealedFile]
+
+    def content(self) -> bytes:
+        """What its file holds; its SHA-256 stands in the catalogue."""
+        return _json({"format": FORMAT, **asdict(self)})
+
+
+@dataclass(frozen=True, slots=True)
+class StateManifest:
+    """The registry at `position`, with `rows` in its store; files are named below its directory.
+
+    `digest` is the chained digest of the entry at `position`, in hex; `image` the format of the
+    registry's image.
+    """
+
+    position: int
+    rows: int
+    digest: str
+    image: int
+    files: tuple[SealedFile, ...]
+
+    def content(self) -> bytes:
+        """What its file holds."""
+        return _json({"format": FORMAT, **asdict(self)})
+
+
+def part_path(root: Path, first: int, last: int) -> Path:
+    """Where the manifest of a sealed range lies below the directory of the sealed history."""
+    return root / MANIFESTS / f"{range_name(first, last)}.json"
+
+
+def state_directory(root: Path, position: int) -> Path:
+    """Where the state at a position lies."""
+    return root / STATE / f"{position:010d}"
+
+
+def read_part(root: Path, first: int, last: int, digest: bytes) -> PartManifest:
+    """The manifest of a range, whose SHA-256 is `digest`; raises SealedFileError."""
+    path = part_path(root, first, last)
+    content = _read(path)
+    if sha256(content).digest() != digest:
+        raise SealedFileError(path, "is not the one that stands in the catalogue of the ledger")
+    found = _parsed(path, content)
+    return PartManifest(
+        first=found["first"],
+        last=found["last"],
+        first_row=found["first_row"],
+        stop_row=found["stop_row"],
+        bales=found["bales"],
+        digest=found["digest"],
+        key_ranges=tuple(KeyRange(**each) for each in found["key_ranges"]),
+        entries=SealedFile(**found["entries"]),
+        readings={int(season): SealedFile(**file) for season, file in found["readings"].items()},
+    )
+
+
+def read_state(directory: Path) -> StateManifest:
+    """The manifest of a state; raises SealedFileError."""
+    path = directory / STATE_HEAD
+    found = _parsed(path, _read(path))
+    return StateManifest(
+        position=found["position"],
+        rows=found["rows"],
+        digest=found["digest"],
+        image=found["image"],
+        files=tuple(SealedFile(**file) for file in found["files"]),
+    )
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SealedFileError(path, f"cannot be read: {error.strerror}") from error
+
+
+def _parsed(path: Path, content: bytes) -> Any:
+    try:
+        found = json.loads(content)
+    except ValueError as error:
+        raise SealedFileError(path, f"is no manifest: {error}") from error
+    if not isinstance(found, dict) or found.get("format") != FORMAT:
+        raise SealedFileError(path, f"is not a manifest of format {FORMAT}")
+    return found
+
+
+def _json(content: Any) -> bytes:
+    return json.dumps(content, indent=1, ensure_ascii=False, sort_keys=True).encode()
