@@ -14,7 +14,7 @@ from benchmarks.national.results import (
     IDLE,
     OTHER_CHART,
     SCANNED,
-    SEALING,
+    UNSEALED_STARTED,
     SETTLED,
     SETTLED_UNDER_LOAD,
     TAKEN_IN,
@@ -203,7 +203,7 @@ def _under_load(results: Results) -> Iterable[Goal]:
 
 def _of_history(results: Results) -> Iterable[Goal]:
     for start in results.restarted:
-        if start.stage != SEALING:
+        if start.stage != UNSEALED_STARTED:
             yield Goal(f"start to serving, {start.stage}", start.serving_ms / 1000, 10, "s")
     for stood in results.stood:
         memory = stood.anonymous_kib * 1024 / stood.bales

@@ -108,17 +108,25 @@ class Sealing:
         directory = self._directory / "instruments"
         directory.mkdir()
         instruments = prepare_instruments(
-            2 * INSTRUMENTS,
+            3 * INSTRUMENTS,
             SINGLES_A_SECOND * _SINGLES_S // INSTRUMENTS,
             directory,
             season=plan.OTHER_SEASON - 1,
         )
         sources = sources_of(self._other)
-        # Half of them have sent nothing when the whole season comes, and each server has others.
-        half, before = len(sources) // 2, max(1, len(sources) // 6)
+        # A quarter of them has sent nothing when the whole season comes; each feed has others.
+        eighth = max(1, len(sources) // 8)
+        feeds = [
+            (sources[from_:until] or sources, instruments[place : place + INSTRUMENTS])
+            for from_, until, place in (
+                (0, eighth, 0),
+                (eighth, 2 * eighth, INSTRUMENTS),
+                (2 * eighth, 6 * eighth, 2 * INSTRUMENTS),
+            )
+        ]
         try:
-            await self._unsealed(sources[:before], instruments[:INSTRUMENTS])
-            await self._sealed(sources[before:half] or sources, instruments[INSTRUMENTS:])
+            await self._unsealed(*feeds[0])
+            await self._sealed(feeds[1], feeds[2])
             await self._started_anew()
             await self._with_another()
         finally:
@@ -147,16 +155,17 @@ class Sealing:
             bales = self._bales(service.server)
         self._keeps(results.TAKEN_IN, bales)
 
-    async def _sealed(self, sources: Sequence[Source], instruments: list[StreamData]) -> None:
+    async def _sealed(self, starting: _Feed, sealing: _Feed) -> None:
         """Starts on what is not sealed and has it sealed, beside the steady feed."""
         async with self._served("sealed", seal_bales=self._seal_bales) as service:
             watch = Watch(service.server, self._data)
-            async with self._steady(results.SEALING, service.server, sources, instruments):
-                rows = self._bales(service.server) - self._seal_bales
-                await self._started(results.SEALING, service)
+            rows = self._bales(service.server) - self._seal_bales
+            async with self._steady(results.UNSEALED_STARTED, service.server, *starting):
+                await self._started(results.UNSEALED_STARTED, service)
+            async with self._steady(results.SEALING, service.server, *sealing):
                 await watch.until_sealed(rows)
                 self._seals(results.SEALING, service.server, watch)
-            await until_quiet(service.server)
+            await until_quiet(service.server, self._data)
             self._stands(service.server, results.SEALED)
             bales = self._bales(service.server)
         self._keeps(results.SEALED, bales)
@@ -189,7 +198,7 @@ class Sealing:
             self._told(f"  {self._bales(service.server)} bales of two seasons stored")
             await watch.until_sealed(self._bales(service.server) - self._seal_bales)
             self._seals(results.ANOTHER, service.server, watch)
-            await until_quiet(service.server)
+            await until_quiet(service.server, self._data)
             self._stands(service.server, results.ANOTHER)
             bales = self._bales(service.server)
         self._keeps(results.ANOTHER, bales)
@@ -338,6 +347,10 @@ class Sealing:
 
     def _bales(self, server: Serving) -> int:
         return round(metrics(server)["bales"])
+
+
+_Feed = tuple["Sequence[Source]", "list[StreamData]"]
+"""Who sends columns of a steady feed, and the instruments beside them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,15 +136,29 @@ class Watch:
                 one.peak_kib = memory_kib(pid).get("VmHWM", one.peak_kib)
 
 
-async def until_quiet(server: Serving) -> None:
-    """Waits until nobody seals for a server, and nobody begins to; raises BenchmarkError."""
+async def until_quiet(server: Serving, data: Path) -> None:
+    """Waits until nobody seals for a server nor begins to, and its ledger file shrinks no more.
+
+    Raises BenchmarkError when that does not come.
+    """
     begun_s = quiet_s = time.monotonic()
+    free = _free_pages(data)
     while time.monotonic() - quiet_s < _QUIET_S:
-        if len(family(server.pid)) > 1:
+        await asyncio.sleep(_LOOK_S)
+        now_free = _free_pages(data)
+        if len(family(server.pid)) > 1 or now_free < free:
             quiet_s = time.monotonic()
             if quiet_s - begun_s > SEALED_S_MAX:
                 raise BenchmarkError(f"The server still seals after {SEALED_S_MAX} s.")
-        await asyncio.sleep(_LOOK_S)
+        free = now_free
+
+
+def _free_pages(data: Path) -> int:
+    connection = apsw.Connection(str(data / "ledger.sqlite"), flags=apsw.SQLITE_OPEN_READONLY)
+    try:
+        return int(connection.execute("PRAGMA freelist_count").get)
+    finally:
+        connection.close()
 
 
 async def resident_since(server: Serving) -> int:

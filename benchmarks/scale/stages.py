@@ -17,7 +17,7 @@ WAIT: Final = "wait"
 """What is left of the whole time: the committing thread waits for batches."""
 
 WRAPPED: Final = (
-    ("cotton_server.api.ingest", "parse", "decode"),
+    ("cotton_server.api.ingest", "parse_batch", "decode"),
     ("cotton_server.api.ingest", "decode", "decode"),
     ("cotton_server.intake.committer", "Committer._process", REST),
     ("cotton_server.intake.committer", "Committer._sift", "sift"),

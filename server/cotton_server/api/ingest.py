@@ -17,7 +17,7 @@ from cotton_server.domain.identifiers import is_token
 from cotton_server.errors import Reason, ServiceError
 from cotton_server.intake.committer import Receipt, Submission
 from cotton_server.intake.content import APPEND, READINGS, SUBMIT
-from cotton_server.intake.decode import BatchLimits, decode, parse
+from cotton_server.intake.decode import BatchLimits, decode, parse, parse_batch
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from cotton_server.api.requests import Admission
     from cotton_server.api.streams import Identity
     from cotton_server.intake.committer import Committer, Stored
+    from cotton_server.intake.packed import Packed
     from cotton_server.registry.registry import Registry
 
 _LOG: Final = logging.getLogger(__name__)
@@ -95,10 +96,10 @@ class IngestHandlers:
         receipt, deadline_s = Receipt(), deadline_of(context)
         await self._admission.take_room(READINGS, payload)
         with self._admission.decoding(READINGS, payload):
-            request = parse(ingest_pb2.SubmitReadingsRequest, payload)
+            request, packed = parse_batch(ingest_pb2.SubmitReadingsRequest, payload)
             require_producer(request.producer_id)
             submission = self._submission(
-                request.producer_id, request.batch, payload, SUBMIT, receipt, deadline_s
+                request.producer_id, (request.batch, packed), payload, SUBMIT, receipt, deadline_s
             )
         self._committer.submit(submission)
         stored = await submission.answer
@@ -154,12 +155,17 @@ class IngestHandlers:
         identity: Identity = (None, None)
         try:
             with self._admission.decoding(READINGS, payload):
-                request = parse(ingest_pb2.AppendReadingsRequest, payload)
+                request, packed = parse_batch(ingest_pb2.AppendReadingsRequest, payload)
                 if request.HasField("batch"):
                     identity = _identity(request.batch)
                     stream.require_open()
                     submission = self._submission(
-                        stream.producer, request.batch, payload, APPEND, receipt, stream.deadline_s
+                        stream.producer,
+                        (request.batch, packed),
+                        payload,
+                        APPEND,
+                        receipt,
+                        stream.deadline_s,
                     )
                 else:
                     producer = _producer(request, stream)
@@ -179,12 +185,13 @@ class IngestHandlers:
     def _submission(
         self,
         producer: str,
-        batch: readings_pb2.ReadingBatch,
+        received: tuple[readings_pb2.ReadingBatch, Packed | None],
         payload: bytes,
         message: str,
         receipt: Receipt,
         deadline_s: float | None,
     ) -> Submission:
+        batch, packed = received
         sequence, batch_id = _identity(batch)
         if sequence is None and batch_id is None:
             raise ServiceError(
@@ -212,7 +219,7 @@ class IngestHandlers:
             principal=ANONYMOUS,
             message=message,
             payload=payload,
-            content=decode(batch, self._limits),
+            content=decode(batch, self._limits, packed),
             answer=asyncio.get_running_loop().create_future(),
             receipt=receipt,
             deadline_s=deadline_s,

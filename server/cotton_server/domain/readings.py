@@ -92,9 +92,9 @@ class ReadingTable:
     value field, RAW_ABSENT where absent; a field that no bale has is left out), `texts` (by
     text field), `inspected_at_s` (int64, 0 unknown). `malformed` gives, for the rows whose
     bale identifier has not its form, what was received; their key is (0, 0). `kinds` is None
-    when all are plain originals, as nearly always. Small tables have all values in one array as
-    well: `matrix` (int32, a row for each of VALUE_FIELDS in order), of which `values` are views, so
-    that a few readings cost a few calls and not a few for each field.
+    when all are plain originals, as nearly always. Most tables have all values in one array as
+    well: `matrix` (int32, a row for each of VALUE_FIELDS in order, RAW_ABSENT where one is left
+    out), of which `values` are views, so that they cost a few calls and not a few for each field.
     """
 
     high: UInt64Array
@@ -185,10 +185,11 @@ def _concatenated_values(
     tables: Sequence[ReadingTable],
 ) -> tuple[Int32Array | None, dict[str, Int32Array]]:
     matrices = [table.matrix for table in tables if table.matrix is not None]
+    present = {name for table in tables for name in table.values}
     if len(matrices) == len(tables):
         matrix = np.concatenate(matrices, axis=1)
-        return matrix, values_of(matrix)
-    present = {name for table in tables for name in table.values}
+        rows = zip(VALUE_FIELDS, matrix, strict=True)
+        return matrix, {field.name: row for field, row in rows if field.name in present}
     return None, {
         field.name: np.concatenate([column_of(table, field.name) for table in tables])
         for field in VALUE_FIELDS

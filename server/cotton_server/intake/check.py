@@ -96,7 +96,7 @@ def _doubtful_fields(
     families: Sequence[tuple[FamilyRules, BoolArray | None]],
     rules: RuleSet,
 ) -> Iterable[ValueField]:
-    """The fields that have to be looked at: of a small table, few, found at one look at all."""
+    """The fields that have to be looked at: few, found at one look with all in one array."""
     if table.matrix is None or len(families) > 1:
         return VALUE_FIELDS
     ((family, _),) = families
@@ -331,13 +331,11 @@ def _kind_findings(kinds: Kinds) -> Iterator[Finding]:
 
 def _check_not_empty(checked: Checked, table: ReadingTable) -> None:
     """Rejects readings that carry no value at all."""
-    if table.matrix is not None and (table.matrix.max(axis=0) != RAW_ABSENT).all():
+    if any(int(column.min()) != RAW_ABSENT for column in table.values.values()):
         return
     filled = np.zeros(len(table), np.bool_)
     for column in table.values.values():
         filled |= column != RAW_ABSENT
-        if filled.all():
-            return
     for row in np.flatnonzero(~filled).tolist():
         nothing = Finding(row, common_pb2.FIELD_UNSPECIFIED, readings_pb2.RULE_REQUIRED, None, None)
         _reject(checked, nothing)

@@ -16,7 +16,7 @@ from cotton.inspection.v1 import (
 )
 
 from cotton_server.domain.readings import ReadingTable
-from cotton_server.intake.decode import BatchLimits, decode, parse
+from cotton_server.intake.decode import BatchLimits, decode, parse, parse_batch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -187,11 +187,11 @@ class UnknownContentError(Exception):
 def content_of(entry: NewEntry) -> Content:
     """The decoded payload of an entry."""
     if entry.message == APPEND:
-        append = parse(ingest_pb2.AppendReadingsRequest, entry.payload)
-        return decode(append.batch, _STORED_LIMITS)
+        append, packed = parse_batch(ingest_pb2.AppendReadingsRequest, entry.payload)
+        return decode(append.batch, _STORED_LIMITS, packed)
     if entry.message == SUBMIT:
-        submit = parse(ingest_pb2.SubmitReadingsRequest, entry.payload)
-        return decode(submit.batch, _STORED_LIMITS)
+        submit, packed = parse_batch(ingest_pb2.SubmitReadingsRequest, entry.payload)
+        return decode(submit.batch, _STORED_LIMITS, packed)
     if entry.message in _BY_MESSAGE:
         return parse(_BY_MESSAGE[entry.message].message, entry.payload)
     raise UnknownContentError(f"message {entry.message!r} is not part of this version")

@@ -94,6 +94,18 @@ class Decision:
         rows = np.flatnonzero(plain)
         if brought:
             rows = np.union1d(rows, np.asarray(brought))
+        elif len(rows) == len(plain):
+            # Nearly always all of them, of which nothing has to be picked.
+            return KeptReadings(
+                self.table,
+                rows,
+                self.hashes,
+                self.placed.position,
+                self.placed.batch_row,
+                is_first,
+                plain,
+                self.events,
+            )
         return KeptReadings(
             table=self.table,
             rows=rows,

@@ -26,6 +26,7 @@ from cotton_server.domain.identifiers import (
 from cotton_server.domain.readings import (
     ORIGINAL,
     RAW_ABSENT,
+    BoolArray,
     Int32Array,
     Kinds,
     ReadingTable,
@@ -33,6 +34,7 @@ from cotton_server.domain.readings import (
     values_of,
 )
 from cotton_server.errors import Reason, ServiceError
+from cotton_server.intake.packed import Packed, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,6 +53,7 @@ BALE_CHARACTERS_MAX: Final = 40
 FEW_ROWS_MAX: Final = 32
 """Rows up to which one call a row is faster than one a field and row."""
 
+_VALUE_PLACES: Final = {name: place for place, name in enumerate(VALUE_FIELD_NAMES)}
 _ALL_VALUES: Final = attrgetter(*VALUE_FIELD_NAMES)
 _CODE_DIGITS: Final = 32
 _POWERS: Final = np.asarray([10**place for place in range(15, -1, -1)], np.uint64)
@@ -76,6 +79,22 @@ def parse(kind: type[MessageT], payload: bytes) -> MessageT:
         ) from error
     refuse_unknown_fields(message)
     return message
+
+
+def parse_batch(kind: type[MessageT], payload: bytes) -> tuple[MessageT, Packed | None]:
+    """As `parse`, for a request with a batch: the columns that were taken out of it come beside.
+
+    The message lacks those; `decode` takes both.
+    """
+    unpacked = unpack(payload)
+    if unpacked is None:
+        return parse(kind, payload), None
+    left, packed = unpacked
+    try:
+        return parse(kind, left), packed
+    except ServiceError:
+        # Whatever is wrong is told of the bytes as they were received.
+        return parse(kind, payload), None
 
 
 def refuse_unknown_fields(message: Message) -> None:
@@ -107,9 +126,12 @@ def refuse_unknown_fields(message: Message) -> None:
             refuse_unknown_fields(part)
 
 
-def decode(batch: readings_pb2.ReadingBatch, limits: BatchLimits) -> ReadingTable:
+def decode(
+    batch: readings_pb2.ReadingBatch, limits: BatchLimits, packed: Packed | None = None
+) -> ReadingTable:
     """The readings of a batch as a table.
 
+    `packed` has the columns that were taken out of the batch before.
     Raises ServiceError when the batch as a whole cannot be read: no readings, too many,
     columns that do not fit together, or texts that are no codes. A bale with a bad identifier
     or value never raises: it is decided later.
@@ -130,12 +152,48 @@ def decode(batch: readings_pb2.ReadingBatch, limits: BatchLimits) -> ReadingTabl
             f"The batch has {count} bales; at most {limits.bales_max} are taken in one.",
             {f"batch.{shape}": f"{count} bales, limit {limits.bales_max}"},
         )
-    return _decode_rows(batch.rows.readings) if shape == "rows" else _decode_columns(batch.columns)
+    if shape == "rows":
+        return _decode_rows(batch.rows.readings)
+    if packed is None:
+        return _decode_columns(batch.columns)
+    return _decode_packed(batch.columns, packed)
+
+
+def _decode_packed(columns: readings_pb2.ReadingColumns, packed: Packed) -> ReadingTable:
+    count, matrix = columns.count, packed.matrix
+    high, low, malformed = _keys(columns, packed.high, packed.low)
+    values: dict[str, Int32Array] = {}
+    texts = {name: Texts(("",), np.zeros(count, np.int32)) for name in TEXT_FIELD_NAMES}
+    for descriptor, column in columns.ListFields():
+        name = descriptor.name
+        if name in TEXT_FIELD_NAMES:
+            texts[name] = _text_column(name, column, count, packed.indices.get(name))
+        elif name in _VALUE_PLACES:
+            values[name] = row = matrix[_VALUE_PLACES[name]]
+            if name == "preparation":
+                row[row == 0] = RAW_ABSENT
+            if column.absent:
+                row[_absent(name, column, count)] = RAW_ABSENT
+    inspected = packed.inspected_at_s
+    return ReadingTable(
+        high,
+        low,
+        malformed,
+        values,
+        texts,
+        np.zeros(count, np.int64) if inspected is None else inspected,
+        _column_kinds(columns, count),
+        matrix,
+    )
 
 
 def _decode_columns(columns: readings_pb2.ReadingColumns) -> ReadingTable:
     count = columns.count
-    high, low, malformed = _keys(columns, count)
+    high, low, malformed = _keys(
+        columns,
+        np.asarray(columns.bale_code_high, np.uint64),
+        np.asarray(columns.bale_code_low, np.uint64),
+    )
     values: dict[str, Int32Array] = {}
     texts = {name: Texts(("",), np.zeros(count, np.int32)) for name in TEXT_FIELD_NAMES}
     inspected = np.zeros(count, np.int64)
@@ -143,7 +201,7 @@ def _decode_columns(columns: readings_pb2.ReadingColumns) -> ReadingTable:
         name = descriptor.name
         if name in TEXT_FIELD_NAMES:
             texts[name] = _text_column(name, column, count)
-        elif name in VALUE_FIELD_NAMES:
+        elif name in _VALUE_PLACES:
             values[name] = _int_column(name, column, count)
         elif name == "inspected_at_s":
             inspected = _sized(name, np.asarray(column, np.int64), count)
@@ -191,12 +249,11 @@ def _kinds(
 
 
 def _keys(
-    columns: readings_pb2.ReadingColumns, count: int
+    columns: readings_pb2.ReadingColumns, high: UInt64Array, low: UInt64Array
 ) -> tuple[UInt64Array, UInt64Array, dict[int, str]]:
-    high: UInt64Array = _sized(
-        "bale_code_high", np.asarray(columns.bale_code_high, np.uint64), count
-    )
-    low: UInt64Array = _sized("bale_code_low", np.asarray(columns.bale_code_low, np.uint64), count)
+    count = columns.count
+    _sized("bale_code_high", high, count)
+    _sized("bale_code_low", low, count)
     wrong = (high >= HALF) | (low >= HALF)
     as_received = high
     years = np.zeros(count, np.uint64)
@@ -243,6 +300,11 @@ def _int_column(name: str, column: readings_pb2.IntColumn, count: int) -> Int32A
         values = np.where(values == 0, np.int32(RAW_ABSENT), values)
     if not column.absent:
         return values
+    return np.where(_absent(name, column, count), np.int32(RAW_ABSENT), values)
+
+
+def _absent(name: str, column: readings_pb2.IntColumn, count: int) -> BoolArray:
+    """Where the bitmap of a column says that a bale has no value."""
     bitmap = np.frombuffer(column.absent, np.uint8)
     if len(bitmap) != (count + 7) // 8:
         raise ServiceError(
@@ -251,11 +313,12 @@ def _int_column(name: str, column: readings_pb2.IntColumn, count: int) -> Int32A
             f" {(count + 7) // 8}.",
             {f"batch.columns.{name}.absent": f"{len(bitmap)} bytes"},
         )
-    absent = np.unpackbits(bitmap, bitorder="little")[:count].view(np.bool_)
-    return np.where(absent, np.int32(RAW_ABSENT), values)
+    return np.unpackbits(bitmap, bitorder="little")[:count].view(np.bool_)
 
 
-def _text_column(name: str, column: readings_pb2.TextColumn, count: int) -> Texts:
+def _text_column(
+    name: str, column: readings_pb2.TextColumn, count: int, packed: Int32Array | None = None
+) -> Texts:
     where = f"batch.columns.{name}"
     dictionary = tuple(column.dictionary)
     if not dictionary:
@@ -279,9 +342,11 @@ def _text_column(name: str, column: readings_pb2.TextColumn, count: int) -> Text
         )
     for text in dictionary:
         _refuse_strange_text(name, text)
-    if len(dictionary) == 1 and not column.index:
-        return Texts(dictionary, np.zeros(count, np.int32))
-    index = _sized(f"{name}.index", np.asarray(column.index, np.uint32), count)
+    if packed is None:
+        if len(dictionary) == 1 and not column.index:
+            return Texts(dictionary, np.zeros(count, np.int32))
+        packed = np.asarray(column.index, np.uint32)
+    index = _sized(f"{name}.index", packed, count)
     if int(index.max()) >= len(dictionary):
         raise ServiceError(
             Reason.INVALID_FIELD,
@@ -289,7 +354,7 @@ def _text_column(name: str, column: readings_pb2.TextColumn, count: int) -> Text
             f" {len(dictionary)}.",
             {f"{where}.index": "beyond the dictionary"},
         )
-    return Texts(dictionary, index.astype(np.int32))
+    return Texts(dictionary, index.astype(np.int32, copy=False))
 
 
 def _refuse_strange_text(name: str, text: str) -> None:

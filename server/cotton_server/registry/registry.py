@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from cotton_server.domain.fields import ABSENT, VALUE_FIELDS
 from cotton_server.domain.identifiers import USDA_CROP_YEARS, USDA_HIGH, crop_year_of_lot
@@ -36,7 +37,6 @@ from cotton_server.registry.texts import TextBook
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    import numpy.typing as npt
     from cotton.inspection.v1 import common_pb2, lots_pb2
 
     from cotton_server.domain.identifiers import UInt64Array
@@ -44,6 +44,9 @@ if TYPE_CHECKING:
     from cotton_server.registry.runs import Toggles
 
 _T = TypeVar("_T")
+
+_Rows = npt.NDArray[np.intp] | slice
+"""Rows of a table; a slice where they are all of it, so that nothing is picked."""
 
 _FROM_THE_START = 0
 
@@ -251,7 +254,8 @@ class Registry:
 
     def _store(self, kept: KeptReadings) -> Int32Array:
         """Appends the rows; gives the lot number of each."""
-        table, rows = kept.table, kept.rows
+        table, count = kept.table, len(kept.rows)
+        rows: _Rows = slice(None) if count == len(table) else kept.rows
         lots = self._lot_numbers(table, rows)
         references = {"lot": lots}
         for name, book in self.texts.items():
@@ -262,7 +266,7 @@ class Registry:
                 numbers[place] = book.enter(column.dictionary[place])
             references[name] = numbers[index]
         kind = (
-            np.full(len(rows), ORIGINAL, np.uint8)
+            np.full(count, ORIGINAL, np.uint8)
             if table.kinds is None
             else table.kinds.kind[rows].astype(np.uint8)
         )
@@ -403,7 +407,7 @@ class Registry:
         for kind in _changes(before, standing.state, was_final=was_final, revises=revises):
             self.changes.append(LotChange(moment, lot.number, kind, before, standing.state))
 
-    def _lot_numbers(self, table: ReadingTable, rows: npt.NDArray[np.intp]) -> Int32Array:
+    def _lot_numbers(self, table: ReadingTable, rows: _Rows) -> Int32Array:
         column = table.texts["lot_no"]
         named = len(column.dictionary)
         places = column.index[rows]
@@ -497,9 +501,7 @@ def _version(record: _T, moment: Moment) -> Version[_T]:
     return Version(moment.position, moment.received_at_us, record)
 
 
-def _stored_values(
-    table: ReadingTable, rows: npt.NDArray[np.intp]
-) -> dict[str, npt.NDArray[np.signedinteger]]:
+def _stored_values(table: ReadingTable, rows: _Rows) -> dict[str, npt.NDArray[np.signedinteger]]:
     """The values of rows as the store keeps them."""
     if table.matrix is None:
         return {
@@ -507,9 +509,14 @@ def _stored_values(
             for field in VALUE_FIELDS
             if field.name in table.values
         }
-    kept = table.matrix[:, rows]
-    kept[kept == RAW_ABSENT] = ABSENT
-    return {field.name: kept[place] for place, field in enumerate(VALUE_FIELDS)}
+    kept = table.matrix[:, rows] if isinstance(rows, slice) else table.matrix.take(rows, axis=1)
+    # Of what is kept, no value but RAW_ABSENT is below ABSENT.
+    kept = np.maximum(kept, np.int32(ABSENT))
+    return {
+        field.name: kept[place]
+        for place, field in enumerate(VALUE_FIELDS)
+        if field.name in table.values
+    }
 
 
 def _stored(
