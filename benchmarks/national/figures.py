@@ -14,10 +14,10 @@ from benchmarks.national.results import (
     IDLE,
     OTHER_CHART,
     SCANNED,
-    UNSEALED_STARTED,
     SETTLED,
     SETTLED_UNDER_LOAD,
     TAKEN_IN,
+    UNSEALED_STARTED,
     percentile_ms,
 )
 from benchmarks.national.settle import DIGEST

@@ -35,7 +35,7 @@ _READING_IT: Final = """\
   bales a second, and 200 single readings a second of 100 instruments. Times are from when each was
   due, however many are unanswered. Without sealing it comes to the service that has just taken
   the season in; beside sealing from the start of the next one until all was sealed and freed,
-  in two parts: up to the first summary, for which that service reads the whole season, and after it.
+  in two parts: up to the first summary, for which all of the season is read, and after it.
 - *A start* counts from when the process was made; a summary is asked for as soon as it serves. The
   processes that seal are looked at every 0.2 s; their peak has pages in it that they share with
   others, such as files that they read. Disk is measured after nothing was sealed any more, the

@@ -24,7 +24,14 @@ from benchmarks.national.results import Kept, Restarted, Sealed, Steady, Stood
 from benchmarks.national.sender import sending_readings, sources_of
 from benchmarks.national.served import running
 from benchmarks.national.settle import BY_DIVISION, terms_of
-from benchmarks.national.watch import Watch, metrics, resident_since, sealed, until_quiet
+from benchmarks.national.watch import (
+    Watch,
+    metrics,
+    resident_since,
+    sealed,
+    until_given_back,
+    until_quiet,
+)
 from benchmarks.processes import memory_kib
 from benchmarks.streams import connection, register
 
@@ -165,7 +172,8 @@ class Sealing:
             async with self._steady(results.SEALING, service.server, *sealing):
                 await watch.until_sealed(rows)
                 self._seals(results.SEALING, service.server, watch)
-            await until_quiet(service.server, self._data)
+            await until_quiet(service.server)
+            await until_given_back(self._data)
             self._stands(service.server, results.SEALED)
             bales = self._bales(service.server)
         self._keeps(results.SEALED, bales)
@@ -198,7 +206,8 @@ class Sealing:
             self._told(f"  {self._bales(service.server)} bales of two seasons stored")
             await watch.until_sealed(self._bales(service.server) - self._seal_bales)
             self._seals(results.ANOTHER, service.server, watch)
-            await until_quiet(service.server, self._data)
+            await until_quiet(service.server)
+            await until_given_back(self._data)
             self._stands(service.server, results.ANOTHER)
             bales = self._bales(service.server)
         self._keeps(results.ANOTHER, bales)

@@ -136,21 +136,24 @@ class Watch:
                 one.peak_kib = memory_kib(pid).get("VmHWM", one.peak_kib)
 
 
-async def until_quiet(server: Serving, data: Path) -> None:
-    """Waits until nobody seals for a server nor begins to, and its ledger file shrinks no more.
-
-    Raises BenchmarkError when that does not come.
-    """
+async def until_quiet(server: Serving) -> None:
+    """Waits until nobody seals for a server, and nobody begins to; raises BenchmarkError."""
     begun_s = quiet_s = time.monotonic()
-    free = _free_pages(data)
     while time.monotonic() - quiet_s < _QUIET_S:
-        await asyncio.sleep(_LOOK_S)
-        now_free = _free_pages(data)
-        if len(family(server.pid)) > 1 or now_free < free:
+        if len(family(server.pid)) > 1:
             quiet_s = time.monotonic()
             if quiet_s - begun_s > SEALED_S_MAX:
                 raise BenchmarkError(f"The server still seals after {SEALED_S_MAX} s.")
-        free = now_free
+        await asyncio.sleep(_LOOK_S)
+
+
+async def until_given_back(data: Path) -> None:
+    """Waits until the ledger file of a server that is quiet gives no more pages back."""
+    free, since_s = _free_pages(data), time.monotonic()
+    while time.monotonic() - since_s < _QUIET_S:
+        await asyncio.sleep(_LOOK_S)
+        if (left := _free_pages(data)) != free:
+            free, since_s = left, time.monotonic()
 
 
 def _free_pages(data: Path) -> int:
