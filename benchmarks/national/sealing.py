@@ -170,7 +170,7 @@ class Sealing:
             async with self._steady(results.UNSEALED_STARTED, service.server, *starting):
                 await self._started(results.UNSEALED_STARTED, service)
             async with self._steady(results.SEALING, service.server, *sealing):
-                await watch.until_sealed(rows)
+                await asyncio.gather(watch.until_sealed(rows), asyncio.sleep(self._plan.load_s))
                 self._seals(results.SEALING, service.server, watch)
             await until_quiet(service.server)
             await until_given_back(self._data)

@@ -99,7 +99,11 @@ def test_a_tiny_season_is_measured_and_shown(tmp_path: Path) -> None:
         assert {askers for stored, _, askers in of_askers if stored == bales} == {0, *ASKERS}
         assert [each.sent for each in settled_alone if each.asked_bales == bales] == [False, True]
     assert all(each.created + each.existing > 0 for each in found.loaded[-4:])
-    assert [each.stage for each in found.steady] == [results.TAKEN_IN, results.SEALING]
+    assert [each.stage for each in found.steady] == [
+        results.TAKEN_IN,
+        results.UNSEALED_STARTED,
+        results.SEALING,
+    ]
     assert all(each.bales and each.singles for each in found.steady)
     (before, after, both) = found.kept
     assert "sealed/readings" not in before.sizes
