@@ -70,7 +70,6 @@ class KeyPart:
         """Writes the file."""
         self._path = path
         self.first_row, self.stop_row = first_row, first_row + len(high)
-        self.first_position = self.last_position = first_row // PART + 1
         self.bales = len(high)
         self.key_ranges: Sequence[KeyRange] = key_ranges(high, low)
         billion, tail = np.uint64(10**9), np.uint64(10**13)
@@ -91,7 +90,8 @@ class KeyPart:
 
     def read_keys(self) -> Mapping[str, npt.NDArray[Any]]:
         """The columns high, low and is_first, read as the service reads them."""
-        return read_columns({0: self._path}, self.first_row, self.stop_row, keys_only=True)
+        files = [(self._path, self._path.read_bytes())]
+        return read_columns(files, self.first_row, self.stop_row, keys_only=True)
 
 
 def run(task: Task) -> Indexed:

@@ -126,6 +126,10 @@ class Reason(Enum):
         grpc.StatusCode.UNAVAILABLE,
         "The server's disk failed and it stops; send the batch again when it is back.",
     )
+    STORAGE_DAMAGED = (
+        grpc.StatusCode.DATA_LOSS,
+        "The operator has to run `cotton ledger verify`, which says what to do; then ask again.",
+    )
     INTERNAL = (
         grpc.StatusCode.INTERNAL,
         "Report it with the time and the request; it is in the server's log.",
@@ -157,6 +161,10 @@ class ServiceError(Exception):
     def __str__(self) -> str:
         """What happened and what to do."""
         return f"{self.message} {self.reason.remedy}"
+
+
+class DamagedError(Exception):
+    """A stored file is not there, or is not what was written; the text names it, for operators."""
 
 
 class StartError(Exception):

@@ -42,7 +42,7 @@ from cotton_server.registry.reserve import Reserve
 from cotton_server.runs.archive import ARCHIVE_NAME, Archive
 from cotton_server.runs.frozen import FrozenRuns
 from cotton_server.runs.settle import Settler
-from cotton_server.sealing.history import History, Residence, open_history, recover
+from cotton_server.sealing.history import History, Recovered, open_history, recover
 from cotton_server.sealing.sealer import SealBounds, Sealer
 from cotton_server.summary.at_revision import LotsAtRevision
 from cotton_server.summary.changes import ChangeFeed
@@ -107,13 +107,11 @@ async def _serve(config: Config) -> int:
         ledger = _open(config, stack)
         metrics = Metrics()
         metrics_port = _serve_metrics(config, metrics, stack)
-        history = open_history(config.data_dir, ledger)
-        registry = _registry(config)
-        residence = Residence(registry.bales, config.resident_bales_max)
         try:
-            await _recover(config, ledger, history, residence, registry, metrics, stop)
+            recovered = await _recover(config, ledger, metrics, stop)
         except _StoppedError:
             return EXIT_DRAINED
+        history, registry = recovered.history, recovered.registry
         _calm_collector()
         stack.callback(Reserve(registry).close)
         _observe(metrics, registry, ledger)
@@ -137,12 +135,13 @@ async def _serve(config: Config) -> int:
             ledger,
             registry,
             history,
-            residence,
+            recovered.residence,
             SealBounds(
                 bales=config.seal_bales,
                 after_s=config.seal_after_s,
                 bales_max=config.bales_max,
                 resident_bales_max=config.resident_bales_max,
+                cold_bytes_max=config.cold_bytes_max,
             ),
             metrics,
         )
@@ -225,7 +224,7 @@ def _open(config: Config, stack: AsyncExitStack) -> Ledger:
 
 def _registry(config: Config) -> Registry:
     try:
-        return Registry(bales_max=config.bales_max)
+        return Registry(bales_max=config.bales_max, cold_bytes_max=config.cold_bytes_max)
     except MemoryError as error:
         raise StartError(
             f"There is no address space for {config.bales_max} bales. Lower bales_max, or let the"
@@ -249,15 +248,9 @@ def _serve_metrics(config: Config, metrics: Metrics, stack: AsyncExitStack) -> s
 
 
 async def _recover(
-    config: Config,
-    ledger: Ledger,
-    history: History,
-    residence: Residence,
-    registry: Registry,
-    metrics: Metrics,
-    stop: asyncio.Event,
-) -> None:
-    """Brings the registry to where the ledger ends: to the sealed state, then entry by entry."""
+    config: Config, ledger: Ledger, metrics: Metrics, stop: asyncio.Event
+) -> Recovered:
+    """A registry at where the ledger ends: the sealed state, then entry by entry."""
     begun = time.monotonic()
     told = begun
 
@@ -277,19 +270,28 @@ async def _recover(
                     extra={"position": record.position, "of": record.of, "bales": record.bales},
                 )
 
-    await asyncio.to_thread(recover, ledger, history, registry, residence, Progress())
+    recovered = await asyncio.to_thread(
+        recover,
+        ledger,
+        open_history(config.data_dir, ledger),
+        partial(_registry, config),
+        resident_bales_max=config.resident_bales_max,
+        progress=Progress(),
+    )
+    registry = recovered.registry
     received_at_us = ledger.received_at_us(ledger.position)
     metrics.recovered(registry.revision, (received_at_us or 0) / 1e6)
     _LOG.info(
         "replayed",
         extra={
             "revision": registry.revision,
-            "from_sealed": history.position,
+            "from_sealed": recovered.history.position,
             "bales": len(registry.bales.index),
             "lots": len(registry.lots),
             "seconds": f"{time.monotonic() - begun:.3f}",
         },
     )
+    return recovered
 
 
 def _observe(metrics: Metrics, registry: Registry, ledger: Ledger) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from pathlib import Path
 from urllib.parse import quote
 
 import grpc
@@ -10,10 +11,14 @@ import pytest
 from cotton.inspection.v1 import ingest_pb2
 from cotton_server.api.ingest import IngestHandlers
 from cotton_server.api.requests import Admission
-from cotton_server.api.status import status_of
+from cotton_server.api.status import internal_error, status_of
 from cotton_server.errors import Reason, ServiceError
 from cotton_server.intake.decode import BatchLimits
+from cotton_server.ledger import EvidenceDamagedError
+from cotton_server.registry.image import ImageDamagedError
 from cotton_server.registry.registry import Registry
+from cotton_server.sealing.files import SealedFileError
+from cotton_server.summary.kept_cells import KeptStandingError
 
 from tests.support.bales import append_request, bale
 from tests.support.calls import Error
@@ -36,6 +41,25 @@ def test_every_reason_travels_with_code_remedy_and_details(reason: Reason) -> No
     assert error.retry == (reason.name in RETRIED)
     assert reason.code is not grpc.StatusCode.OK
     assert reason.remedy.endswith(".")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        SealedFileError(Path("/data/a.parquet"), "was cut"),
+        ImageDamagedError(Path("/data/a.parquet"), "was cut"),
+        KeptStandingError(Path("/data/a.parquet"), "was cut"),
+        EvidenceDamagedError(7, Path("/data/a.parquet"), "was cut"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_damage_is_told_as_such_without_saying_where_files_lie(error: Exception) -> None:
+    told = internal_error(error)
+    assert told.reason is Reason.STORAGE_DAMAGED
+    assert told.reason.code is grpc.StatusCode.DATA_LOSS
+    assert "a.parquet" in str(error)
+    assert "a.parquet" not in str(told)
+    assert internal_error(OSError("a bug")).reason is Reason.INTERNAL
 
 
 @pytest.mark.parametrize("letter", ["x", "种"])

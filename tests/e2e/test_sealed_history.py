@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 import shutil
+import signal
 import time
 from contextlib import closing
 from dataclasses import replace
@@ -252,3 +253,68 @@ def test_damage_is_found_and_what_is_derived_is_done_without(
     with again.channel() as channel:
         assert answers(Calls(channel)) == latest
     assert again.end() == 0
+
+
+def told(server: Server, event: str) -> None:
+    """Waits until the server has told something in its log."""
+    until = time.monotonic() + SEAL_S_MAX
+    while event not in server.events:
+        assert time.monotonic() < until, "".join(server.log)
+        time.sleep(0.1)
+
+
+def test_damaged_readings_are_written_again_and_the_next_start_is_from_the_state(
+    servers: Servers, told_whole: tuple[Server, int]
+) -> None:
+    server, revision = told_whole
+    with server.channel() as channel:
+        latest = answers(Calls(channel))
+    assert server.end() == 0
+    path = files(servers.data_dir)[-1]
+    whole = path.read_bytes()
+    path.write_bytes(whole[:100] + bytes([whole[100] ^ 1]) + whole[101:])
+    lost = min((servers.data_dir / "sealed" / "manifests").iterdir())
+    lost.unlink()
+    again = servers.start(seal_bales=100)
+    assert again.events["replayed"]["from_sealed"] == 0
+    with again.channel() as channel:
+        assert answers(Calls(channel)) == latest
+        # Nothing new came in: it is put right all the same, and at once.
+        told(again, "sealed")
+        assert "sealed readings were written again" in again.events
+        assert answers(Calls(channel)) == latest
+    assert again.end() == 0
+    assert path.read_bytes() == whole
+    assert lost.exists()
+    healed = servers.start(seal_bales=0)
+    assert healed.events["replayed"]["from_sealed"] == revision
+    with healed.channel() as channel:
+        assert answers(Calls(channel)) == latest
+    assert healed.end() == 0
+
+
+def test_servers_that_are_killed_while_they_seal_leave_nothing_that_counts_twice(
+    servers: Servers,
+) -> None:
+    server = servers.start(seal_bales=0)
+    with server.channel() as channel:
+        tell(Calls(channel))
+    assert server.end() == 0
+    for more_s in (0.9, 1.4, 2.0):
+        server = servers.start(seal_bales=60, seal_after_s=1)
+        until = time.monotonic() + SEAL_S_MAX
+        while not server.metrics()["cotton_sealing",] and time.monotonic() < until:
+            time.sleep(0.02)
+        time.sleep(more_s)
+        server.end(signal.SIGKILL)
+    # The process that sealed for the server that was killed last may still be there.
+    server = servers.start(seal_bales=60, seal_after_s=1)
+    with server.channel() as channel:
+        Calls(channel).submit([bale(9_000_001)], "after")
+    revision = int(server.metrics()["cotton_durable_revision",])
+    sealed_up_to(server, revision)
+    assert server.end() == 0
+    rows = pl.concat([pl.read_parquet(path) for path in files(servers.data_dir)])["row"]
+    assert rows.sort().to_list() == list(range(len(rows)))
+    entries = pl.read_parquet(servers.data_dir / "sealed" / "entries" / "*.parquet")["position"]
+    assert entries.sort().to_list() == list(range(1, revision + 1))

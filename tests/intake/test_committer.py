@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import shutil
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from cotton_server.errors import Reason, ServiceError
+from cotton_server.intake.verdict import judge
 from cotton_server.ledger import LedgerFailedError, LedgerFullError
 from cotton_server.ledger.opening import FILE_NAME
 
@@ -18,7 +19,7 @@ from tests.support.entries import read
 from tests.support.streaming import until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from cotton_server.intake.committer import Stored
@@ -276,6 +277,42 @@ async def test_after_a_failed_write_nothing_is_acknowledged_again(
         notes = await running.closed()
         assert notes.flights[-1] == (0, 0)
     assert len(read(tmp_path)) == 1
+
+
+async def test_a_write_that_fails_for_a_part_of_a_group_is_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A group that cannot be decided is committed in parts: none after the one that failed."""
+    written: list[object] = []
+
+    def judge_one(contents: Sequence[object], *others: Any) -> object:
+        if len(contents) > 1:
+            raise ZeroDivisionError("a bug")
+        return judge(contents, *others)  # type: ignore[arg-type]  # passed on as they are
+
+    def append(entries: object) -> int:
+        written.append(entries)
+        raise LedgerFailedError("sync")
+
+    def checkpoint() -> None:
+        if written:
+            raise LedgerFailedError("failed before")
+
+    async with committing(tmp_path) as running:
+        running.ledger.hold()
+        first = await running.send(1, ONE)
+        await running.held()
+        monkeypatch.setattr("cotton_server.intake.committer.judge", judge_one)
+        monkeypatch.setattr(running.ledger, "append", append)
+        monkeypatch.setattr(running.ledger, "checkpoint", checkpoint)
+        others = [await running.send(number, [bale(number * 10)]) for number in range(2, 6)]
+        running.ledger.release()
+        assert (await answer(first)).revision == 1
+        for each in others:
+            assert (await refusal(each)).reason is Reason.STORAGE_FAILED
+        assert len(written) == 1
+        await running.closed()
+        assert [str(failure) for failure in running.failures] == ["sync"]
 
 
 async def test_whatever_goes_wrong_after_the_write_stops_everything(

@@ -66,6 +66,6 @@ async def test_the_same_bytes_are_known_without_their_payload(tmp_path: Path) ->
         assert await answer(await running.send(2, TWO)) == expected
         with pytest.raises(ServiceError) as caught:
             await answer(await running.send(2, TWO, shape="rows"))
-        assert caught.value.reason is Reason.INTERNAL
+        assert caught.value.reason is Reason.STORAGE_DAMAGED
         assert (await running.stored(3, ONE)).revision == 3
         assert not running.failures

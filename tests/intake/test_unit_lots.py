@@ -49,7 +49,7 @@ def unit_at(registry: Registry, revision: int, lots: LotsAtRevision) -> str:
     """The unit of the one lot at a revision: as the registry, filters and summaries have it."""
     gradings = Gradings(registry, load_standards())
     (entry,) = registry.lots
-    lot = entry.at(revision, registry.bales.count_at(revision, registry.bales.count))
+    lot = entry.at(revision, registry.rows_at(revision))
     unit = "" if lot.registration is None else lot.registration.traceability_unit
     keys = LotKeys({"traceability_unit": [unit]}, gradings)
     others = LotKeys({"traceability_unit": [f"{unit}?"]}, gradings)

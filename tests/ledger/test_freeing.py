@@ -14,13 +14,16 @@ from cotton_server.ledger import (
     EvidenceDamagedError,
     Folding,
     Ledger,
+    LedgerBusyError,
     LedgerDamagedError,
     LedgerFailedError,
+    LedgerFullError,
     evidence_path,
     write_evidence,
 )
 from cotton_server.ledger import freeing as freeing_module
 from cotton_server.ledger import ledger as ledger_module
+from cotton_server.ledger import opening as opening_module
 from cotton_server.ledger import seal as seal_module
 from cotton_server.ledger.opening import FILE_NAME
 from cotton_server.ledger.reading import Reading
@@ -345,7 +348,8 @@ def test_a_full_disk_while_payloads_are_freed_is_waited_out(tmp_path: Path) -> N
         disk.error = lambda: apsw.FullError("no space left")
         for calls in range(1, 8):
             disk.fail_at, disk.lasting = disk.calls + calls, True
-            ledger.free_payloads(1)
+            with pytest.raises(LedgerFullError):
+                ledger.free_payloads(1)
             disk.fail_at = None
             assert list(ledger.verified())[:10] == before
             ledger.append([entry(f"x{calls}")])
@@ -372,6 +376,90 @@ def test_a_disk_that_fails_while_payloads_are_freed_ends_all_acknowledgement(
             ledger.free_payloads()
         ledger.close()
     assert read(tmp_path) == before
+
+
+def held(directory: Path) -> apsw.Connection:
+    """Another program, which holds the right to write until it is closed."""
+    other = apsw.Connection(str(directory / FILE_NAME))
+    other.execute("BEGIN IMMEDIATE")
+    return other
+
+
+def test_who_frees_waits_for_another_that_holds_the_file(tmp_path: Path, ledger: Ledger) -> None:
+    before = list(ledger.verified())
+    seal(ledger, tmp_path, 12)
+    other = held(tmp_path)
+    threading.Timer(0.3, other.execute, ("ROLLBACK",)).start()
+    assert free_all(ledger) == 12
+    check_reads(ledger, before)
+    other.close()
+
+
+@pytest.mark.parametrize("gives_back", [False, True])
+def test_a_file_that_another_holds_is_not_a_disk_that_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gives_back: bool
+) -> None:
+    """Nothing is freed or given back for now, and all goes on."""
+    monkeypatch.setattr(opening_module, "_BUSY_MS", 50)
+    monkeypatch.setattr(freeing_module, "_KEPT_BYTES", 0)
+    monkeypatch.setattr(ledger_module, "_QUIET_S", 0.0)
+    ledger = Ledger(tmp_path, page_bytes=512)
+    ledger.append([entry(number, bytes(3000)) for number in range(1, 11)])
+    seal(ledger, tmp_path, 10)
+    if gives_back:
+        free_all(ledger)
+    stored = payloads_stored(tmp_path)
+    other = held(tmp_path)
+    with pytest.raises(LedgerBusyError, match=r"Another program holds .*End it"):
+        ledger.free_payloads()
+    other.close()
+    assert payloads_stored(tmp_path) == stored
+    assert ledger.append([entry(11)]) == 11
+    made = seal_of(ledger, 11)
+    write_evidence_of(ledger, tmp_path, made)
+    other = held(tmp_path)
+    with pytest.raises(LedgerBusyError):
+        ledger.add_seal(made)
+    other.close()
+    ledger.add_seal(made)
+    while ledger.free_payloads():
+        pass
+    assert len(list(ledger.verified())) == 11
+    ledger.close()
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (apsw.IOError("disk I/O error"), LedgerDamagedError),
+        (apsw.CorruptError("malformed"), LedgerDamagedError),
+        (apsw.BusyError("locked"), LedgerBusyError),
+    ],
+)
+@pytest.mark.parametrize(
+    "statement", ["freed FROM seal", "SELECT payload_digest", "SELECT length", "freelist_count"]
+)
+def test_what_sqlite_cannot_read_is_an_error_of_the_ledger(
+    tmp_path: Path, ledger: Ledger, statement: str, error: apsw.Error, said: type[Exception]
+) -> None:
+    """Whichever statement it is, outside a transaction; the ledger goes on."""
+    seal(ledger, tmp_path, 12)
+    if statement == "freelist_count":
+        free_all(ledger)
+        ledger._freeing._is_quiet = lambda: True
+
+    def refuse(_cursor: apsw.Cursor, text: str, _bindings: object) -> bool:
+        if statement in text:
+            raise error
+        return True
+
+    ledger._freer.exec_trace = refuse
+    with pytest.raises(said):
+        ledger.free_payloads()
+    ledger._freer.exec_trace = None
+    assert ledger.append([entry(8)]) == 13
+    free_all(ledger)
+    assert payloads_stored(tmp_path)[:12] == [0] * 12
 
 
 def test_a_build_that_frees_without_noting_it_is_caught(

@@ -160,14 +160,6 @@ class Storing(RuleBasedStateMachine):
         step = data.draw(st.integers(1, 7))
         self.find(list(self.rows.first_of)[::step])
 
-    @rule(data=st.data())
-    def count_at(self, data: st.DataObject) -> None:
-        """A revision before, in and after any row."""
-        revision = data.draw(st.integers(0, self.rows.position + 1))
-        count = data.draw(st.integers(0, len(self.rows)))
-        expected = int((self.rows.columns["position"][:count] <= revision).sum())
-        assert self.store.count_at(revision, count) == expected
-
     @invariant()
     def counts(self) -> None:
         """Nothing is lost or counted twice."""

@@ -32,9 +32,9 @@ from tests.support.recorded import apply_to, random_history
 from tests.support.registry_dump import dumped, with_rows_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
-    from cotton_server.registry.lots import LotEntry
+    from cotton_server.registry.lots import LotBook, LotEntry
 
     from tests.support.recorded import Taken
 
@@ -303,6 +303,72 @@ def test_a_lot_that_was_changed_and_left_on_disk_again_while_it_was_read_is_read
 
     monkeypatch.setattr(image_lots.LotsOnDisk, "entry", slowly)
     assert (registry.lots[0].changed_at, registry.lots[0].bales) == (2, 2)
+
+
+READERS: dict[str, Callable[[LotBook, int], LotEntry]] = {
+    "looks at it": lambda book, number: book.looked_at(number),
+    "has it made": lambda book, number: book[number],
+}
+
+
+@pytest.mark.parametrize("moves", [1, 3])
+@pytest.mark.parametrize("reader", READERS)
+def test_who_has_begun_to_read_a_lot_gets_it_when_its_image_is_taken_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reader: str, moves: int
+) -> None:
+    """It knows which image to ask, and has not opened the file: the image is removed by then."""
+    taken = random_history(3, STEPS)
+    begun, whole = registry_of(taken[:30]), registry_of(taken)
+    image = written(begun, tmp_path / "0")
+    read_entry = image_lots.LotsOnDisk.entry
+
+    def late(kept: image_lots.LotsOnDisk, number: int) -> LotEntry:
+        monkeypatch.setattr(image_lots.LotsOnDisk, "entry", read_entry)
+        for move in range(1, moves + 1):
+            move_image(registry, written(whole, tmp_path / f"{move}"), rest_until=STEPS)
+            rmtree(tmp_path / f"{move - 1}")
+        return read_entry(kept, number)
+
+    registry = loaded(image, begun)
+    apply_to(registry, taken[30:])
+    number = registry.lots._lots.index(None)
+    monkeypatch.setattr(image_lots.LotsOnDisk, "entry", late)
+    assert READERS[reader](registry.lots, number) == whole.lots[number]
+    assert image_lots.LotsOnDisk.entry is read_entry
+    assert dumped(registry) == dumped(whole)
+
+
+def test_an_image_is_not_left_while_a_group_of_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = random_history(3, STEPS)
+    begun = registry_of(taken)
+    registry = loaded(written(begun, tmp_path / "1"), begun)
+    later = written(begun, tmp_path / "2")
+    reads, goes_on = threading.Event(), threading.Event()
+
+    def slow(path: Path, first: int, count: int) -> Group:
+        reads.set()
+        assert goes_on.wait(20)
+        return Group(path, first, count)
+
+    def leave() -> None:
+        move_image(registry, later)
+        rmtree(tmp_path / "1")
+
+    monkeypatch.setattr(image_lots, "Group", slow)
+    with ThreadPoolExecutor(2) as threads:
+        read = threads.submit(registry.lots.looked_at, 0)
+        assert reads.wait(20)
+        left = threads.submit(leave)
+        with pytest.raises(TimeoutError):
+            left.result(timeout=0.3)
+        # Who changes lots does not wait.
+        assert registry.lock.acquire(timeout=5)
+        registry.lock.release()
+        goes_on.set()
+        assert read.result() == begun.lots[0]
+        left.result()
 
 
 def test_an_image_of_another_version_is_not_loaded(tmp_path: Path) -> None:

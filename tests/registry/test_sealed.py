@@ -78,9 +78,6 @@ def test_parts_on_disk_cost_nothing_until_they_are_asked_for() -> None:
         *range(1900, 2000),
         *[NOT_FOUND] * 100,
     ]
-    assert store.count_at(4, 2000) == 2000
-    assert store.count_at(3, 2000) == 1500
-    assert store.count_at(0, 2000) == 0
     assert [part.reads for part in parts] == [[], [], []]
     assert find(store, [code(7, day=220901), code(500, day=220901)]) == [507, NOT_FOUND]
     assert [part.reads for part in parts] == [[], ["keys"], []]

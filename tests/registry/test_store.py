@@ -161,4 +161,4 @@ def test_lots_that_were_touched_after_a_revision_are_named() -> None:
 def test_the_count_at_a_revision_is_that_of_the_bales_stored_until_then() -> None:
     registry = Registry(bales_max=10)
     store(registry, [bale(1), bale(2)], [bale(1)], [bale(3)])
-    assert [registry.bales.count_at(revision, 3) for revision in range(5)] == [0, 2, 2, 3, 3]
+    assert [registry.rows_at(revision) for revision in range(5)] == [0, 2, 2, 3, 3]

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from cotton.inspection.v1 import common_pb2, ingest_pb2, lots_pb2, readings_pb2
@@ -15,7 +16,7 @@ from cotton_server.intake.decode import BatchLimits, decode
 from cotton_server.intake.room import Bounds
 from cotton_server.ledger import Ledger, NewEntry
 from cotton_server.registry.registry import Registry
-from cotton_server.sealing.history import Residence, open_history, recover
+from cotton_server.sealing.history import open_history, recover
 
 from tests.support.bales import LOT, Bale, append_request
 
@@ -195,9 +196,12 @@ async def committing(
     Of what is sealed, as many rows are in memory as `resident` says.
     """
     ledger = HeldLedger(directory)
-    registry = Registry(bales_max=bounds.bales_max)
-    history = open_history(directory, ledger)
-    recover(ledger, history, registry, Residence(registry.bales, resident))
+    registry = recover(
+        ledger,
+        open_history(directory, ledger),
+        partial(Registry, bales_max=bounds.bales_max),
+        resident_bales_max=resident,
+    ).registry
     notes, failures = Notes(), list[Exception]()
     committer = Committer(ledger, registry, bounds, notes, failures.append)
     try:

@@ -78,8 +78,7 @@ class Deciding:
     ) -> list[tuple[object, ...]]:
         """What counts of every bale at a revision, in force or as first inspection."""
         revision = self.registry.revision if revision is None else revision
-        bales = self.registry.bales
-        count = bales.count_at(revision, bales.count)
+        count = self.registry.rows_at(revision)
         lots = [lot.at(revision, count) for lot in self.registry.lots]
         rows = [row for lot in lots for row in rows_of(lot.first_runs if first else lot.runs)]
         return self._read(sorted(int(row) for row in rows))

@@ -35,6 +35,7 @@ def dumped(registry: Registry) -> dict[str, Any]:
     return {
         "revision": revision,
         "received": [registry.received_by_us(each) for each in range(revision + 1)],
+        "row_counts": [registry.rows_at(each) for each in range(revision + 1)],
         "producers": registry.producers.producers(),
         "columns": {name: column.tolist() for name, column in columns.items()},
         "found": bales.index.find(high, low, bales.index.hashes(high, low)).tolist(),

@@ -98,16 +98,6 @@ class FakePart:
         return self.first_row + len(self.columns["high"])
 
     @property
-    def first_position(self) -> int:
-        """Position of the first row."""
-        return int(self.columns["position"][0]) if len(self.columns["position"]) else 1
-
-    @property
-    def last_position(self) -> int:
-        """Position of the last row."""
-        return int(self.columns["position"][-1]) if len(self.columns["position"]) else 1
-
-    @property
     def bales(self) -> int:
         """How many rows are first."""
         return int(self.columns["is_first"].sum())

@@ -101,7 +101,7 @@ class IngestHandlers:
             submission = self._submission(
                 request.producer_id, (request.batch, packed), payload, SUBMIT, receipt, deadline_s
             )
-        self._committer.submit(submission)
+        await self._submit(submission)
         stored = await submission.answer
         return ingest_pb2.SubmitReadingsResponse(
             revision=self._registry.revision,
@@ -174,13 +174,23 @@ class IngestHandlers:
             stream.owe(Due(identity, refusal=refusal))
             return
         if submission is not None:
-            self._committer.submit(submission)
+            await self._submit(submission)
             stream.owe(Due(identity, stored=submission.answer))
             return
         # Before an older stream is waited for: what that one took may need the room.
         self._admission.give_back(payload)
         await self._streams.claim(producer, stream)
         stream.owe(Due(next_sequence=self._registry.producers.next_sequence(producer)))
+
+    async def _submit(self, submission: Submission) -> None:
+        """Submits a batch once nobody has to wait for what it is compared with."""
+        try:
+            await self._committer.read_ahead(submission.content)
+        except BaseException:
+            # Whoever waits for it has gone, most likely.
+            self._admission.give_back(submission.payload)
+            raise
+        self._committer.submit(submission)
 
     def _submission(
         self,

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from google.protobuf import any_pb2, duration_pb2
 from google.rpc import error_details_pb2, status_pb2
 
-from cotton_server.errors import DOMAIN, Reason, ServiceError
+from cotton_server.errors import DOMAIN, DamagedError, Reason, ServiceError
+from cotton_server.ledger import LedgerDamagedError
 
 if TYPE_CHECKING:
     import grpc
@@ -77,6 +78,8 @@ async def abort(context: grpc.aio.ServicerContext[Any, Any], error: ServiceError
 
 def internal_error(error: BaseException) -> ServiceError:
     """What a caller is told of an error that is ours; the log has the rest."""
+    if isinstance(error, DamagedError | LedgerDamagedError):
+        return ServiceError(Reason.STORAGE_DAMAGED, "What the answer is made of is damaged.")
     return ServiceError(Reason.INTERNAL, f"{type(error).__name__} in the server.")
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
 from cotton.inspection.v1 import common_pb2, readings_pb2
 
-from cotton_server.domain.fields import ABSENT, VALUE_FIELDS
+from cotton_server.domain.fields import ABSENT, VALUE_FIELD_NAMES, VALUE_FIELDS
 from cotton_server.domain.identifiers import USDA_HIGH
 from cotton_server.domain.readings import CORRECTION, ORIGINAL, RAW_ABSENT
 from cotton_server.intake.check import Finding
@@ -28,9 +29,8 @@ from cotton_server.registry.index import NOT_FOUND
 from cotton_server.registry.registry import BaleEvent, of_table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-    import numpy as np
     import numpy.typing as npt
 
     from cotton_server.domain.fields import ValueField
@@ -59,6 +59,11 @@ _SUPERSEDED_BY: Final = {
 SUPERSEDED: Final = frozenset({*_SUPERSEDED_BY.values(), SUPERSEDED_BY_WITHDRAWAL})
 
 
+_READ_TOGETHER: Final = (*VALUE_FIELD_NAMES, "lot", "standard", "laboratory", "kind")
+"""All columns that are asked for of a stored reading."""
+_PLACES: Final = {name: place for place, name in enumerate(_READ_TOGETHER)}
+
+
 class Contents:
     """What readings say, whether they are stored or stand in a table, by row."""
 
@@ -67,15 +72,29 @@ class Contents:
         self._table = table
         self._registry = registry
         self._said: dict[int, tuple[object, ...]] = {}
+        self._stored: dict[int, tuple[int, ...]] = {}
+
+    def read(self, rows: Iterable[int]) -> None:
+        """Reads stored readings together that are going to be asked for; others are left out.
+
+        Raises what reading from disk raises.
+        """
+        wanted = sorted({row for row in rows if row >= 0} - self._stored.keys())
+        if wanted:
+            columns = self._registry.bales.read(_READ_TOGETHER, np.asarray(wanted))
+            of_rows = zip(*(columns[name].tolist() for name in _READ_TOGETHER), strict=True)
+            self._stored.update(zip(wanted, of_rows, strict=True))
 
     def values(self, row: int) -> tuple[int, ...]:
         """The values of VALUE_FIELDS in order, ABSENT where absent."""
+        if row >= 0:
+            return self._of_stored(row)[: len(VALUE_FIELDS)]
         return tuple(self.value(field, row) for field in VALUE_FIELDS)
 
     def value(self, field: ValueField, row: int) -> int:
         """One value, ABSENT where absent."""
         if row >= 0:
-            return int(self._registry.bales.values[field.name][row])
+            return self._of_stored(row)[_PLACES[field.name]]
         column = self._table.values.get(field.name)
         value = RAW_ABSENT if column is None else int(column[-2 - row])
         return ABSENT if value == RAW_ABSENT else value
@@ -84,17 +103,21 @@ class Contents:
         """The text of a field: lot_no, standard, laboratory."""
         if row < 0:
             return self._table.texts[name].at(-2 - row)
-        number = int(self._registry.bales.references["lot" if name == "lot_no" else name][row])
         if name == "lot_no":
-            return self._registry.lots.lot_no(number)
-        return self._registry.texts[name][number]
+            return self._registry.lots.lot_no(self._of_stored(row)[_PLACES["lot"]])
+        return self._registry.texts[name][self._of_stored(row)[_PLACES[name]]]
 
     def kind(self, row: int) -> int:
         """The kind of a reading."""
         if row >= 0:
-            return int(self._registry.bales.kind[row])
+            return self._of_stored(row)[_PLACES["kind"]]
         kinds = self._table.kinds
         return ORIGINAL if kinds is None else int(kinds.kind[-2 - row])
+
+    def _of_stored(self, row: int) -> tuple[int, ...]:
+        if row not in self._stored:
+            self.read((row,))
+        return self._stored[row]
 
     def first_difference(self, one: int, other: int) -> int:
         """The outcome of a reading that differs from another, EXISTS when it does not."""
@@ -181,6 +204,13 @@ class Amendments:
         self._position = position
         self._batch_row = batch_row
         self.contents = Contents(table, registry)
+
+    def read(self, stored: Iterable[int]) -> None:
+        """Reads together what deciding bales asks for, by the rows that the index gives for them.
+
+        Raises what reading from disk raises.
+        """
+        self.contents.read(self._registry.read_courses(stored))
 
     def decide(self, rows: Sequence[int], stored: int) -> Amended:
         """Decides the readings of one bale in order.

@@ -6,12 +6,15 @@ import asyncio
 import logging
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from cotton.inspection.v1 import readings_pb2
 
-from cotton_server.errors import Reason, ServiceError
+from cotton_server.domain.readings import ReadingTable
+from cotton_server.errors import DamagedError, Reason, ServiceError
 from cotton_server.intake.arrival import Arrival
 from cotton_server.intake.content import (
     CONTRACT,
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from cotton_server.intake.records import Observer
+    from cotton_server.intake.verdict import Verdict
     from cotton_server.ledger import Header, Ledger
     from cotton_server.registry.registry import Registry
 
@@ -126,6 +130,7 @@ class Committer:
         self._closing = False
         self._failure: Exception | None = None
         self.arrival = Arrival()
+        self._ahead = ThreadPoolExecutor(1, thread_name_prefix="ahead")
         self._thread = threading.Thread(target=self._run, name="committer")
         self._thread.start()
 
@@ -150,6 +155,19 @@ class Committer:
         self._count_in_flight(-1, -size_bytes)
         self._room.set()
 
+    async def read_ahead(self, content: Content) -> None:
+        """Has in memory what readings will be compared with, as far as that is on disk now.
+
+        To be waited for before they are submitted: the thread that decides would have everybody
+        wait. What cannot be read is told when they are decided.
+        """
+        if self._closing or not isinstance(content, ReadingTable):
+            return
+        bales, high, low = self._registry.bales, content.high, content.low
+        if bales.may_be_on_disk(high, low):
+            with suppress(DamagedError):
+                await self._loop.run_in_executor(self._ahead, bales.bring, high, low)
+
     def submit(self, submission: Submission) -> None:
         """Queues a submission for whose payload room was reserved.
 
@@ -169,6 +187,7 @@ class Committer:
             self._closing = True
             self._wake.notify()
         await asyncio.to_thread(self._thread.join)
+        await asyncio.to_thread(self._ahead.shutdown)
         # Answers were handed to the loop by the thread; one turn lets them arrive.
         await asyncio.sleep(0)
 
@@ -216,7 +235,7 @@ class Committer:
             return self._waiting.take()
 
     def _process(self, group: list[Submission]) -> None:
-        if self._failure is not None:
+        if self._has_failed:
             self._refuse(group, _storage_failed())
             return
         begun = time.perf_counter()
@@ -308,7 +327,7 @@ class Committer:
             )
         except LedgerDamagedError as error:
             _LOG.exception("a repeat could not be compared with what is stored")
-            return _internal(error)
+            return _undecidable(error)
         if not same:
             return _reused(submission, stored.position)
         return Stored(stored.position, True, stored.received_at_us, outcome_of(stored))
@@ -320,16 +339,9 @@ class Committer:
         return content_of(entry.content)
 
     def _commit(self, group: list[Submission], begun: float) -> None:
-        try:
-            verdict = judge(
-                [submission.content for submission in group],
-                self._registry,
-                rule_set(CURRENT),
-                self._ledger.position + 1,
-            )
-        except Exception as error:  # noqa: BLE001 - nothing was stored: refuse this group and live on
-            _LOG.exception("a group of batches could not be decided")
-            self._refuse(group, _internal(error))
+        verdict = self._judged(group)
+        if isinstance(verdict, Exception):
+            self._part(group, verdict)
             return
         decided = time.perf_counter()
         entries = [
@@ -378,6 +390,36 @@ class Committer:
             )
         )
 
+    def _judged(self, group: list[Submission]) -> Verdict | Exception:
+        """What becomes of a group, or why that cannot be said: nothing was stored then."""
+        try:
+            return judge(
+                [submission.content for submission in group],
+                self._registry,
+                rule_set(CURRENT),
+                self._ledger.position + 1,
+            )
+        except Exception as error:  # noqa: BLE001 - whatever it is, others may be decided
+            return error
+
+    def _part(self, group: list[Submission], error: Exception) -> None:
+        """Refuses a batch that could not be decided; of several, whichever it is, and no other.
+
+        Each half is a group of its own: what follows the batch in its producer's sequence finds a
+        gap there.
+        """
+        if len(group) > 1:
+            middle = len(group) // 2
+            self._process(group[:middle])
+            self._process(group[middle:])
+            return
+        _LOG.error("a batch could not be decided", exc_info=error)
+        self._refuse(group, _undecidable(error))
+
+    @property
+    def _has_failed(self) -> bool:
+        return self._failure is not None
+
     def _refuse(self, group: Sequence[Submission], error: ServiceError) -> None:
         self._answer([(submission, error) for submission in group])
         for submission in group:
@@ -385,9 +427,10 @@ class Committer:
 
     def _fail(self, error: Exception, group: list[Submission]) -> None:
         """Answers with an error, refuses everything from now on, and has the process stopped."""
-        self._failure = error
+        is_first, self._failure = self._failure is None, error
         self._refuse(group, _storage_failed())
-        self._loop.call_soon_threadsafe(self._on_failure, error)
+        if is_first:
+            self._loop.call_soon_threadsafe(self._on_failure, error)
 
 
 def _entry(submission: Submission, outcome: AnyOutcome) -> NewEntry:
@@ -486,5 +529,10 @@ def _storage_failed() -> ServiceError:
     return ServiceError(Reason.STORAGE_FAILED, "The ledger could not be written.")
 
 
-def _internal(error: Exception) -> ServiceError:
+def _undecidable(error: Exception) -> ServiceError:
+    if isinstance(error, DamagedError | LedgerDamagedError):
+        return ServiceError(
+            Reason.STORAGE_DAMAGED,
+            "What the batch has to be compared with is damaged; nothing of the batch was kept.",
+        )
     return ServiceError(Reason.INTERNAL, f"{type(error).__name__} while deciding the batch.")

@@ -174,6 +174,8 @@ def _with_courses(
     amendments = Amendments(
         table, registry, rules, decision.placed.position, decision.placed.batch_row
     )
+    stored_rows = decision.stored[rows]
+    amendments.read(set(stored_rows[stored_rows != NOT_FOUND].tolist()))
     verdicts: dict[int, Verdict] = {}
     events: list[BaleEvent] = []
     for of_bale in bales.values():

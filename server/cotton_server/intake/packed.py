@@ -123,7 +123,12 @@ def _spans_of(request: bytes, columns: Span) -> _Found:
         if number in seen:
             raise _UnusualError
         seen.add(number)
-        if kind == _BYTES and number in _PLAIN_COLUMNS:
+        if kind == _BYTES and begin == end:
+            # Nothing in it: whatever that means, the library knows it.
+            raise _UnusualError
+        if number in _PLAIN_COLUMNS:
+            if kind != _BYTES:
+                raise _UnusualError
             found.plain[number] = begin, end
         elif kind == _BYTES and number in _VALUE_COLUMNS:
             span, rest = _numbers_of(request, (begin, end), _VALUES, _ABSENT)
@@ -152,7 +157,7 @@ def _numbers_of(
             raise _UnusualError
         if number == other:
             rest.append(request[start:end])
-        elif found is None:
+        elif found is None and begin < end:
             found = begin, end
         else:
             raise _UnusualError

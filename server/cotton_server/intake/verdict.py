@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 from cotton.inspection.v1 import lots_pb2
 
+from cotton_server.domain.identifiers import USDA_HIGH, crop_year_of_lot, is_lot_no
 from cotton_server.domain.readings import ReadingTable, concatenated
 from cotton_server.intake.accounts import AccountsDecision, decide_accounts
 from cotton_server.intake.amendments import (
@@ -45,6 +47,7 @@ from cotton_server.intake.lots import (
 from cotton_server.intake.outcomes import batch_outcomes
 from cotton_server.intake.references import ReferencesDecision, decide_references
 from cotton_server.intake.settlement_runs import RunsDecision, decide_runs
+from cotton_server.registry.registry import BaleEvent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -100,7 +103,8 @@ def judge(
 ) -> Verdict:
     """Decides a group of readings, or one request with records; changes nothing.
 
-    `first_position` is where the first of them will be stored, the others follow.
+    `first_position` is where the first of them will be stored, the others follow. Whatever is on
+    disk and is needed to decide or to apply is read here; raises what reading it raises.
     """
     tables = [content for content in contents if isinstance(content, ReadingTable)]
     if tables:
@@ -110,25 +114,46 @@ def judge(
         table = concatenated(tables)
         checked = check(table, rules)
         decision = decide(table, checked, registry, rules, places(first_position, sizes))
+        registry.read_ahead(decision.events, _lots_of(table, registry))
         return Verdict(batch_outcomes(decision, checked, sizes), decision)
     (content,) = contents
     if isinstance(content, ReadingTable):
         raise TypeError("readings were taken above")
     kind = REQUESTS[kind_of(content)]
     decided = _DECIDE[kind.kind](kind.records_of(content), registry, rules, first_position)
+    if isinstance(decided, AmendmentsDecision):
+        registry.read_ahead(each for each in decided.changes if isinstance(each, BaleEvent))
     return Verdict([decided.outcome], decided)
 
 
+def _lots_of(table: ReadingTable, registry: Registry) -> list[int]:
+    """Numbers of the lots that the readings of a table are of, of those that are there."""
+    lot_nos = table.texts["lot_no"].dictionary
+    named = [(each, crop_year_of_lot(each)) for each in lot_nos if is_lot_no(each)]
+    if "" in lot_nos:
+        # Imported bales without a lot are kept together by crop year.
+        crop_years = np.unique(table.high[table.high >= USDA_HIGH]) - USDA_HIGH
+        named += [("", int(year)) for year in crop_years]
+    found = (registry.lots.number_of(*each) for each in named)
+    return [number for number in found if number is not None]
+
+
 def apply(verdict: Verdict, moments: Sequence[Moment], registry: Registry) -> None:
-    """Applies a group whose entries are durable, one for each of `moments`; holds the lock."""
+    """Applies a group whose entries are durable, one for each of `moments`; holds the lock.
+
+    It was judged last, so that nothing is read from disk for it.
+    """
+    decision = verdict.decision
+    if isinstance(decision, Decision):
+        kept = decision.kept()
+        with registry.lock:
+            registry.keep(kept, moments)
+            registry.advance(moments)
+        return
     with registry.lock:
-        decision = verdict.decision
-        if isinstance(decision, Decision):
-            registry.keep(decision.kept(), moments)
-        else:
-            (moment,) = moments
-            _apply_records(decision, moment, registry)
-            registry.settle(moment)
+        (moment,) = moments
+        _apply_records(decision, moment, registry)
+        registry.settle(moment)
         registry.advance(moments)
 
 

@@ -22,8 +22,9 @@ from cotton_server.ledger.evidence import EvidenceFile, verify_evidence, write_e
 from cotton_server.ledger.folding import Folding
 from cotton_server.ledger.ledger import Ledger
 from cotton_server.ledger.lock import DirectoryLock
+from cotton_server.ledger.names import make_directories, sync_names
 from cotton_server.ledger.reader import LedgerReader
-from cotton_server.ledger.seal import Seal, evidence_path, sealed_directory
+from cotton_server.ledger.seal import Seal, evidence_directory, evidence_path, sealed_directory
 
 __all__ = [
     "GENESIS",
@@ -45,9 +46,12 @@ __all__ = [
     "NewEntry",
     "Seal",
     "SealRefusedError",
+    "evidence_directory",
     "evidence_path",
+    "make_directories",
     "payload_digest",
     "sealed_directory",
+    "sync_names",
     "verify_evidence",
     "write_evidence",
 ]

@@ -18,7 +18,7 @@ class LedgerError(Exception):
 
 
 class LedgerBusyError(LedgerError):
-    """Another server holds the data directory."""
+    """Another program holds the data directory or the file; nothing was changed."""
 
 
 class LedgerVersionError(LedgerError):

@@ -17,7 +17,7 @@ import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
 from cotton_server.ledger.errors import EvidenceDamagedError
-from cotton_server.ledger.opening import sync_directory
+from cotton_server.ledger.names import make_directories, sync_names
 from cotton_server.ledger.seal import evidence_path
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ _GROUP_BYTES: Final = 4 << 20
 _GROUP_ROWS_MAX: Final = 4096
 _GROUPS_MAX: Final = 2048
 """All are listed in each file, and the list is read with every row group."""
+_BELOW_DATA_DIR: Final = 2
+"""Directories between a file of evidence and its data directory."""
 _UNREADABLE: Final = (PolarsError, PanicException, OSError, ValueError)
 """What reading something that is no sound Parquet file may raise."""
 
@@ -53,24 +55,26 @@ def write_evidence(path: Path, entries: Iterable[tuple[int, bytes]]) -> None:
     """
     table, sizes = _table(entries)
     rows = _rows_per_group(sizes)
-    for directory in (path.parent.parent, path.parent):
-        if not directory.is_dir():
-            directory.mkdir(mode=0o700, exist_ok=True)
-            sync_directory(directory.parent)
+    data_dir = path.parents[_BELOW_DATA_DIR]
+    make_directories(path.parent, data_dir)
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with open(descriptor, "wb") as file:  # noqa: PTH123 - with a mode that open() cannot give
-        table.write_parquet(
-            file,
-            compression="zstd",
-            compression_level=_COMPRESSION_LEVEL,
-            row_group_size=rows,
-            metadata={_FORMAT_KEY: _FORMAT, _ROWS_KEY: str(rows)},
-        )
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
-    sync_directory(path.parent)
+    try:
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with open(descriptor, "wb") as file:  # noqa: PTH123 - with a mode that open() cannot give
+            table.write_parquet(
+                file,
+                compression="zstd",
+                compression_level=_COMPRESSION_LEVEL,
+                row_group_size=rows,
+                metadata={_FORMAT_KEY: _FORMAT, _ROWS_KEY: str(rows)},
+            )
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+    sync_names(path.parent, data_dir)
 
 
 class EvidenceFile:

@@ -7,19 +7,20 @@ from its file and has the digest that it was received with.
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from cotton_server.ledger.errors import LedgerDamagedError
+import apsw
+
+from cotton_server.ledger.errors import LedgerBusyError, LedgerDamagedError
 from cotton_server.ledger.evidence import verify_evidence
 from cotton_server.ledger.opening import FREED_FORMAT
 from cotton_server.ledger.reading import HEADER_COLUMNS
 from cotton_server.ledger.seal import next_to_free, note_freed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    import apsw
+    from collections.abc import Callable, Iterator
 
     from cotton_server.ledger.evidence import Evidence
     from cotton_server.ledger.seal import Seal
@@ -38,7 +39,11 @@ _LONG_LOG_PAUSE_S: Final = 0.02
 
 
 class Freeing:
-    """What one thread does to free payloads, on a connection of its own."""
+    """What one thread does to free payloads, on a connection of its own.
+
+    Its methods raise what `write` raises; LedgerBusyError where another program holds the file, and
+    LedgerDamagedError where SQLite cannot read it or evidence is not what was written.
+    """
 
     def __init__(
         self,
@@ -67,7 +72,8 @@ class Freeing:
         """Frees so many payloads at most, and gives how many it freed; 0: none is left."""
         freed = 0
         while freed < entries_max:
-            found = next_to_free(self._connection)
+            with _reading(1):
+                found = next_to_free(self._connection)
             if found is None:
                 break
             seal, first = found
@@ -86,8 +92,9 @@ class Freeing:
         """
         given = 0
         while self._can_give_back and given < pages_max and self._is_quiet():
-            free = self._connection.execute("PRAGMA freelist_count").get - self._pages_kept
-            pages = min(free, pages_max - given, _STEP_PAGES)
+            with _reading(1):
+                free = self._connection.execute("PRAGMA freelist_count").get
+            pages = min(free - self._pages_kept, pages_max - given, _STEP_PAGES)
             if pages <= 0:
                 break
             self._paced(partial(self._give_back, pages))
@@ -96,10 +103,11 @@ class Freeing:
 
     def _verify(self, seal: Seal) -> None:
         """Reads the evidence of a seal back; raises LedgerDamagedError."""
-        digests: list[tuple[Any, ...]] = self._connection.execute(
-            "SELECT payload_digest FROM entry WHERE position BETWEEN ? AND ? ORDER BY position",
-            (seal.first, seal.last),
-        ).fetchall()
+        with _reading(seal.first):
+            digests: list[tuple[Any, ...]] = self._connection.execute(
+                "SELECT payload_digest FROM entry WHERE position BETWEEN ? AND ? ORDER BY position",
+                (seal.first, seal.last),
+            ).fetchall()
         if len(digests) != seal.last + 1 - seal.first:
             raise LedgerDamagedError(
                 seal.first, f"entries of seal {seal.number} are missing; {len(digests)} are left"
@@ -112,21 +120,23 @@ class Freeing:
 
         Freeing a page means reading it: it is in memory then when others wait for that.
         """
-        sizes: list[tuple[Any, ...]] = self._connection.execute(
-            "SELECT length(payload) FROM entry WHERE position BETWEEN ? AND ? ORDER BY position"
-            " LIMIT ?",
-            (first, last, _STEP_ENTRIES),
-        ).fetchall()
+        with _reading(first):
+            sizes: list[tuple[Any, ...]] = self._connection.execute(
+                "SELECT length(payload) FROM entry WHERE position BETWEEN ? AND ? ORDER BY position"
+                " LIMIT ?",
+                (first, last, _STEP_ENTRIES),
+            ).fetchall()
         size = count = 0
         for (each,) in sizes:
             size += each
             if count and size > _STEP_BYTES:
                 break
             count += 1
-        self._connection.execute(
-            "SELECT count(*) FROM entry WHERE position BETWEEN ? AND ? AND payload = x'00'",
-            (first, first + count - 1),
-        ).fetchall()
+        with _reading(first):
+            self._connection.execute(
+                "SELECT count(*) FROM entry WHERE position BETWEEN ? AND ? AND payload = x'00'",
+                (first, first + count - 1),
+            ).fetchall()
         return first + count - 1
 
     def _free(self, seal: Seal, first: int, last: int) -> None:
@@ -156,3 +166,20 @@ class Freeing:
         self._write(work)
         pause_s = max(time.perf_counter() - begun, _PAUSE_S)
         time.sleep(max(pause_s, _LONG_LOG_PAUSE_S) if self._settle() else pause_s)
+
+
+@contextmanager
+def _reading(position: int) -> Iterator[None]:
+    """Has what is read outside a transaction fail with errors of the ledger.
+
+    `position` is the first that is in doubt where SQLite cannot read it.
+    """
+    try:
+        yield
+    except (apsw.BusyError, apsw.LockedError) as error:
+        raise LedgerBusyError(
+            f"Another program holds the ledger file ({error}). End it, or wait until it has done;"
+            " nothing was changed."
+        ) from error
+    except apsw.Error as error:
+        raise LedgerDamagedError(position, f"SQLite says: {error}") from error

@@ -16,7 +16,12 @@ from cotton_server.ledger.entry import (
     chained_digest,
     payload_digest,
 )
-from cotton_server.ledger.errors import LedgerDamagedError, LedgerFailedError, LedgerFullError
+from cotton_server.ledger.errors import (
+    LedgerBusyError,
+    LedgerDamagedError,
+    LedgerFailedError,
+    LedgerFullError,
+)
 from cotton_server.ledger.evidence import Evidence
 from cotton_server.ledger.freeing import Freeing
 from cotton_server.ledger.opening import (
@@ -32,8 +37,10 @@ from cotton_server.ledger.opening import (
 from cotton_server.ledger.reading import COLUMNS, Reading
 from cotton_server.ledger.seal import (
     insert_seal,
+    renew_seal,
     require_catalogue,
     require_follows,
+    require_same_range,
     sealed_directory,
 )
 
@@ -167,7 +174,12 @@ class Ledger:
                 rows,
             )
 
-        self._sync_s = self._write(self._writer, insert)
+        try:
+            self._sync_s = self._write(self._writer, insert)
+        except LedgerBusyError as error:
+            # Nobody else is to write here, and who waits for an answer has waited long.
+            self._failed = True
+            raise LedgerFailedError(str(error)) from error
         self._appended_at_s = time.monotonic()
         first = self._position + 1
         self._position, self._digest = position, digest
@@ -181,7 +193,7 @@ class Ledger:
         """Enters a seal, whose files are durable, into the catalogue, durably.
 
         Raises SealRefusedError for one that does not follow the last or is of other entries
-        (nothing was changed), LedgerFullError, LedgerFailedError.
+        (nothing was changed), LedgerFullError, LedgerBusyError, LedgerFailedError.
         """
         before = self.seals()
         entry = self._reading.header("position = ?", (seal.last,))
@@ -190,19 +202,29 @@ class Ledger:
         )
         self._write(self._writer, partial(insert_seal, self._writer, seal))
 
+    def renew_seal(self, seal: Seal) -> None:
+        """Notes, durably, that what follows from a catalogued range was written again.
+
+        Its evidence never is: `seal` differs from the one of its number in the digest of its
+        manifest alone. Raises SealRefusedError for any other (nothing was changed),
+        LedgerFullError, LedgerBusyError, LedgerFailedError.
+        """
+        before = {each.number: each for each in self.seals()}.get(seal.number)
+        require_same_range(seal, before)
+        if seal != before:
+            self._write(self._writer, partial(renew_seal, self._writer, seal))
+
     def free_payloads(self, entries_max: int = 64) -> int:
         """Frees the payloads of so many sealed entries at most, in order, in short transactions.
 
         Their evidence is read back before. When none is left and nothing is being appended, free
         pages are given back to the file system instead. Gives how many payloads were freed or
-        pages were given back; 0: there is nothing to do for now. A full disk ends it early.
-        Raises LedgerDamagedError for evidence that is missing or not what was written (nothing
-        of its seal is freed, and the ledger goes on), LedgerFailedError.
+        pages were given back; 0: there is nothing to do for now. Raises LedgerDamagedError for
+        evidence that is missing or not what was written (nothing of its seal is freed), and for
+        what SQLite cannot read; LedgerFullError, LedgerBusyError (try again later): after these
+        the ledger goes on, and what was freed before stays so. Raises LedgerFailedError.
         """
-        try:
-            return self._freeing.free(entries_max) or self._freeing.give_back(_PAGES_GIVEN_BACK)
-        except LedgerFullError:
-            return 0
+        return self._freeing.free(entries_max) or self._freeing.give_back(_PAGES_GIVEN_BACK)
 
     def checkpoint(self) -> None:
         """Folds the write-ahead log into the file when it has grown long.
@@ -322,12 +344,12 @@ class Ledger:
     def _write(self, connection: apsw.Connection, work: Callable[[], None]) -> float:
         """Does something in one transaction; gives the seconds that its commit took.
 
-        Raises LedgerFullError (nothing was kept) or LedgerFailedError.
+        Raises LedgerFullError and LedgerBusyError (nothing was kept) or LedgerFailedError.
         """
         with self._turn:
             self._require_sound()
             try:
-                connection.execute("BEGIN IMMEDIATE")
+                self._begin(connection)
                 work()
                 begun = time.perf_counter()
                 connection.execute("COMMIT")
@@ -344,6 +366,16 @@ class Ledger:
                 # acknowledge what is not there.
                 self._failed = True
                 raise LedgerFailedError(f"Writing {self._path} failed: {error}.") from error
+
+    def _begin(self, connection: apsw.Connection) -> None:
+        """Begins a transaction that writes; raises LedgerBusyError, apsw.Error."""
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except apsw.BusyError as error:
+            raise LedgerBusyError(
+                f"Another program holds {self._path} ({error}). End it: nobody but the server may"
+                " write there. Nothing was changed."
+            ) from error
 
     def _require_sound(self) -> None:
         if self._failed:

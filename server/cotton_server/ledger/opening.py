@@ -25,6 +25,8 @@ Until then a file has the format of its entries, and the version of before can g
 """
 
 _APPLICATION_ID: Final = 0x434F5454
+_BUSY_MS: Final = 10_000
+"""How long a connection waits for another one that holds the file."""
 _LOG_KEPT_BYTES: Final = 64 << 20
 """What the write-ahead log keeps of its size after it was folded."""
 
@@ -42,7 +44,7 @@ def require_sqlite() -> None:
 def connect(path: Path, page_bytes: int) -> apsw.Connection:
     """The connection that appends; makes the file, or what a file of before has not yet."""
     connection = apsw.Connection(str(path))
-    connection.set_busy_timeout(10_000)
+    connection.set_busy_timeout(_BUSY_MS)
     # Before anything is written: a file of somebody else stays as it is.
     is_new = _require_own(connection, path)
     connection.execute(f"PRAGMA page_size = {page_bytes:d}")
@@ -71,6 +73,7 @@ def connect(path: Path, page_bytes: int) -> apsw.Connection:
 def connect_beside(path: Path) -> apsw.Connection:
     """Another connection to a file that is a ledger of ours already."""
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+    connection.set_busy_timeout(_BUSY_MS)
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute(f"PRAGMA journal_size_limit = {_LOG_KEPT_BYTES:d}")
     return connection
@@ -93,7 +96,7 @@ def connect_to_read(path: Path) -> apsw.Connection:
     Raises LedgerVersionError when it is no ledger of ours, apsw.Error when it cannot be opened.
     """
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
-    connection.set_busy_timeout(10_000)
+    connection.set_busy_timeout(_BUSY_MS)
     if _require_own(connection, path) or not _has_catalogue(connection):
         raise LedgerVersionError(
             f"{path} is no ledger of this version yet. Start the service on it once."

@@ -75,6 +75,20 @@ class LedgerReader:
         """The catalogue of seals as it stands now, in order; raises LedgerDamagedError."""
         return self._reading.seals()
 
+    def payload_digests(self, first: int, last: int) -> list[bytes]:
+        """SHA-256 of the payloads at positions `first` to `last`, of those that are there.
+
+        Raises LedgerDamagedError.
+        """
+        try:
+            headers = (
+                self._reading.header("position = ?", (position,))
+                for position in range(first, min(last, self._position) + 1)
+            )
+            return [each.payload_digest for each in headers if each is not None]
+        except apsw.Error as error:
+            raise LedgerDamagedError(first, f"SQLite says: {error}") from error
+
     def verified(self, after: int = 0, previous: bytes = GENESIS) -> Iterator[Entry]:
         """The entries after a position in order, each checked, up to `position`.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from cotton_server.ledger.errors import LedgerDamagedError, SealRefusedError
@@ -46,9 +46,14 @@ def sealed_directory(data_dir: Path) -> Path:
     return data_dir / SEALED_NAME
 
 
+def evidence_directory(data_dir: Path) -> Path:
+    """Where the payloads of sealed entries of a data directory lie."""
+    return sealed_directory(data_dir) / _EVIDENCE_NAME
+
+
 def evidence_path(data_dir: Path, first: int, last: int) -> Path:
     """The file of the payloads of the entries at positions `first` to `last`."""
-    return sealed_directory(data_dir) / _EVIDENCE_NAME / f"{first:010d}-{last:010d}.parquet"
+    return evidence_directory(data_dir) / f"{first:010d}-{last:010d}.parquet"
 
 
 def read_seals(connection: apsw.Connection) -> list[Seal]:
@@ -98,6 +103,31 @@ def insert_seal(connection: apsw.Connection, seal: Seal) -> None:
             seal.sealed_at_us,
         ),
     )
+
+
+def renew_seal(connection: apsw.Connection, seal: Seal) -> None:
+    """Notes the manifest that a seal has now; its transaction is the caller's."""
+    connection.execute(
+        "UPDATE seal SET manifest_digest = ? WHERE number = ?", (seal.manifest_digest, seal.number)
+    )
+
+
+def require_same_range(seal: Seal, before: Seal | None) -> None:
+    """Raises SealRefusedError unless a seal is one of the catalogue but for its manifest.
+
+    `before` is the one that the catalogue has under its number.
+    """
+    if before is None or replace(seal, manifest_digest=before.manifest_digest) != before:
+        raise SealRefusedError(
+            f"Seal {seal.number} was written again as positions {seal.first} to {seal.last} up to"
+            f" row {seal.stop_row} with the chained digest {seal.digest.hex()}; the catalogue has"
+            f" {before}."
+        )
+    if len(seal.manifest_digest) != _DIGEST_BYTES:
+        raise SealRefusedError(
+            f"Seal {seal.number} was written again with a manifest digest of"
+            f" {len(seal.manifest_digest)} bytes; it takes {_DIGEST_BYTES}."
+        )
 
 
 def require_follows(seal: Seal, before: Seal | None, digest: bytes | None) -> None:

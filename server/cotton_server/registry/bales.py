@@ -16,7 +16,7 @@ from cotton_server.registry.bale_columns import NAMES, REFERENCES, TYPES
 from cotton_server.registry.block_reading import IS_USDA, Found, NotInMemoryError
 from cotton_server.registry.blocks import BLOCK_BITS, Blocks
 from cotton_server.registry.cold import ColdStore
-from cotton_server.registry.index import SLOTS_FIRST, BaleIndex
+from cotton_server.registry.index import NOT_FOUND, SLOTS_FIRST, BaleIndex
 from cotton_server.registry.key_table import KeyHashing
 from cotton_server.registry.region import Region
 from cotton_server.registry.runs import rows_of
@@ -149,12 +149,15 @@ class BaleStore:
         # so that the others take no memory.
         self.has_course: npt.NDArray[np.bool_] = Region(capacity).array(np.bool_, capacity)
         self._blocks = Blocks(capacity, block_bits=block_bits)
-        # The position of the row that begins each block, where it was here.
-        self._first_positions = np.zeros(-(-capacity >> block_bits), np.uint32)
         hashing = KeyHashing()
         self._cold = ColdStore(cold_bytes_max, hashing, block_bits=block_bits)
         self.index = BaleIndex(self._blocks, self._cold, hashing, slots_first=slots_first)
         self._sealed: dict[int, SealedPart] = {}
+
+    @property
+    def cold_bytes(self) -> int:
+        """Memory of what was read back from disk."""
+        return self._cold.size_bytes
 
     @property
     def resident_bytes(self) -> int:
@@ -179,7 +182,6 @@ class BaleStore:
                 bales.is_first,
             ]
         )
-        self._note_positions(start, bales.position)
         if bales.is_first.all():
             self.index.add(np.arange(start, stop, dtype=np.int32), bales.hashes)
         else:
@@ -256,23 +258,17 @@ class BaleStore:
         """
         return self._found(names, where).columns
 
-    def count_at(self, revision: int, count: int) -> int:
-        """Readings among the first `count` that were stored at `revision` or before."""
-        stop = count
-        for part in reversed((None, *self._cold.parts)):
-            # What is in memory behind a part is looked through first, then the part.
-            start = 0 if part is None else part.stop_row
-            if start < stop and (found := self._count_between(start, stop, revision)) > start:
-                return found
-            if part is None or revision >= part.last_position:
-                return min(start, count)
-            stop = min(part.first_row, count)
-            if stop < count and revision >= part.first_position:
-                positions = self.position[stop : min(part.stop_row, count)]
-                found = _count_until(positions, revision)
-                if found:
-                    return stop + found
-        return 0
+    def may_be_on_disk(self, high: UInt64Array, low: UInt64Array) -> bool:
+        """Whether a bale with one of these keys may be on disk alone; nothing is read for it."""
+        return self._cold.may_have(high, low)
+
+    def bring(self, high: UInt64Array, low: UInt64Array) -> None:
+        """Reads back what is on disk of the bales with these keys, to be kept for a while.
+
+        Any thread may. Raises what reading rows on disk raises.
+        """
+        rows = self.index.find(high, low, self.index.hashes(high, low))
+        self.read(("lot",), rows[rows != NOT_FOUND])
 
     def frame(self, runs: RunArray, values: Iterable[str] | None = None) -> pl.DataFrame:
         """The bales of row ranges [start, stop), in order.
@@ -294,7 +290,6 @@ class BaleStore:
 
     def _load(self, part: SealedPart) -> None:
         columns = part.read()
-        self._note_positions(part.first_row, columns["position"])
         # So that no key is moved meanwhile, of rows that are perhaps not yet packed.
         self.index.expect(int(np.count_nonzero(columns["is_first"])))
         # The two take about as long, and leave the interpreter to each other while they compute.
@@ -302,14 +297,6 @@ class BaleStore:
             packed = pool.submit(self._blocks.load, [columns[name] for name in NAMES])
             self.index.load(part.first_row, columns["high"], columns["low"], columns["is_first"])
             packed.result()
-
-    def _note_positions(self, start: int, position: npt.NDArray[np.uint32]) -> None:
-        rows = self._blocks.rows_of_block
-        first = -start % rows
-        if first < len(position):
-            begun = position[first::rows]
-            block = (start + first) // rows
-            self._first_positions[block : block + len(begun)] = begun
 
     def _gone_around(self, part: SealedPart) -> tuple[int, int]:
         """Rows around those of a part that are on disk alone, in the blocks where it has rows."""
@@ -321,16 +308,6 @@ class BaleStore:
         )
         first, last = part.first_row // rows, (part.stop_row - 1) // rows
         return max(start, first * rows), min(stop, (last + 1) * rows)
-
-    def _count_between(self, start: int, stop: int, revision: int) -> int:
-        """The row in [start, stop), all in memory, before which all were stored until then."""
-        rows = self._blocks.rows_of_block
-        first, last = -(-start // rows), -(-stop // rows)
-        until = first + _count_until(self._first_positions[first:last], revision)
-        begin, end = max(start, (until - 1) * rows), min(stop, until * rows)
-        if begin >= end:
-            return begin
-        return begin + _count_until(self.position[begin:end], revision)
 
     def _found(self, names: Sequence[str], where: slice | Rows) -> Found:
         if isinstance(where, slice):
@@ -416,11 +393,6 @@ def _by_part(
 def _nothing(names: Sequence[str]) -> Found:
     columns = {name: np.zeros(0, TYPES.get(name, np.bool_)) for name in names}
     return Found(columns, frozenset(names), frozenset())
-
-
-def _count_until(positions: npt.NDArray[np.uint32], revision: int) -> int:
-    # Of the column's own type: any other would have the whole column converted.
-    return int(np.searchsorted(positions, positions.dtype.type(revision), side="right"))
 
 
 _POLARS: Final = {np.dtype(np.int8): pl.Int8, np.dtype(np.int16): pl.Int16}

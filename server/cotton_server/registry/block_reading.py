@@ -53,24 +53,28 @@ class Found:
 def read(table: BlockTable, names: Sequence[str], places: Places) -> Found:
     """Columns by name at places; raises NotInMemoryError."""
     while True:
-        reader: _Reader
-        if places.count == 1:
-            reader = _One(table, places.first)
-            found = _found(reader, names)
-        elif places.rows is None:
-            reader = _InOrder(table, places.pieces, places.count)
-            found = _found(reader, names)
-        elif places.dense and _is_whole(table, places):
-            reader = _InOrder(table, ((places.first, places.last + 1),), places.span)
-            found = _found(reader, names)
-            taken = places.rows - places.first
-            columns = {name: column.take(taken) for name, column in found.columns.items()}
-            found = Found(columns, found.present, found.absent)
-        else:
-            reader = _Spread(table, places.rows)
-            found = _found(reader, names)
+        reader, taken = _reader(table, places)
+        try:
+            found = _found(reader, names, taken)
+        except (ValueError, IndexError):
+            # A block that is released while it is read holds anything: read again.
+            if reader.holds():
+                raise
+            continue
         if reader.holds():
             return found
+
+
+def _reader(table: BlockTable, places: Places) -> tuple[_Reader, Rows | None]:
+    """Who reads these places, and which of what is read are asked for, None for all of it."""
+    if places.count == 1:
+        return _One(table, places.first), None
+    if places.rows is None:
+        return _InOrder(table, places.pieces, places.count), None
+    if places.dense and _is_whole(table, places):
+        everything = ((places.first, places.last + 1),)
+        return _InOrder(table, everything, places.span), places.rows - places.first
+    return _Spread(table, places.rows), None
 
 
 def _is_whole(table: BlockTable, places: Places) -> bool:
@@ -277,18 +281,22 @@ class _Spread:
         return is_constant and bool((self._table.lowest.take(cells) == ABSENT).all())
 
 
-def _found(reader: _Reader, names: Sequence[str]) -> Found:
+def _found(reader: _Reader, names: Sequence[str], taken: Rows | None) -> Found:
+    def of_taken(column: Column) -> Column:
+        return column if taken is None else column.take(taken)
+
     columns: dict[str, Column] = {}
     present, absent = [], []
     for name in names:
         if name in ("high", "low"):
             if name not in columns:
-                columns["high"], columns["low"] = reader.keys()
+                high, low = reader.keys()
+                columns["high"], columns["low"] = of_taken(high), of_taken(low)
         elif name == IS_USDA:
-            columns[name] = reader.is_usda()
+            columns[name] = of_taken(reader.is_usda())
         else:
             number = NUMBERS[name]
-            columns[name] = reader.column(number)
+            columns[name] = of_taken(reader.column(number))
             if name in _VALUES:
                 if reader.is_present(number):
                     present.append(name)

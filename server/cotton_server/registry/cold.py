@@ -202,6 +202,13 @@ class ColdStore:
         found: Blocks = self._kept.get((Blocks, part.first_row), make)
         return found
 
+    def may_have(self, high: UInt64Array, low: UInt64Array) -> bool:
+        """Whether one of these keys may be here; nothing is read for it."""
+        held = self._parts
+        if not held.parts or len(high) == 0:
+            return False
+        return len(held.of_all.places_in(key_numbers(high, low))) > 0
+
     def find(self, high: UInt64Array, low: UInt64Array, hashes: UInt64Array) -> RowArray:
         """The row of each key, of which there is at least one; NOT_FOUND where there is none.
 

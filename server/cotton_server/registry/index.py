@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
@@ -20,6 +22,8 @@ from cotton_server.registry.region import populate
 from cotton_server.registry.spans import joined
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from cotton_server.domain.identifiers import UInt64Array
     from cotton_server.registry.spans import Span
 
@@ -177,7 +181,7 @@ class BaleIndex:
         # From here on no row of these is moved, so what is removed below stays away.
         self.skip(start, stop)
         for first in range(start, stop, AT_ONCE):
-            with self._changing:
+            with self._paced():
                 rows, hashes = self._entered(first, min(first + AT_ONCE, stop))
                 self._table.remove(rows, hashes)
                 if self._former is not None:
@@ -187,7 +191,7 @@ class BaleIndex:
             if self._former is None and 2 * self._count < self._table.taken:
                 self._follow(self._slots_for(self._count))
         while self._former is not None:
-            with self._changing:
+            with self._paced():
                 self._move(AT_ONCE)
 
     def reserve(self) -> None:
@@ -205,6 +209,18 @@ class BaleIndex:
             for array in following.memory:
                 populate(array)
             self._next = following
+
+    @contextmanager
+    def _paced(self) -> Iterator[None]:
+        """Changes the tables, then leaves as much time to who adds as that took.
+
+        A lock that is taken again at once is not given to those who wait for it.
+        """
+        with self._changing:
+            begun = time.perf_counter()
+            yield
+            took_s = time.perf_counter() - begun
+        time.sleep(took_s)
 
     def _find_in_memory(self, high: UInt64Array, low: UInt64Array, hashes: UInt64Array) -> RowArray:
         while True:

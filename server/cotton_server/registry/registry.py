@@ -14,8 +14,9 @@ from cotton_server.domain.fields import ABSENT, VALUE_FIELDS
 from cotton_server.domain.identifiers import USDA_CROP_YEARS, USDA_HIGH, crop_year_of_lot
 from cotton_server.domain.readings import ORIGINAL, RAW_ABSENT, ReadingTable
 from cotton_server.registry.accounts import AccountBook
-from cotton_server.registry.bales import BaleColumns, BaleStore
+from cotton_server.registry.bales import COLD_BYTES, BaleColumns, BaleStore
 from cotton_server.registry.changes import ChangeLog
+from cotton_server.registry.columns import NumberColumn
 from cotton_server.registry.conflicts import ConflictBook, ConflictEntry
 from cotton_server.registry.courses import (
     NO_ROW,
@@ -31,11 +32,12 @@ from cotton_server.registry.producers import ProducerBook
 from cotton_server.registry.received import ReceivedTimes
 from cotton_server.registry.records import Version
 from cotton_server.registry.references import ReferenceBook
+from cotton_server.registry.rows_ahead import KnownRow, RowsAhead
 from cotton_server.registry.settlement_runs import RunBook
 from cotton_server.registry.texts import TextBook
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from cotton.inspection.v1 import common_pb2, lots_pb2
 
@@ -93,14 +95,19 @@ class Registry:
     """Bales, lots, conflicts and producers as of `revision`, the last ledger position applied.
 
     One thread changes it, holding `lock`; readers take `lock` only to copy the few numbers
-    that make a snapshot.
+    that make a snapshot. Nobody reads from disk while holding it: what is stored never changes, so
+    it is found and read before or after.
     """
 
-    def __init__(self, *, bales_max: int) -> None:
-        """Starts empty, at revision 0."""
+    def __init__(self, *, bales_max: int, cold_bytes_max: int = COLD_BYTES) -> None:
+        """Starts empty, at revision 0.
+
+        `cold_bytes_max` bounds the memory of readings that were read back from disk. Raises
+        MemoryError where there is no address space for `bales_max` readings.
+        """
         self.lock = threading.Lock()
         self.revision = 0
-        self.bales = BaleStore(bales_max)
+        self.bales = BaleStore(bales_max, cold_bytes_max=cold_bytes_max)
         self.lots = LotBook()
         self.texts = {name: TextBook() for name in ("standard", "laboratory", "instrument")}
         self.courses = CourseBook()
@@ -110,9 +117,12 @@ class Registry:
         self.runs = RunBook()
         self.accounts = AccountBook()
         self.received = ReceivedTimes()
+        self.row_counts = NumberColumn(np.uint32)
+        """How many rows the store has with each position; 4 bytes a position."""
         self.changes = ChangeLog()
         self.lots_registered = 0
         self._touched: dict[int, bool] = {}
+        self._ahead = RowsAhead(self.bales)
 
     @property
     def is_settled(self) -> bool:
@@ -120,10 +130,56 @@ class Registry:
         return not self._touched
 
     def course(self, key_row: int) -> Sequence[CourseEvent]:
-        """The events of the bale that the index gives this row for, its first reading included."""
+        """The events of the bale that the index gives this row for, its first reading included.
+
+        For the thread that changes the registry; others take a copy, `course_now`. Raises what
+        reading a row on disk raises.
+        """
         if self.bales.has_course[key_row]:
             return self.courses.events(key_row)
         return (self._first_event(key_row),)
+
+    def course_now(self, key_row: int) -> Sequence[CourseEvent]:
+        """A copy of what `course` gives, for any thread; takes the lock."""
+        with self.lock:
+            if self.bales.has_course[key_row]:
+                return tuple(self.courses.events(key_row))
+        # So far nothing else had happened to the bale, and its first reading never changes.
+        return (self._first_event(key_row),)
+
+    def rows_at(self, revision: int) -> int:
+        """How many rows were stored at a revision or before; of one to come, those until now.
+
+        For any thread, without the lock; no row is read for it.
+        """
+        position = min(revision, self.revision)
+        return self.row_counts[position - 1] if position else 0
+
+    def read_courses(self, key_rows: Iterable[int]) -> set[int]:
+        """The rows of all that happened to the bales that the index gives these rows for.
+
+        Where they lie is read for all of them together, and in memory then. For the thread that
+        changes the registry; raises what reading from disk raises.
+        """
+        rows: set[int] = set()
+        for key_row in key_rows:
+            rows.add(key_row)
+            if self.bales.has_course[key_row]:
+                rows.update(each.row for each in self.courses.events(key_row))
+        rows.discard(NO_ROW)
+        self._ahead.read(rows)
+        return rows
+
+    def read_ahead(self, events: Iterable[BaleEvent], lots: Iterable[int] = ()) -> None:
+        """Has in memory what applying these events, and readings of lots by number, asks for.
+
+        For the thread that changes the registry, before it takes the lock, so that nothing is read
+        from disk after it did. Raises what reading from disk raises.
+        """
+        self.read_courses({each.key_row for each in events if each.key_row > NO_ROW})
+        for number in self._ahead.lots().union(lots):
+            # Made by asking for it, and then in memory.
+            self.lots[number]
 
     def state(self, key_row: int) -> BaleState:
         """Where the bale stands that the index gives this row for."""
@@ -138,7 +194,9 @@ class Registry:
         """
         start = self.bales.count
         lots = self._store(kept) if len(kept.rows) else np.zeros(0, np.int32)
-        events = iter(_resolved(kept, start))
+        happening = list(_resolved(kept, start))
+        self._note_stored(happening, kept, start, lots)
+        events = iter(happening)
         waiting = next(events, None)
         runs = _runs_of(kept, lots)
         run = next(runs, None)
@@ -220,8 +278,9 @@ class Registry:
         """Ends a group that was applied: its positions are there, the last is the revision."""
         if moments[0].position != len(self.received) + 1:
             raise AssertionError("positions follow one another without a gap")
+        self.row_counts.extend(self._counts_after(moments))
         self.received.extend(moment.received_at_us for moment in moments)
-        # Only now: whoever sees a revision finds when it had been received.
+        # Only now: whoever sees a revision finds its rows, and when it had been received.
         self.revision = moments[-1].position
 
     def revision_at_instant(self, at_us: int) -> int:
@@ -243,13 +302,29 @@ class Registry:
         """
         return self.received.received_by_us(revision)
 
+    def _counts_after(self, moments: Sequence[Moment]) -> Sequence[int]:
+        """How many rows there are with each of the positions that were applied now."""
+        start, stop = self.rows_at(self.revision), self.bales.count
+        if len(moments) == 1:
+            return (stop,)
+        positions = self.bales.position[start:stop]
+        ends = np.asarray([moment.position for moment in moments], positions.dtype)
+        counts: list[int] = (start + positions.searchsorted(ends, side="right")).tolist()
+        return counts
+
+    def _note_stored(
+        self, events: Iterable[BaleEvent], kept: KeptReadings, start: int, lots: Int32Array
+    ) -> None:
+        """Notes where the rows of events lie that are stored now, `start` and those after it."""
+        for row in {row for each in events for row in (each.key_row, each.event.row)}:
+            if (place := row - start) >= 0:
+                known = (lots[place], kept.position[place], kept.batch_row[place])
+                self._ahead.note(row, KnownRow(*map(int, known)))
+
     def _first_event(self, key_row: int) -> CourseEvent:
+        first = self._ahead.at(key_row)
         return CourseEvent(
-            Cause.READ,
-            int(self.bales.position[key_row]),
-            int(self.bales.batch_row[key_row]),
-            row=key_row,
-            comes_into_force=True,
+            Cause.READ, first.position, first.batch_row, row=key_row, comes_into_force=True
         )
 
     def _store(self, kept: KeptReadings) -> Int32Array:
@@ -321,7 +396,7 @@ class Registry:
                 stored_revision=before.since,
                 outcome=bale.differs,
                 laboratory=int(self.bales.references["laboratory"][event.row]),
-                lot=int(self.bales.references["lot"][stored]),
+                lot=self._ahead.at(stored).lot,
                 arrivals=array("Q", [moment.position]),
             )
         )
@@ -379,7 +454,7 @@ class Registry:
             self._touch(lot.number)
 
     def _lot_of_row(self, row: int) -> LotEntry:
-        return self.lots[int(self.bales.references["lot"][row])]
+        return self.lots[self._ahead.at(row).lot]
 
     def _lot(self, lot_no: str) -> LotEntry:
         return self.lots[self.lots.enter(lot_no, crop_year_of_lot(lot_no))]

@@ -47,14 +47,6 @@ class SealedPart(Protocol):
         """The row after the last."""
 
     @property
-    def first_position(self) -> int:
-        """First ledger position that may have brought one of the rows."""
-
-    @property
-    def last_position(self) -> int:
-        """Last ledger position that may have brought one of the rows."""
-
-    @property
     def bales(self) -> int:
         """How many of the rows the duplicate index gives for their bales: sum of `is_first`."""
 

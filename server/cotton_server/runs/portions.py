@@ -67,8 +67,7 @@ def portions(
 def _runs_of(lots: Sequence[int], sources: Sources, terms: Terms) -> _Runs:
     """The rows of lots that count, in order; the registry stands still for some lots at a time."""
     registry = sources.registry
-    with registry.lock:
-        count = registry.bales.count_at(terms.revision, registry.bales.count)
+    count = registry.rows_at(terms.revision)
     flat, numbers = array("i"), array("i")
     for first in range(0, len(lots), LOTS_AT_ONCE):
         some = [registry.lots.looked_at(number) for number in lots[first : first + LOTS_AT_ONCE]]
@@ -123,6 +122,5 @@ def _is_default(standard: Standard, number: int, sources: Sources, terms: Terms)
     registry = sources.registry
     entry = registry.lots.looked_at(number)
     with registry.lock:
-        count = registry.bales.count_at(terms.revision, registry.bales.count)
-        lot = entry.at(terms.revision, count)
+        lot = entry.at(terms.revision, registry.rows_at(terms.revision))
     return default_standard(lot, sources.standards) is standard

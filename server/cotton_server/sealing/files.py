@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
-from cotton_server.errors import StartError
+from cotton_server.errors import DamagedError, StartError
+from cotton_server.ledger import make_directories, sync_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -28,9 +29,10 @@ PARTIAL: Final = ".partial"
 """How the name of a file or directory ends that is not whole yet."""
 
 _CHUNK_BYTES: Final = 1 << 20
+_OTHER: Final = "does not have the digest it was written with"
 
 
-class SealedFileError(StartError):
+class SealedFileError(DamagedError, StartError):
     """A file of the sealed history is not there, or is not what was written."""
 
     def __init__(self, path: Path, what: str) -> None:
@@ -38,7 +40,8 @@ class SealedFileError(StartError):
         super().__init__(
             f"{path} {what}. Restore it from a backup, or move the directory {STATE}, which lies"
             " beside those of sealed entries and readings, away: the next start then takes"
-            " everything from the raw entries, as slowly as without seals."
+            " everything from the raw entries, as slowly as without seals, and has what is damaged"
+            " of readings and manifests written again."
         )
         self.path = path
 
@@ -51,12 +54,20 @@ class SealedFile:
     size: int
     digest: str
 
-    def checked(self, root: Path) -> bytes:
-        """The content of a small file; raises SealedFileError."""
-        self.require_size(root)
-        content = (root / self.path).read_bytes()
-        if sha256(content).hexdigest() != self.digest:
-            raise SealedFileError(root / self.path, "does not have the digest it was written with")
+    def content(self, root: Path) -> bytes:
+        """What is in the file, held in memory: the bytes that have the digest, and no others.
+
+        Raises SealedFileError when it cannot be read, or is not what was written.
+        """
+        path = root / self.path
+        try:
+            with path.open("rb") as file:
+                # A byte more than there may be, so that no file is read that grew without end.
+                content = file.read(self.size + 1)
+        except OSError as error:
+            raise unreadable(path, error) from error
+        if len(content) != self.size or sha256(content).hexdigest() != self.digest:
+            raise SealedFileError(path, _OTHER)
         return content
 
     def require_size(self, root: Path) -> None:
@@ -65,7 +76,7 @@ class SealedFile:
         try:
             size = path.stat().st_size
         except OSError as error:
-            raise SealedFileError(path, f"cannot be read: {error.strerror}") from error
+            raise unreadable(path, error) from error
         if size != self.size:
             raise SealedFileError(path, f"has {size} bytes, {self.size} were written")
 
@@ -73,7 +84,12 @@ class SealedFile:
         """Reads the file through; raises SealedFileError when it is not what was written."""
         self.require_size(root)
         if file_digest(root / self.path) != self.digest:
-            raise SealedFileError(root / self.path, "does not have the digest it was written with")
+            raise SealedFileError(root / self.path, _OTHER)
+
+
+def unreadable(path: Path, error: OSError) -> SealedFileError:
+    """What to raise for a file that the disk does not give."""
+    return SealedFileError(path, f"cannot be read: {error.strerror or error}")
 
 
 def range_name(first: int, last: int) -> str:
@@ -82,26 +98,24 @@ def range_name(first: int, last: int) -> str:
 
 
 def described(root: Path, path: Path) -> SealedFile:
-    """A file as it lies on disk."""
-    return SealedFile(str(path.relative_to(root)), path.stat().st_size, file_digest(path))
+    """A file as it lies on disk; raises SealedFileError when it cannot be read."""
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise unreadable(path, error) from error
+    return SealedFile(str(path.relative_to(root)), size, file_digest(path))
 
 
 def file_digest(path: Path) -> str:
-    """SHA-256 of a file in hex."""
+    """SHA-256 of a file in hex; raises SealedFileError when it cannot be read."""
     digest = sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            digest.update(chunk)
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK_BYTES):
+                digest.update(chunk)
+    except OSError as error:
+        raise unreadable(path, error) from error
     return digest.hexdigest()
-
-
-def make_directory(directory: Path) -> None:
-    """Makes a directory with those above it; only its owner may look into it."""
-    if directory.is_dir():
-        return
-    make_directory(directory.parent)
-    directory.mkdir(mode=0o700, exist_ok=True)
-    sync(directory.parent)
 
 
 def sync(path: Path) -> None:
@@ -113,45 +127,48 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def write_whole(path: Path, write: Callable[[Path], None]) -> None:
-    """Has a file written under another name, synced, and named: it is there whole or not at all."""
-    make_directory(path.parent)
+def write_whole(path: Path, write: Callable[[Path], None], *, top: Path) -> None:
+    """Has a file written under another name, synced, and named: it is there whole or not at all.
+
+    `top` is a directory above it whose name is durable. Raises OSError, and what `write` raises.
+    """
+    make_directories(path.parent, top)
     partial = path.with_name(f"{path.name}.{os.getpid()}{PARTIAL}")
-    write(partial)
-    partial.chmod(0o600)
-    sync(partial)
-    partial.rename(path)
-    sync(path.parent)
+    try:
+        write(partial)
+        partial.chmod(0o600)
+        sync(partial)
+        partial.rename(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+    sync_names(path.parent, top)
 
 
-def write_directory(directory: Path, write: Callable[[Path], None]) -> None:
+def write_directory(directory: Path, write: Callable[[Path], None], *, top: Path) -> None:
     """The same for a directory with files, of one level or more."""
-    make_directory(directory.parent)
+    make_directories(directory.parent, top)
     partial = directory.with_name(f"{directory.name}.{os.getpid()}{PARTIAL}")
     shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(mode=0o700)
-    write(partial)
-    for path in [*files_below(partial), *(each for each in partial.rglob("*") if each.is_dir())]:
-        path.chmod(0o700 if path.is_dir() else 0o600)
-        sync(path)
-    sync(partial)
-    shutil.rmtree(directory, ignore_errors=True)
-    partial.rename(directory)
-    sync(directory.parent)
+    try:
+        partial.mkdir(mode=0o700)
+        write(partial)
+        below = [each for each in partial.rglob("*") if each.is_dir()]
+        for path in [*files_below(partial), *below]:
+            path.chmod(0o700 if path.is_dir() else 0o600)
+            sync(path)
+        sync(partial)
+        shutil.rmtree(directory, ignore_errors=True)
+        partial.rename(directory)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    sync_names(directory.parent, top)
 
 
 def files_below(directory: Path) -> Sequence[Path]:
     """All files below a directory, in order of their names."""
     return sorted(path for path in directory.rglob("*") if path.is_file())
-
-
-def remove_partial(root: Path) -> None:
-    """Removes what a process that ended too early has left unfinished."""
-    for path in [*root.rglob(f"*{PARTIAL}")]:
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
 
 
 def remove_directories(directories: Iterable[Path]) -> None:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import gc
 import logging
-import threading
 import time
-from collections import deque
-from dataclasses import dataclass
+from bisect import insort
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-
+from cotton_server.errors import StartError
 from cotton_server.intake.replay import replay
 from cotton_server.ledger import GENESIS, Seal, sealed_directory
-from cotton_server.registry.image import IMAGE_FORMAT, load_image
+from cotton_server.registry.image import (
+    IMAGE_FORMAT,
+    ImageDamagedError,
+    ImageFormatError,
+    load_image,
+)
 from cotton_server.sealing.files import STATE, SealedFileError
 from cotton_server.sealing.manifest import (
     PartManifest,
@@ -25,13 +29,13 @@ from cotton_server.sealing.manifest import (
 from cotton_server.sealing.readings import read_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import numpy.typing as npt
 
     from cotton_server.intake.replay import Progress
-    from cotton_server.ledger import Ledger, LedgerReader
+    from cotton_server.ledger import Entry, Ledger, LedgerReader
     from cotton_server.registry.bales import BaleStore
     from cotton_server.registry.registry import Registry
     from cotton_server.registry.sealed import KeyRange
@@ -50,9 +54,7 @@ class SealedReadings:
     def __init__(self, root: Path, manifest: PartManifest) -> None:
         """Takes the directory of the sealed history, and what the range consists of."""
         self.manifest = manifest
-        self._root = root
-        self._lock = threading.Lock()
-        self._checked = False
+        self.root = root
 
     @property
     def first_row(self) -> int:
@@ -87,7 +89,7 @@ class SealedReadings:
     @property
     def path(self) -> Path:
         """One of its files, to name it by."""
-        return self._root / next(iter(self.manifest.readings.values())).path
+        return self.root / next(iter(self.manifest.readings.values())).path
 
     def read(self) -> Mapping[str, npt.NDArray[Any]]:
         """All columns in order of rows; raises SealedFileError."""
@@ -97,58 +99,41 @@ class SealedReadings:
         """`high`, `low` and `is_first` alone; raises SealedFileError."""
         return self._columns(keys_only=True)
 
-    def _columns(self, *, keys_only: bool) -> Mapping[str, npt.NDArray[Any]]:
-        self.require()
-        paths = {season: self._root / file.path for season, file in self.manifest.readings.items()}
-        return read_columns(paths, self.first_row, self.stop_row, keys_only=keys_only)
+    def renew(self, manifest: PartManifest) -> None:
+        """Reads from now on the files that were written again of the range."""
+        self.manifest = manifest
 
     def require_sizes(self) -> None:
         """Raises SealedFileError when a file is not there, or was cut."""
         for file in self.manifest.readings.values():
-            file.require_size(self._root)
+            file.require_size(self.root)
 
     def require(self) -> None:
-        """Compares the files with their digests, once; raises SealedFileError."""
-        with self._lock:
-            if not self._checked:
-                for file in self.manifest.readings.values():
-                    file.require(self._root)
-                self._checked = True
+        """Compares the files with their digests; raises SealedFileError."""
+        for file in self.manifest.readings.values():
+            file.require(self.root)
 
-
-def require_same_rows(part: SealedReadings, store: BaleStore) -> None:
-    """Raises SealedFileError when the files of a range do not have the rows that the store has."""
-    if part.first_row == part.stop_row:
-        return
-    here = slice(part.first_row, part.stop_row)
-    columns: dict[str, Any] = {
-        "high": store.high,
-        "low": store.low,
-        "position": store.position,
-        "batch_row": store.batch_row,
-        "kind": store.kind,
-        "inspected_at_s": store.inspected_at_s,
-        "is_first": store.is_first,
-        **store.values,
-        **store.references,
-    }
-    written = part.read()
-    for name, column in columns.items():
-        if not np.array_equal(written[name], column[here]):
-            raise SealedFileError(part.path, f"has other readings than the ledger: {name}")
+    def _columns(self, *, keys_only: bool) -> Mapping[str, npt.NDArray[Any]]:
+        """Columns of the very bytes that have the digests, a file in memory at a time."""
+        manifest = self.manifest
+        files = manifest.readings.values()
+        contents = ((self.root / file.path, file.content(self.root)) for file in files)
+        return read_columns(contents, manifest.first_row, manifest.stop_row, keys_only=keys_only)
 
 
 @dataclass(frozen=True, slots=True)
 class History:
     """What is sealed of a ledger.
 
-    `parts` follow one another from the first position on. `state` is the newest one that is whole;
-    without it everything is taken from the raw entries.
+    `seals` follow one another from the first position on. `parts` are the ranges of them whose
+    manifests are whole, in order. `state` is the newest one that is whole; without it everything
+    is taken from the raw entries.
     """
 
     root: Path
     parts: tuple[SealedReadings, ...]
     state: StateManifest | None
+    seals: tuple[Seal, ...] = ()
 
     @property
     def position(self) -> int:
@@ -163,12 +148,17 @@ class History:
     @property
     def last(self) -> int:
         """The last sealed position."""
-        return self.parts[-1].manifest.last if self.parts else 0
+        return self.seals[-1].last if self.seals else 0
 
     @property
     def stop_row(self) -> int:
         """The first row of the store that is not sealed."""
-        return self.parts[-1].stop_row if self.parts else 0
+        return self.seals[-1].stop_row if self.seals else 0
+
+    @property
+    def is_startable(self) -> bool:
+        """Whether the next start need not replay what is sealed."""
+        return self.state is not None or not self.seals
 
     @property
     def standing(self) -> Path | None:
@@ -178,9 +168,18 @@ class History:
         return state_directory(self.root, self.state.position) / STANDING
 
     def restore(self, registry: Registry, residence: Residence) -> None:
-        """Brings an empty registry to the state; raises SealedFileError."""
+        """Brings an empty registry to the state.
+
+        Raises StartError where it has no room for the rows; SealedFileError, ImageDamagedError and
+        ImageFormatError, after which the registry is of no use.
+        """
         if self.state is None:
             return
+        if self.state.rows > registry.bales.capacity:
+            raise StartError(
+                f"The sealed history holds {self.state.rows} readings, and the registry is set to"
+                f" hold {registry.bales.capacity} at most. Raise bales_max."
+            )
         oldest = self.state.rows - residence.rows_max
         before = [part for part in self.parts if part.manifest.last <= self.state.position]
         registry.bales.expect(sum(part.bales for part in before if part.stop_row > oldest))
@@ -189,41 +188,124 @@ class History:
         load_image(state_directory(self.root, self.state.position) / REGISTRY, registry)
 
 
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """A registry with what of it is in memory, and the history that it was started from."""
+
+    history: History
+    registry: Registry
+    residence: Residence
+
+
+def begin(
+    history: History, new_registry: Callable[[], Registry], *, resident_bales_max: int
+) -> Recovered:
+    """A registry at the state of a history.
+
+    Where a file of the state, or of the readings that come into memory, turns out to be damaged,
+    that is told in the log, and the registry is a new one, of a history without a state. Raises
+    StartError.
+    """
+    registry = new_registry()
+    residence = Residence(registry.bales, resident_bales_max)
+    try:
+        history.restore(registry, residence)
+    except (SealedFileError, ImageDamagedError, ImageFormatError) as error:
+        _LOG.error("the sealed history is damaged", extra={"error": str(error)})
+    else:
+        return Recovered(history, registry, residence)
+    # Their memory is needed again, and columns and their store know each other.
+    del registry, residence
+    gc.collect()
+    registry = new_registry()
+    residence = Residence(registry.bales, resident_bales_max)
+    return Recovered(replace(history, state=None), registry, residence)
+
+
+def replay_by_range(
+    entries: Iterable[Entry],
+    started: Recovered,
+    passed: Callable[[Seal], None],
+    *,
+    of: int,
+    progress: Progress | None = None,
+) -> None:
+    """Replays what comes after a state, and tells of every sealed range at its end.
+
+    Whoever notes ranges then never has more rows in memory than it keeps, and those of one.
+    Raises what `replay` and `passed` raise.
+    """
+    rest = iter(entries)
+    for seal in started.history.seals:
+        if seal.last > started.history.position:
+            replay(_until(rest, seal.last), started.registry, of=of, progress=progress)
+            passed(seal)
+    replay(rest, started.registry, of=of, progress=progress)
+
+
+def _until(entries: Iterator[Entry], last: int) -> Iterator[Entry]:
+    for entry in entries:
+        yield entry
+        if entry.position == last:
+            return
+
+
 def recover(
     ledger: Ledger,
     history: History,
-    registry: Registry,
-    residence: Residence,
+    new_registry: Callable[[], Registry],
+    *,
+    resident_bales_max: int,
     progress: Progress | None = None,
-) -> None:
-    """Brings an empty registry to where the ledger ends: the sealed state, then entry by entry.
+) -> Recovered:
+    """A registry at where the ledger ends: the sealed state, then entry by entry.
 
-    Raises SealedFileError, and what `replay` raises.
+    Readings of sealed ranges that are damaged stay in memory. Raises StartError, and what `replay`
+    raises.
     """
-    history.restore(registry, residence)
-    entries = ledger.verified(history.position, history.digest)
-    replay(entries, registry, of=ledger.position, progress=progress)
-    for part in history.parts:
-        if part.manifest.last > history.position:
-            residence.note(part)
+    started = begin(history, new_registry, resident_bales_max=resident_bales_max)
+    parts = {part.manifest.last: part for part in history.parts}
+
+    def passed(seal: Seal) -> None:
+        part = parts.get(seal.last)
+        if part is not None:
+            started.residence.note(part)
+
+    entries = ledger.verified(started.history.position, started.history.digest)
+    replay_by_range(entries, started, passed, of=ledger.position, progress=progress)
+    return started
 
 
-def enter(directory: Path, ledger: Ledger, found: SealedRange, number: int) -> SealedReadings:
-    """Enters a range whose files are durable into the catalogue, as the seal of that number.
+def enter(directory: Path, ledger: Ledger, found: SealedRange) -> SealedReadings:
+    """Enters a range whose files are durable into the catalogue: the next, or one written again.
 
-    Raises SealedFileError, and LedgerError for a range that is not the ledger's next.
+    Raises SealedFileError, and LedgerError for a range that is neither.
     """
+    seals = ledger.seals()
+    before = next((each for each in seals if each.first == found.first), None)
     seal = Seal(
-        number=number,
+        number=len(seals) + 1 if before is None else before.number,
         first=found.first,
         last=found.last,
         stop_row=found.stop_row,
         digest=bytes.fromhex(found.digest),
         manifest_digest=bytes.fromhex(found.manifest_digest),
-        sealed_at_us=time.time_ns() // 1000,
+        sealed_at_us=time.time_ns() // 1000 if before is None else before.sealed_at_us,
     )
-    part = _part(sealed_directory(directory), seal)
-    ledger.add_seal(seal)
+    part = open_part(sealed_directory(directory), seal)
+    if before is None:
+        ledger.add_seal(seal)
+        return part
+    ledger.renew_seal(seal)
+    _LOG.warning(
+        "sealed readings were written again",
+        extra={
+            "first": seal.first,
+            "last": seal.last,
+            "manifest_before": before.manifest_digest.hex(),
+            "manifest": found.manifest_digest,
+        },
+    )
     return part
 
 
@@ -237,44 +319,66 @@ class Residence:
         """Takes the store and how many rows stay in memory."""
         self.rows_max = rows_max
         self._store = store
-        self._resident: deque[SealedReadings] = deque()
+        self._parts: dict[int, SealedReadings] = {}
+        """All parts that the store knows of, by their first rows."""
+        self._resident: list[SealedReadings] = []
+        """Those in memory, in order of rows."""
 
     def add(self, part: SealedReadings, *, resident: bool) -> None:
         """Adds the rows of the next range to a store that does not have them, at a start."""
         self._store.add_sealed(part, resident=resident)
-        if resident:
-            self._resident.append(part)
+        if part.first_row < part.stop_row:
+            self._parts[part.first_row] = part
+            if resident:
+                self._resident.append(part)
 
-    def note(self, part: SealedReadings) -> None:
+    def note(self, part: SealedReadings) -> bool:
         """Tells the store that rows which it has lie on disk too, and lets go what is too old.
 
-        What does not lie there as it was written stays in memory.
+        Also where they were written again. What does not lie there as it was written stays in
+        memory, which is told in the log; False then.
         """
         try:
             part.require()
         except SealedFileError as error:
             _LOG.error("sealed readings are damaged", extra={"error": str(error)})
-            return
-        self._store.note_sealed(part)
-        self._resident.append(part)
+            return False
+        if part.first_row == part.stop_row:
+            return True
+        known = self._parts.setdefault(part.first_row, part)
+        if known is part:
+            self._store.note_sealed(part)
+            insort(self._resident, part, key=lambda each: each.first_row)
+        else:
+            known.renew(part.manifest)
         oldest = self._store.count - self.rows_max
         while self._resident and self._resident[0].stop_row <= oldest:
-            self._store.release(self._resident.popleft())
+            self._store.release(self._resident.pop(0))
+        return True
 
 
 def open_history(directory: Path, ledger: Ledger | LedgerReader) -> History:
     """The sealed history below a data directory, as the catalogue of the ledger has it.
 
-    A state that is missing, damaged or of another version of the service is told in the log and
-    done without. Raises SealedFileError for a manifest that is not the catalogued one.
+    Manifests that are damaged, and a state that is missing, damaged or of another version of the
+    service, are told in the log and done without.
     """
     root = sealed_directory(directory)
-    seals = ledger.seals()
-    parts = tuple(_part(root, seal) for seal in seals)
-    return History(root, parts, _state(root, parts))
+    seals = tuple(ledger.seals())
+    parts: list[SealedReadings] = []
+    for seal in seals:
+        try:
+            parts.append(open_part(root, seal))
+        except SealedFileError as error:
+            _LOG.error("a sealed manifest is damaged", extra={"error": str(error)})
+    # A state is of ranges from the first on, none of which may be missing.
+    pairs = zip(parts, seals, strict=False)
+    before = [part for part, seal in pairs if part.last_position == seal.last]
+    return History(root, tuple(parts), _state(root, before), seals)
 
 
-def _part(root: Path, seal: Seal) -> SealedReadings:
+def open_part(root: Path, seal: Seal) -> SealedReadings:
+    """The range of a seal; raises SealedFileError for a manifest that is not the catalogued one."""
     return SealedReadings(root, read_part(root, seal.first, seal.last, seal.manifest_digest))
 
 
@@ -285,7 +389,7 @@ def _state(root: Path, parts: Sequence[SealedReadings]) -> StateManifest | None:
             continue
         try:
             state = read_state(directory)
-            _require_usable(directory, state, parts)
+            require_usable(directory, state, parts)
         except SealedFileError as error:
             _LOG.warning("a sealed state is not used", extra={"reason": str(error)})
             continue
@@ -293,7 +397,7 @@ def _state(root: Path, parts: Sequence[SealedReadings]) -> StateManifest | None:
     return None
 
 
-def _require_usable(directory: Path, state: StateManifest, parts: Sequence[SealedReadings]) -> None:
+def require_usable(directory: Path, state: StateManifest, parts: Sequence[SealedReadings]) -> None:
     """Raises SealedFileError for a state that cannot be started from."""
     before = [part for part in parts if part.manifest.last <= state.position]
     if not before or (

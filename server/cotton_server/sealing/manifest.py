@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from cotton_server.registry.sealed import KeyRange
 from cotton_server.sealing.files import (
@@ -14,16 +14,19 @@ from cotton_server.sealing.files import (
     SealedFile,
     SealedFileError,
     range_name,
+    unreadable,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 FORMAT: Final = 1
 """Version of both forms below."""
 
 STATE_HEAD: Final = "state.json"
+
+_Manifest = TypeVar("_Manifest", "PartManifest", "StateManifest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,16 @@ def read_part(root: Path, first: int, last: int, digest: bytes) -> PartManifest:
     content = _read(path)
     if sha256(content).digest() != digest:
         raise SealedFileError(path, "is not the one that stands in the catalogue of the ledger")
-    found = _parsed(path, content)
+    return _built(path, content, _part)
+
+
+def read_state(directory: Path) -> StateManifest:
+    """The manifest of a state; raises SealedFileError."""
+    path = directory / STATE_HEAD
+    return _built(path, _read(path), _state)
+
+
+def _part(found: Mapping[str, Any]) -> PartManifest:
     return PartManifest(
         first=found["first"],
         last=found["last"],
@@ -99,34 +111,43 @@ def read_part(root: Path, first: int, last: int, digest: bytes) -> PartManifest:
     )
 
 
-def read_state(directory: Path) -> StateManifest:
-    """The manifest of a state; raises SealedFileError."""
-    path = directory / STATE_HEAD
-    found = _parsed(path, _read(path))
-    return StateManifest(
+def _state(found: Mapping[str, Any]) -> StateManifest:
+    state = StateManifest(
         position=found["position"],
         rows=found["rows"],
         digest=found["digest"],
         image=found["image"],
         files=tuple(SealedFile(**file) for file in found["files"]),
     )
+    # Nobody keeps the digest of this file: what is in it may be anything.
+    numbers = (state.position, state.rows, state.image, *(file.size for file in state.files))
+    texts = (state.digest, *(each for file in state.files for each in (file.path, file.digest)))
+    if not all(type(each) is int for each in numbers) or not all(
+        isinstance(each, str) for each in texts
+    ):
+        raise ValueError("a number or text is something else")
+    return state
 
 
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise SealedFileError(path, f"cannot be read: {error.strerror}") from error
+        raise unreadable(path, error) from error
 
 
-def _parsed(path: Path, content: bytes) -> Any:
+def _built(
+    path: Path, content: bytes, build: Callable[[Mapping[str, Any]], _Manifest]
+) -> _Manifest:
+    """What a file says; raises SealedFileError for anything that is no manifest."""
     try:
         found = json.loads(content)
-    except ValueError as error:
-        raise SealedFileError(path, f"is no manifest: {error}") from error
-    if not isinstance(found, dict) or found.get("format") != FORMAT:
-        raise SealedFileError(path, f"is not a manifest of format {FORMAT}")
-    return found
+        form = found.get("format")
+        if form == FORMAT:
+            return build(found)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise SealedFileError(path, f"is no manifest: {error!r}") from error
+    raise SealedFileError(path, f"has format {form}, this version reads {FORMAT}")
 
 
 def _json(content: Any) -> bytes:

@@ -1,12 +1,12 @@
 """Sealed readings: rows of the bale store as Parquet, which anybody can read, and back.
 
 A row has, beside what the store needs to have it back, what people and other programs read: texts
-for numbers of the registry, nulls for what is absent, and whether the reading was the one in force
-of its bale when the range was sealed. Columns:
+for numbers of the registry, and nulls for what is absent. Whether the reading is in force is not
+said here: it changes, and the files do not (`outside.not_in_force`). Columns:
 
 - `row` UInt32 (of the store), `position` UInt32 and `batch_row` UInt16 (ledger position, and place
   in that batch), `kind` UInt8 (numbers of the contract's ReadingKind), `is_first` Boolean (the row
-  by which the duplicate index knows the bale), `in_force` Boolean (as of the last position);
+  by which the duplicate index knows the bale);
 - the bale code in its parts: `bale_prefix` UInt32 (digits 1-7: "32" and the gin), `baled_at` UInt64
   (digits 8-19: YYMMDDhhmmss), `bale_opaque` UInt32 (digits 20-26), `bale_number` UInt32 (27-32).
   Of a USDA bale the prefix is 10000000, `baled_at` the crop year times 1000, and the twelve digits
@@ -25,13 +25,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import polars as pl
+from polars.exceptions import PanicException, PolarsError
 
 from cotton_server.domain.fields import ABSENT, VALUE_FIELDS
-from cotton_server.registry.courses import NO_ROW
 from cotton_server.sealing.files import SealedFileError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     import numpy.typing as npt
@@ -78,11 +78,12 @@ def write_readings(frame: pl.DataFrame, path: Path) -> None:
 
 
 def read_columns(
-    paths: Mapping[int, Path], first_row: int, stop_row: int, *, keys_only: bool
+    files: Iterable[tuple[Path, bytes]], first_row: int, stop_row: int, *, keys_only: bool
 ) -> dict[str, npt.NDArray[Any]]:
-    """The columns of a SealedPart out of its files by season, in order of rows.
+    """The columns of a SealedPart out of the contents of its files, in order of rows.
 
-    Raises SealedFileError when they do not have every row once.
+    There is at least one file where there are rows. Raises SealedFileError, with the path, when
+    they do not have every row.
     """
     wanted = ["row", *_KEY, "is_first"]
     if not keys_only:
@@ -90,10 +91,10 @@ def read_columns(
     count = stop_row - first_row
     found: dict[str, npt.NDArray[Any]] = {}
     seen = np.zeros(count, np.bool_)
-    for path in paths.values():
+    for path, content in files:
         try:
-            frame = pl.read_parquet(path, columns=list(dict.fromkeys(wanted)), glob=False)
-        except (OSError, pl.exceptions.PolarsError) as error:
+            frame = pl.read_parquet(content, columns=list(dict.fromkeys(wanted)))
+        except (OSError, PolarsError, PanicException) as error:
             raise SealedFileError(path, f"cannot be read: {error}") from error
         places = frame["row"].to_numpy().astype(np.int64) - first_row
         if len(places) and not 0 <= places.min() <= places.max() < count:
@@ -105,25 +106,21 @@ def read_columns(
                 column = found[name] = np.zeros(count, values.dtype)
             column[places] = values
     if not seen.all():
-        raise SealedFileError(next(iter(paths.values())), "lacks rows of its range")
+        raise SealedFileError(path, "or a file of another season lacks rows of its range")
     return found
 
 
 def _frame(registry: Registry, first_row: int, stop_row: int) -> pl.DataFrame:
     store = registry.bales
     here = slice(first_row, stop_row)
-    high, low = store.high[here], store.low[here]
-    rows = np.arange(first_row, stop_row, dtype=np.int64)
-    is_first = store.is_first[here]
     lots = store.references["lot"][here]
     columns: dict[str, Any] = {
-        "row": rows.astype(np.uint32),
+        "row": np.arange(first_row, stop_row, dtype=np.uint32),
         "position": store.position[here],
         "batch_row": store.batch_row[here],
         "kind": store.kind[here],
-        "is_first": is_first,
-        "in_force": _in_force(registry, rows, is_first, lots),
-        **_parts(high, low),
+        "is_first": store.is_first[here],
+        **_parts(store.high[here], store.low[here]),
         "lot_no": _spelled(lots, lambda number: registry.lots[number].lot_no),
     }
     for name in _TEXTS:
@@ -148,29 +145,6 @@ def _seasons(registry: Registry, lots: npt.NDArray[np.int32]) -> npt.NDArray[np.
     distinct, places = np.unique(lots, return_inverse=True)
     seasons = np.asarray([registry.lots[number].season for number in distinct.tolist()], np.int64)
     return seasons[places]
-
-
-def _in_force(
-    registry: Registry,
-    rows: npt.NDArray[np.int64],
-    is_first: npt.NDArray[np.bool_],
-    lots: npt.NDArray[np.int32],
-) -> npt.NDArray[np.bool_]:
-    """Whether each row is the reading in force of its bale, neither it nor its lot withdrawn."""
-    store = registry.bales
-    withdrawn = np.asarray(
-        [number for number in np.unique(lots).tolist() if registry.lots[number].withdrawn],
-        np.int32,
-    )
-    counts = ~np.isin(lots, withdrawn)
-    key_rows = rows.copy()
-    others = np.flatnonzero(~is_first)
-    high, low = store.high[rows[others]], store.low[rows[others]]
-    key_rows[others] = store.index.find(high, low, store.index.hashes(high, low))
-    for place in np.flatnonzero(store.has_course[key_rows]).tolist():
-        counted = registry.state(int(key_rows[place])).counted
-        counts[place] &= counted != NO_ROW and counted == rows[place]
-    return counts
 
 
 def _parts(high: UInt64Array, low: UInt64Array) -> dict[str, npt.NDArray[np.unsignedinteger]]:

@@ -5,18 +5,24 @@ from __future__ import annotations
 import json
 import logging
 import os
-import subprocess
 import sys
 import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from cotton_server.ledger import LedgerDamagedError, LedgerError, sealed_directory
+from cotton_server.errors import StartError
+from cotton_server.ledger import (
+    LedgerDamagedError,
+    LedgerError,
+    LedgerFailedError,
+    sealed_directory,
+)
 from cotton_server.registry.image import move_image
-from cotton_server.sealing.files import STATE, SealedFileError, remove_directories
+from cotton_server.sealing.files import STATE, remove_directories
 from cotton_server.sealing.history import REGISTRY, enter
 from cotton_server.sealing.manifest import state_directory
+from cotton_server.sealing.process import ProcessFailedError, run
 from cotton_server.sealing.records import Sealed, SealedRange
 
 if TYPE_CHECKING:
@@ -39,7 +45,20 @@ _ENTRIES_FREED: Final = 64
 """Entries whose payloads are freed in one step at most."""
 
 _AGAIN_S: Final = 60.0
-"""How long to wait after a seal that failed."""
+"""How long to wait after a seal that failed, or payloads that could not be freed."""
+
+_SILENCE_MAX_S: Final = 600.0
+"""How long the process that seals may do nothing at all; of lowest priority, it may have to wait.
+It says every few seconds that it has had processor time."""
+
+_WORK: Final = "cotton_server.sealing.work"
+
+_REMEDY: Final = (
+    "No entry is lost by it. Correct what the error names (room on the disk, open files, memory,"
+    " a damaged file); it is tried again by itself."
+)
+_EXPECTED: Final = (ProcessFailedError, StartError, LedgerError, OSError)
+"""Errors that say what is wrong; of others the log has where they came from."""
 
 ENTRIES_MAX: Final = 100_000
 """Entries that are sealed together at the latest: single readings replay slower than bulk."""
@@ -57,6 +76,7 @@ class SealBounds:
     after_s: int
     bales_max: int
     resident_bales_max: int
+    cold_bytes_max: int
 
 
 class Sealer:
@@ -84,9 +104,12 @@ class Sealer:
         self.working = False
         """Whether it seals now, or frees what is sealed."""
         self._rows = history.stop_row
-        self._number = len(history.parts)
+        self._number = len(history.seals)
+        self._is_whole = history.is_startable
+        """Whether the next start need not replay what is sealed."""
         self._unsealed_since = time.monotonic()
-        self._not_before = 0.0
+        self._seal_not_before = 0.0
+        self._free_at: float | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sealer")
         self._thread.start()
@@ -100,23 +123,37 @@ class Sealer:
         if not self._bounds.bales:
             return
         try:
-            self._free()
+            self._work(seals=False)
             while not self._stop.wait(_LOOK_S):
                 if self._is_due():
-                    self._seal()
-                    self._free()
-        except LedgerError:
-            # The ledger takes nothing more, and who appends next stops the process.
-            _LOG.exception("sealing has ended: the ledger has failed")
+                    self._work(seals=True)
+                elif self._free_at is not None and time.monotonic() >= self._free_at:
+                    self._work(seals=False)
+        except LedgerFailedError as error:
+            # Who appends next stops the process.
+            _LOG.error("sealing has ended: the ledger has failed", extra={"error": str(error)})
+
+    def _work(self, *, seals: bool) -> None:
+        """Seals, or not, then frees what is sealed; raises LedgerFailedError alone."""
+        self.working = True
+        try:
+            if seals:
+                self._seal()
+            self._free()
+        finally:
+            self.working = False
 
     def _is_due(self) -> bool:
         now = time.monotonic()
         if self._ledger.position == self.position:
             self._unsealed_since = now
-        if now < self._not_before:
+        if now < self._seal_not_before:
             return False
         with self._registry.lock:
             revision, rows = self._registry.revision, self._registry.bales.count
+        if not self._is_whole:
+            # What is damaged, or was not finished by an attempt that failed, would stay so.
+            return True
         if revision == self.position:
             return False
         return (
@@ -126,89 +163,98 @@ class Sealer:
         )
 
     def _seal(self) -> None:
-        self.working = True
-        begun = time.monotonic()
-        before = self._number
-        problem = self._follow(self._registry.revision)
-        seconds = time.monotonic() - begun
-        ranges = self._number - before
+        """One attempt at sealing what there is: told, and counted, whatever it came to.
+
+        Raises LedgerFailedError; after any other error it is tried again after a while.
+        """
+        begun, before = time.monotonic(), self._number
+        problem: Exception | None = None
+        try:
+            self._follow(self._registry.revision)
+            if not self._stop.is_set():
+                self._take_over()
+        except Exception as error:  # noqa: BLE001 - whatever it was, it fails this attempt alone
+            problem = error
         if self._stop.is_set():
             return
-        self._observer.sealed(Sealed(ranges, seconds, succeeded=not problem))
-        self._unsealed_since = time.monotonic()
-        if problem:
-            self._not_before = time.monotonic() + _AGAIN_S
-            _LOG.error("the ledger could not be sealed", extra={"error": problem})
+        ranges, seconds = self._number - before, time.monotonic() - begun
+        self._observer.sealed(Sealed(ranges, seconds, succeeded=problem is None))
+        if isinstance(problem, LedgerFailedError):
+            raise problem
+        if problem is not None:
+            self._is_whole = False
+            self._seal_not_before = time.monotonic() + _AGAIN_S
+            _tell("the ledger could not be sealed", problem)
             return
+        self._is_whole = True
+        self._unsealed_since = time.monotonic()
         _LOG.info(
             "sealed",
             extra={"position": self.position, "ranges": ranges, "seconds": f"{seconds:.1f}"},
         )
-        root = sealed_directory(self._directory)
-        states = root / STATE
-        # What is read of the state on demand is read from the newest one from here on.
-        move_image(self._registry, state_directory(root, self.position) / REGISTRY)
-        remove_directories(
-            each
-            for each in states.iterdir()
-            if each.name.isdigit() and int(each.name) < self.position
-        )
 
-    def _follow(self, until: int) -> str:
-        """Runs the process; gives what went wrong, "" for nothing."""
+    def _follow(self, until: int) -> None:
+        """Has the process seal up to a position, and enters what it tells of.
+
+        Raises ProcessFailedError, SealedFileError, LedgerError, OSError.
+        """
         arguments = [
-            *(sys.executable, "-m", "cotton_server.sealing.work", str(self._directory)),
+            *(sys.executable, "-m", _WORK, str(self._directory)),
             *("--until", str(until)),
             *("--bales", str(self._bounds.bales)),
             *("--bales-max", str(self._bounds.bales_max)),
             *("--resident-bales-max", str(self._bounds.resident_bales_max)),
+            *("--cold-bytes-max", str(self._bounds.cold_bytes_max)),
         ]
-        with subprocess.Popen(  # noqa: S603 - this very Python, and numbers
+        run(
             arguments,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
+            lambda line: self._take(SealedRange(**json.loads(line))),
+            self._stop,
+            silence_max_s=_SILENCE_MAX_S,
             # One core is enough for what has time, and the other is left alone.
-            env={**os.environ, "POLARS_MAX_THREADS": "1"},
-        ) as process:
-            watch = threading.Thread(target=self._end_when_stopped, args=(process,))
-            watch.start()
-            try:
-                if process.stdout is None or process.stderr is None:
-                    raise AssertionError("the process was started with pipes")
-                for line in process.stdout:
-                    self._take(SealedRange(**json.loads(line)))
-                said = process.stderr.read().strip()
-            except SealedFileError as error:
-                process.kill()
-                return str(error)
-            finally:
-                process.wait()
-                watch.join()
-        return "" if process.returncode == 0 else said or f"it ended with {process.returncode}"
-
-    def _end_when_stopped(self, process: subprocess.Popen[str]) -> None:
-        while process.poll() is None:
-            if self._stop.wait(_LOOK_S):
-                process.kill()
-                return
+            environment={**os.environ, "POLARS_MAX_THREADS": "1"},
+        )
 
     def _take(self, found: SealedRange) -> None:
         """Enters a range into the catalogue, and lets the store know."""
-        part = enter(self._directory, self._ledger, found, self._number + 1)
-        self._number += 1
-        self.position, self._rows = found.last, found.stop_row
+        part = enter(self._directory, self._ledger, found)
+        if found.last > self.position:
+            self._number += 1
+            self.position, self._rows = found.last, found.stop_row
         self._residence.note(part)
 
+    def _take_over(self) -> None:
+        """Reads from the newest state from here on, and removes those before.
+
+        Raises ImageDamagedError, ImageFormatError, OSError; nothing is removed then.
+        """
+        root = sealed_directory(self._directory)
+        move_image(self._registry, state_directory(root, self.position) / REGISTRY)
+        remove_directories(
+            each
+            for each in (root / STATE).iterdir()
+            if each.name.isdigit() and int(each.name) < self.position
+        )
+
     def _free(self) -> None:
-        """Frees the payloads that lie in sealed files now, a few at a time."""
-        self.working = True
+        """Frees the payloads that lie in sealed files now, a few at a time.
+
+        Raises LedgerFailedError. What is damaged stays where it is until the next seal or start;
+        after any other error it is tried again after a while.
+        """
+        self._free_at = None
         try:
             while not self._stop.is_set() and self._ledger.free_payloads(_ENTRIES_FREED):
                 self._stop.wait(_PAUSE_S)
-        except LedgerDamagedError as error:
-            # They stay where they are; what is damaged is the copy.
-            _LOG.error("payloads could not be freed", extra={"error": str(error)})
-        finally:
-            self.working = False
+        except LedgerFailedError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it was, payloads are where they were
+            if not isinstance(error, LedgerDamagedError):
+                self._free_at = time.monotonic() + _AGAIN_S
+            _tell("payloads could not be freed", error)
+
+
+def _tell(event: str, error: Exception) -> None:
+    said = str(error) or type(error).__name__
+    unexpected = None if isinstance(error, _EXPECTED) else error
+    _LOG.error(event, extra={"error": said, "remedy": _REMEDY}, exc_info=unexpected)

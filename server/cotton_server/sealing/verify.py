@@ -4,29 +4,34 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from cotton_server.intake.replay import replay
-from cotton_server.ledger import LedgerReader
-from cotton_server.registry.image import write_image
+from cotton_server.ledger import LedgerReader, sealed_directory
 from cotton_server.registry.registry import Registry
-from cotton_server.sealing.files import SealedFileError, described, files_below
-from cotton_server.sealing.history import (
-    REGISTRY,
-    History,
-    Residence,
-    open_history,
+from cotton_server.sealing.compare import (
+    require_same_entries,
+    require_same_manifest,
     require_same_rows,
 )
-from cotton_server.sealing.manifest import state_directory
+from cotton_server.sealing.files import files_below
+from cotton_server.sealing.history import (
+    History,
+    Recovered,
+    Residence,
+    open_part,
+    replay_by_range,
+)
+from cotton_server.sealing.manifest import STATE_HEAD, part_path, state_directory
+from cotton_server.sealing.states import require_same_state, stored_states, usable_states
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
 
     from cotton_server.intake.records import ReplayProgress
-    from cotton_server.ledger import Entry
+    from cotton_server.ledger import Entry, Seal
+    from cotton_server.sealing.history import SealedReadings
+    from cotton_server.sealing.manifest import StateManifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +39,9 @@ class Verified:
     """What was gone through and found to be as it was written.
 
     `digest` is the chained digest of the last entry in hex: two ledgers with the same digest hold
-    the same entries. `state` is the position of the state that was compared, 0 without one.
+    the same entries. `state` is the position of the newest state that was compared, 0 without one;
+    `states_gone` are those of states that a server took away before they were. `strays` are files
+    that no seal names, below the directory of the sealed history.
     """
 
     entries: int
@@ -42,6 +49,8 @@ class Verified:
     sealed_ranges: int
     sealed_entries: int
     state: int
+    states_gone: tuple[int, ...]
+    strays: tuple[str, ...]
     digest: str
 
 
@@ -57,61 +66,104 @@ def verify(
     Also of a directory that a server writes: up to what it had when this began. `told` gets
     entries done and all there are. Raises LedgerError for what is not as it was written,
     ReplayDiffersError for what this version decides otherwise, SealedFileError for what is sealed
-    and is not what the entries come to.
+    and is not what the entries come to, or cannot be compared.
     """
+    root = sealed_directory(directory)
     with closing(LedgerReader(directory)) as ledger:
         of, digest = ledger.position, ledger.digest
-        history = open_history(directory, ledger)
+        seals = tuple(seal for seal in ledger.seals() if seal.last <= of)
+        parts = tuple(open_part(root, seal) for seal in seals)
         registry = Registry(bales_max=bales_max)
-        residence = Residence(registry.bales, resident_bales_max)
-        waiting = list(history.parts)
+        comparison = _Comparison(root, parts, registry, resident_bales_max)
+        history = History(root, parts, None, seals)
 
         class Progress:
-            """Compares every range as soon as its readings are there."""
+            """Tells how far it is."""
 
             def replay_progress(self, record: ReplayProgress) -> None:
                 """A group was replayed."""
-                while waiting and waiting[0].manifest.last <= record.position:
-                    part = waiting.pop(0)
-                    part.manifest.entries.require(history.root)
-                    part.require()
-                    require_same_rows(part, registry.bales)
-                    residence.note(part)
                 told(record.position, of)
 
-        entries = ledger.verified()
-        for stop in (history.position, of):
-            if registry.revision < stop:
-                replay(_until(entries, stop), registry, of=of, progress=Progress())
-            if history.state is not None and stop == history.position == registry.revision:
-                _require_same_state(history, registry)
+        replay_by_range(
+            comparison.noted(ledger.verified()),
+            Recovered(history, registry, comparison.residence),
+            comparison.passed,
+            of=of,
+            progress=Progress(),
+        )
         return Verified(
             entries=of,
             bales=len(registry.bales.index),
-            sealed_ranges=len(history.parts),
+            sealed_ranges=len(parts),
             sealed_entries=history.last,
-            state=history.position,
+            state=max(comparison.compared, default=0),
+            states_gone=tuple(comparison.gone),
+            strays=_strays(root, ledger),
             digest=digest.hex(),
         )
 
 
-def _until(entries: Iterable[Entry], last: int) -> Iterator[Entry]:
-    for entry in entries:
-        yield entry
-        if entry.position == last:
-            return
+class _Comparison:
+    """Compares every range, and the states, as soon as the registry is at their last position."""
+
+    def __init__(
+        self,
+        root: Path,
+        parts: tuple[SealedReadings, ...],
+        registry: Registry,
+        resident_bales_max: int,
+    ) -> None:
+        """Reads the states through; raises SealedFileError."""
+        self.residence = Residence(registry.bales, resident_bales_max)
+        self.compared: list[int] = []
+        self.gone: list[int] = []
+        self._root, self._parts, self._registry = root, parts, registry
+        self._states = {state.position: state for state in usable_states(root, parts)}
+        self._last = parts[-1].manifest.last if parts else 0
+        self._done = 0
+        self._payloads: list[bytes] = []
+        self._digest = b""
+
+    def noted(self, entries: Iterable[Entry]) -> Iterator[Entry]:
+        """The entries, of which those of the next range are needed when it is compared."""
+        for entry in entries:
+            if entry.position <= self._last:
+                self._payloads.append(entry.payload_digest)
+                self._digest = entry.digest
+            yield entry
+
+    def passed(self, seal: Seal) -> None:
+        """Compares the range of a seal, at whose end the registry is, and the state there."""
+        part = self._parts[self._done]
+        before = self._parts[self._done - 1].manifest if self._done else None
+        require_same_manifest(part, seal, self._registry, before, self._digest)
+        require_same_entries(part, self._payloads)
+        require_same_rows(part, self._registry)
+        self.residence.note(part)
+        self._payloads.clear()
+        self._done += 1
+        state = self._states.get(seal.last)
+        if state is not None:
+            self._compare_state(state)
+
+    def _compare_state(self, state: StateManifest) -> None:
+        there = require_same_state(self._root, state, self._parts, self._registry)
+        (self.compared if there else self.gone).append(state.position)
 
 
-def _require_same_state(history: History, registry: Registry) -> None:
-    """Raises SealedFileError when the state holds another registry than the entries come to."""
-    if history.state is None:
-        raise AssertionError("there is a state to compare")
-    directory = state_directory(history.root, history.state.position) / REGISTRY
-    with TemporaryDirectory() as made:
-        again = Path(made) / REGISTRY
-        write_image(registry, again)
-        files = [described(again, each) for each in files_below(again)]
-    stored = {file.path: file.digest for file in history.state.files}
-    for file in files:
-        if stored.get(f"{REGISTRY}/{file.path}") != file.digest:
-            raise SealedFileError(directory / file.path, "is not what the ledger comes to")
+def _strays(root: Path, ledger: LedgerReader) -> tuple[str, ...]:
+    """The files that neither a seal nor a state names, also none that was made meanwhile."""
+    files = files_below(root)
+    seals = ledger.seals()
+    named: set[Path] = set()
+    for seal in seals:
+        manifest = open_part(root, seal).manifest
+        named.add(part_path(root, seal.first, seal.last))
+        named.update(root / file.path for file in (manifest.entries, *manifest.readings.values()))
+    for state in stored_states(root, seals[-1].last if seals else 0):
+        directory = state_directory(root, state.position)
+        named.add(directory / STATE_HEAD)
+        named.update(directory / file.path for file in state.files)
+    return tuple(
+        str(path.relative_to(root)) for path in files if path not in named and path.exists()
+    )

@@ -1,7 +1,8 @@
 """The process that seals: `python -m cotton_server.sealing.work DIRECTORY …`, run by the server.
 
-It tells on standard output, a JSON object a line, what became durable. It ends when its standard
-input does, so that it never outlives the server that started it.
+It tells on standard output, a JSON object a line, what became durable, and by empty lines that it
+is at work. It ends when its standard input does, so that it never outlives the server that started
+it.
 """
 
 from __future__ import annotations
@@ -13,19 +14,28 @@ import json
 import os
 import sys
 import threading
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from cotton_server.errors import StartError
-from cotton_server.ledger import LedgerError, LedgerReader, sealed_directory
-from cotton_server.sealing.files import remove_partial
+from cotton_server.ledger import LedgerError, LedgerReader
 from cotton_server.sealing.follow import Follower
 
 if TYPE_CHECKING:
     from cotton_server.sealing.records import SealedRange
 
 LOWEST_PRIORITY: Final = 19
+
+_WORK_S: Final = 5.0
+"""How often it says that it is at work, where it is."""
+_CLOCK_S: Final = 0.001
+"""Processor time that two readings of the clocks may differ by without any."""
+
+_SAID_MAX: Final = 4000
+_END_SAID: Final = 1000
+"""Characters of an error that are told, and how many of them of its end, where the remedy is."""
 
 EXIT_DONE: Final = 0
 EXIT_FAILED: Final = 1
@@ -35,22 +45,25 @@ def main(arguments: list[str] | None = None) -> int:
     """Seals what it is told to; 1 with a reason on standard error when it could not."""
     chosen = _chosen(arguments)
     _end_with_parent()
+    _tell_of_work()
     with contextlib.suppress(OSError):
         os.nice(LOWEST_PRIORITY)
     # What is loaded lives until the end, and the registry makes no cycles.
     gc.disable()
     try:
-        with contextlib.closing(LedgerReader(chosen.directory)) as ledger:
-            remove_partial(sealed_directory(chosen.directory))
+        with contextlib.ExitStack() as stack:
+            ledger = stack.enter_context(contextlib.closing(LedgerReader(chosen.directory)))
             follower = Follower(
                 chosen.directory,
                 ledger,
                 bales_max=chosen.bales_max,
                 resident_bales_max=chosen.resident_bales_max,
+                cold_bytes_max=chosen.cold_bytes_max,
             )
+            stack.callback(follower.close)
             follower.seal(chosen.until, bales=chosen.bales, sealed=_tell)
     except (StartError, LedgerError, OSError) as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{_bounded(str(error))}\n")
         return EXIT_FAILED
     return EXIT_DONE
 
@@ -62,12 +75,42 @@ def _chosen(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--bales", type=int, required=True, help="bales in a range")
     parser.add_argument("--bales-max", type=int, required=True)
     parser.add_argument("--resident-bales-max", type=int, required=True)
+    parser.add_argument("--cold-bytes-max", type=int, required=True)
     return parser.parse_args(arguments)
 
 
+def _bounded(text: str) -> str:
+    """The beginning and the end of a text: one that holds what was stored may be of any length."""
+    if len(text) <= _SAID_MAX:
+        return text
+    return f"{text[: _SAID_MAX - _END_SAID]} […] {text[-_END_SAID:]}"
+
+
 def _tell(found: SealedRange) -> None:
-    sys.stdout.write(f"{json.dumps(asdict(found))}\n")
-    sys.stdout.flush()
+    _say(f"{json.dumps(asdict(found))}\n")
+
+
+def _say(line: str) -> None:
+    # At once and whole, and without the lock of sys.stdout: two threads say something.
+    os.write(1, line.encode())
+
+
+def _tell_of_work() -> None:
+    """Says every few seconds that processor time was used since the last time, if it was.
+
+    One that waits for a disk or a lock that never comes says nothing.
+    """
+
+    def tell() -> None:
+        told = 0.0
+        while True:
+            time.sleep(_WORK_S)
+            used = time.process_time() - time.thread_time()
+            if used > told + _CLOCK_S:
+                told = used
+                _say("\n")
+
+    threading.Thread(target=tell, name="work", daemon=True).start()
 
 
 def _end_with_parent() -> None:

@@ -145,8 +145,7 @@ class LotsAtRevision:
         are not read again.
         """
         grading = self._gradings.at(revision)
-        with self._registry.lock:
-            count = self._registry.bales.count_at(revision, self._registry.bales.count)
+        count = self._registry.rows_at(revision)
         regraded = _regraded(latest, grading)
         numbers = self._differing(latest, revision, grading, regraded | amended)
 

@@ -119,8 +119,8 @@ def _bales_of(
     basis: Basis,
 ) -> list[ListedBale]:
     entries = [registry.lots.looked_at(number) for number in numbers]
+    count = registry.rows_at(lots.revision)
     with registry.lock:
-        count = registry.bales.count_at(lots.revision, registry.bales.count)
         then = [entry.at(lots.revision, count) for entry in entries]
     some = [on_basis(lot, basis) for lot in then]
     lot_nos = {lot.number: lot.lot_no for lot in some}
@@ -133,6 +133,10 @@ def _bales_of(
             *_causes(lots, unregistered)
         )
         listed = mine.filter(pl.any_horizontal(cause.name for cause in causes))
+        if listed.is_empty():
+            continue
+        keys = registry.bales.read(("high", "low", "position"), listed["row"].to_numpy())
+        listed = listed.with_columns(**{name: pl.Series(each) for name, each in keys.items()})
         for bale in listed.sort(lot_no, "row").iter_rows(named=True):
             why = tuple(cause for cause in Cause if cause in causes and bale[cause.name])
             found.append(_listed(bale, why, lot_nos[bale["lot"]], registry))
@@ -165,9 +169,8 @@ def _causes(lots: LotsAt, unregistered: Sequence[int]) -> list[pl.Expr]:
 def _listed(
     bale: dict[str, Any], causes: tuple[Cause, ...], lot_no: str, registry: Registry
 ) -> ListedBale:
-    row, bales = bale["row"], registry.bales
     return ListedBale(
-        bale=str(BaleKey(int(bales.high[row]), int(bales.low[row]))),
+        bale=str(BaleKey(bale["high"], bale["low"])),
         lot_no=lot_no,
         causes=causes,
         laboratory=registry.texts["laboratory"][bale["laboratory"]],
@@ -176,5 +179,5 @@ def _listed(
         standard=bale["graded_by"],
         colour_grade=bale["colour_grade"] or 0,
         chart_colour_grade=bale[CHART_COLOUR] or 0,
-        stored_at_revision=int(bales.position[row]),
+        stored_at_revision=bale["position"],
     )

@@ -49,7 +49,7 @@ STANDING_FORMAT: Final = 1
 
 _HEAD: Final = "head.json"
 _LOTS: Final = "lots.parquet"
-_WORDS: Final = "words.parquet"
+WORDS: Final = "words.parquet"
 _CUBE_LOTS: Final = "cube-lots.parquet"
 
 _AMENDED: Final = "amended"
@@ -91,7 +91,7 @@ def write_standing(lots: LotsAtRevision, directory: Path) -> None:
     facts, parts = _seasons(latest, keep)
     facts = facts.with_columns(pl.col("lot").is_in(sorted(lots.amended)).alias(_AMENDED))
     keep(_LOTS, _parquet(facts))
-    keep(_WORDS, _parquet(lots.words.all().to_frame("text")))
+    keep(WORDS, _parquet(lots.words.all().to_frame("text")))
     cube = latest.cube.in_order()
     keep(_CUBE_LOTS, _parquet(cube.standing.lots))
     (cells,) = cube.standing.parts
@@ -156,7 +156,7 @@ def _loaded(
 
     amended = pl.lit(value=True).alias(_AMENDED)
     lots = opened(_LOTS).frame(nothing.lots.with_columns(amended))
-    words = opened(_WORDS).frame(pl.DataFrame(schema={"text": pl.String}))["text"]
+    words = opened(WORDS).frame(pl.DataFrame(schema={"text": pl.String}))["text"]
     (no_cells,) = nothing.parts
     cache = CellCache()
     parts = [

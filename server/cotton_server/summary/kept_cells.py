@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
+from cotton_server.errors import DamagedError
 from cotton_server.summary.standing import Cells
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ CELLS_BYTES_MAX: Final = 512 << 20
 """Memory for cells that were read: two national seasons, which are often asked for together."""
 
 
-class KeptStandingError(Exception):
+class KeptStandingError(DamagedError):
     """A file of a standing cannot be read, or is not what was written."""
 
     def __init__(self, path: Path, what: str) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from cotton_server.registry.lots import LotEntry
     from cotton_server.registry.records import Version, Versions
     from cotton_server.registry.registry import Registry
+    from cotton_server.registry.runs import RunArray
 
 _T = TypeVar("_T")
 
@@ -62,20 +63,29 @@ class LotPast:
 
 
 def lot_past(registry: Registry, entry: LotEntry, revision: int, *, bales: int) -> LotPast:
-    """Copies what changes in place; holds the registry's lock.
+    """Copies what changes in place; takes the registry's lock, and reads rows without it.
 
-    `bales` are those in force at the revision.
+    `bales` are those in force at the revision. Raises what reading rows on disk raises.
     """
-    last_read = _last_read(registry, entry, revision)
+    with registry.lock:
+        last = entry.course.read_last
+        is_known = last is None or last.position <= revision
+        runs = np.array(() if is_known else entry.runs, np.int32).reshape(-1, 2)
+        withdrawn = entry.course.withdrawn_bales_at(revision)
+        open_conflicts = registry.conflicts.open_in_lot(entry.number, revision)
+        changed = _changed(entry, revision)
+        objections = tuple(entry.objections.values())
+    known = last.position if last is not None and is_known else 0
+    last_read = known or _last_read(registry, runs, revision)
     return LotPast(
         entry=entry,
         revision=revision,
         bales=bales,
-        bales_withdrawn=entry.course.withdrawn_bales_at(revision),
-        open_conflicts=registry.conflicts.open_in_lot(entry.number, revision),
+        bales_withdrawn=withdrawn,
+        open_conflicts=open_conflicts,
         last_read=last_read,
-        changed=_changed(entry, revision, last_read),
-        objections=tuple(entry.objections.values()),
+        changed=max(changed, last_read),
+        objections=objections,
     )
 
 
@@ -222,13 +232,10 @@ def _tested(entry: LotEntry, revision: int) -> Moment | None:
     return None
 
 
-def _last_read(registry: Registry, entry: LotEntry, revision: int) -> int:
-    last = entry.course.read_last
-    if last is None or last.position <= revision:
-        return 0 if last is None else last.position
+def _last_read(registry: Registry, runs: RunArray, revision: int) -> int:
+    """The position of the last reading up to a revision, of those in row ranges of a lot."""
     bales = registry.bales
-    count = bales.count_at(revision, bales.count)
-    for row in _rows_backward(entry, count):
+    for row in _rows_backward(runs, registry.rows_at(revision)):
         position, place = int(bales.position[row]), int(bales.batch_row[row])
         # The reading of a conflict came into force when it was accepted: it was not read then.
         if registry.conflicts.at((position, place)) is None:
@@ -236,16 +243,18 @@ def _last_read(registry: Registry, entry: LotEntry, revision: int) -> int:
     return 0
 
 
-def _rows_backward(entry: LotEntry, count: int) -> Iterator[int]:
-    """Rows of a lot below `count`, the youngest first, in or out of force."""
-    runs = np.array(entry.runs, np.int32).reshape(-1, 2)
+def _rows_backward(runs: RunArray, count: int) -> Iterator[int]:
+    """Rows of the ranges that are below `count`, the youngest first."""
     runs = runs[runs[:, 0] < count]
     for start, stop in runs[np.argsort(runs[:, 0])[::-1]].tolist():
         yield from range(min(stop, count) - 1, start - 1, -1)
 
 
-def _changed(entry: LotEntry, revision: int, last_read: int) -> int:
-    """The last position that touched the lot: every touch left a record, a row or a toggle."""
+def _changed(entry: LotEntry, revision: int) -> int:
+    """The last position that touched the lot otherwise than by a reading that counts since.
+
+    Every touch left a record, a row or a toggle.
+    """
     if entry.changed_at <= revision:
         return entry.changed_at
     chains: tuple[Versions[Any], ...] = (
@@ -265,7 +274,7 @@ def _changed(entry: LotEntry, revision: int, last_read: int) -> int:
         for position in positions
         if position <= revision
     )
-    return max(last_read, *(_position(chain.at(revision)) for chain in chains), *toggled)
+    return max(0, *(_position(chain.at(revision)) for chain in chains), *toggled)
 
 
 def _by(moment: Moment | None, revision: int) -> Moment | None:

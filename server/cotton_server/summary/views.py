@@ -103,11 +103,10 @@ class LotViews:
         """A lot, None when nothing of it had arrived."""
         registry, entry = self._registry, self.entry(number)
         with registry.lock:
-            count = registry.bales.count_at(as_of.revision, registry.bales.count)
-            lot = entry.at(as_of.revision, count)
-            if not lot.exists:
-                return None
-            past = lot_past(registry, entry, as_of.revision, bales=lot.bales)
+            lot = entry.at(as_of.revision, registry.rows_at(as_of.revision))
+        if not lot.exists:
+            return None
+        past = lot_past(registry, entry, as_of.revision, bales=lot.bales)
         status = lot_status(past, as_of, self._deadlines, self._received_at_us)
         return LotView(as_of.revision, lot, status)
 
@@ -120,11 +119,11 @@ class LotViews:
             if first is None or first.position > revision:
                 continue
             with registry.lock:
-                past = lot_past(registry, entry, revision, bales=self._bales(entry, revision))
+                bales = self._bales(entry, revision)
+            past = lot_past(registry, entry, revision, bales=bales)
             yield lot_status(past, as_of, self._deadlines, self._received_at_us)
 
     def _bales(self, entry: LotEntry, revision: int) -> int:
         if entry.changed_at <= revision:
             return 0 if entry.withdrawn else entry.bales
-        bales = self._registry.bales
-        return entry.at(revision, bales.count_at(revision, bales.count)).bales
+        return entry.at(revision, self._registry.rows_at(revision)).bales

@@ -89,9 +89,9 @@ class ConflictListing:
             self._laboratories = (
                 _laboratory_numbers(registry, wanted.laboratories) if wanted.laboratories else None
             )
-            self._between, known = (
-                _all(registry.conflicts) if wanted.bale is None else _of_bale(registry, wanted.bale)
-            )
+            self._between, known = _all(registry.conflicts)
+        if wanted.bale is not None:
+            self._between, known = _of_bale(registry, wanted.bale)
         self._next = _begun(self._between, known, wanted.after)
         self._stop = _begun(self._between, known, _last_place(self.revision))
         self._contents = Contents(_NO_TABLE, registry)
@@ -165,7 +165,7 @@ class ConflictListing:
 
     def _state(self, entry: ConflictEntry) -> BaleState:
         """Where the bale of a conflict stands at the revision."""
-        events = self._registry.course(entry.key_row)
+        events = self._registry.course_now(entry.key_row)
         return state_after(event for event in events if event.position <= self.revision)
 
     def _message(
@@ -252,11 +252,14 @@ def _all(book: ConflictBook) -> tuple[Callable[[int, int], Sequence[ConflictEntr
 def _of_bale(
     registry: Registry, key: BaleKey
 ) -> tuple[Callable[[int, int], Sequence[ConflictEntry]], int]:
-    """How to get at the conflicts of one bale by number, and how many there are."""
+    """How to get at the conflicts of one bale by number, and how many there are.
+
+    Takes the lock; raises what reading rows on disk raises.
+    """
     index = registry.bales.index
     high, low = np.asarray([key.high], np.uint64), np.asarray([key.low], np.uint64)
     key_row = int(index.find(high, low, index.hashes(high, low))[0])
-    course = () if key_row == NOT_FOUND else registry.course(key_row)
+    course = () if key_row == NOT_FOUND else registry.course_now(key_row)
     found = [
         registry.conflicts.at(each.conflict) for each in course if each.cause is Cause.CONFLICT
     ]

@@ -73,12 +73,10 @@ def bale_at(key: BaleKey, requested: int, registry: Registry, ledger: Ledger) ->
     """
     bales = registry.bales
     high, low = np.asarray([key.high], np.uint64), np.asarray([key.low], np.uint64)
-    hashes = bales.index.hashes(high, low)
-    with registry.lock:
-        revision = answered_at(requested, registry.revision)
-        key_row = int(bales.index.find(high, low, hashes)[0])
-        events = () if key_row == NOT_FOUND else tuple(registry.course(key_row))
-        count = bales.count_at(revision, bales.count)
+    # The revision first: all that belongs to it is there, and what comes later is left out.
+    revision = answered_at(requested, registry.revision)
+    key_row = int(bales.index.find(high, low, bales.index.hashes(high, low))[0])
+    events = () if key_row == NOT_FOUND else registry.course_now(key_row)
     events = events[: bisect_right(events, revision, key=lambda event: event.position)]
     if not events:
         raise ServiceError(
@@ -86,8 +84,9 @@ def bale_at(key: BaleKey, requested: int, registry: Registry, ledger: Ledger) ->
         )
     state = state_after(events)
     brought = _brought(events, state)
+    entry = registry.lots.looked_at(int(bales.references["lot"][brought.row]))
     with registry.lock:
-        lot = registry.lots[int(bales.references["lot"][brought.row])].at(revision, count)
+        lot = entry.at(revision, registry.rows_at(revision))
     told = recorded(ledger, {_place(each): _DETAIL[each.cause] for each in events})
     history = _messages(events, state, told, registry)
     shown = history[events.index(brought)]

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cotton_server.registry.changes import ChangeLog
+    from cotton_server.registry.columns import NumberColumn
     from cotton_server.registry.conflicts import ConflictBook
     from cotton_server.registry.courses import CourseBook
     from cotton_server.registry.producers import ProducerBook
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from cotton_server.registry.texts import TextBook
 
 _TEXTS: Final = pl.Schema({"text": pl.String()})
-_RECEIVED: Final = pl.Schema({"received_by_us": pl.Int64()})
+_RECEIVED: Final = pl.Schema({"received_by_us": pl.Int64(), "rows": pl.UInt32()})
 _PRODUCERS: Final = pl.Schema(
     {
         "producer": pl.String(),
@@ -109,14 +110,19 @@ def load_texts(path: Path, book: TextBook, texts: int) -> None:
     book.begin_with(read_table(path, _TEXTS, rows=texts)["text"].to_list())
 
 
-def write_received(book: ReceivedTimes, path: Path) -> None:
-    """Writes by when each position had been received."""
-    write_table(path, pl.DataFrame({"received_by_us": book.instants()}, schema=_RECEIVED))
+def write_received(book: ReceivedTimes, row_counts: NumberColumn, path: Path) -> None:
+    """Writes by when each position had been received, and how many rows there were with it."""
+    columns = {"received_by_us": book.instants(), "rows": row_counts.first(len(row_counts))}
+    write_table(path, pl.DataFrame(columns, schema=_RECEIVED))
 
 
-def load_received(path: Path, book: ReceivedTimes, positions: int) -> None:
-    """Loads by when each position had been received."""
-    book.begin_with(read_table(path, _RECEIVED, rows=positions)["received_by_us"].to_numpy())
+def load_received(
+    path: Path, book: ReceivedTimes, row_counts: NumberColumn, positions: int
+) -> None:
+    """Loads by when each position had been received, and how many rows there were with it."""
+    frame = read_table(path, _RECEIVED, rows=positions)
+    book.begin_with(frame["received_by_us"].to_numpy())
+    row_counts.begin_with(frame["rows"].to_numpy())
 
 
 def write_producers(book: ProducerBook, path: Path) -> None:

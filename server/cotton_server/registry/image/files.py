@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
+from polars.exceptions import PanicException, PolarsError
 
-from cotton_server.errors import StartError
+from cotton_server.errors import DamagedError, StartError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +27,7 @@ class ImageFormatError(StartError):
         )
 
 
-class ImageDamagedError(StartError):
+class ImageDamagedError(DamagedError, StartError):
     """A file of an image is not there, or is not what was written."""
 
     def __init__(self, path: Path, what: str) -> None:
@@ -54,7 +55,7 @@ def read_table(
     """
     try:
         frame = pl.read_parquet(path, columns=None if columns is None else list(columns))
-    except (OSError, pl.exceptions.PolarsError) as error:
+    except (OSError, PolarsError, PanicException) as error:
         raise ImageDamagedError(path, f"cannot be read: {error}") from error
     wanted = schema if columns is None else pl.Schema({name: schema[name] for name in columns})
     if frame.schema != wanted:

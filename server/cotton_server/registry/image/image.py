@@ -27,14 +27,14 @@ from cotton_server.registry.image.books import (
     write_texts,
 )
 from cotton_server.registry.image.files import ImageDamagedError, ImageFormatError
-from cotton_server.registry.image.lots import load_lots, lots_on_disk, write_lots
+from cotton_server.registry.image.lots import LotsOnDisk, load_lots, lots_on_disk, write_lots
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from cotton_server.registry.registry import Registry
 
-IMAGE_FORMAT: Final = 1
+IMAGE_FORMAT: Final = 2
 """Number of the form in which an image is written: another for every change of it."""
 
 _HEAD: Final = "head.json"
@@ -63,7 +63,7 @@ def write_image(registry: Registry, directory: Path) -> None:
     write_references(registry.references, directory / "references.parquet")
     write_runs(registry.runs, directory / "runs.parquet", registry.revision)
     write_accounts(registry.accounts, directory)
-    write_received(registry.received, directory / "received.parquet")
+    write_received(registry.received, registry.row_counts, directory / "received.parquet")
     write_changes(registry.changes, directory / "changes.parquet")
     head = json.dumps({"format": IMAGE_FORMAT, **_counts(registry)}, indent=1, sort_keys=True)
     (directory / _HEAD).write_text(f"{head}\n")
@@ -94,22 +94,26 @@ def load_image(directory: Path, registry: Registry) -> None:
 def move_image(registry: Registry, directory: Path, *, rest_until: int = 0) -> None:
     """Has lots that lie on disk read from a later image of the same ledger, or a first one.
 
-    The image before is not needed any more. Lots that nothing has touched after `rest_until`, a
-    revision up to which the image goes, are left on disk until they are asked for again. Takes the
-    registry's lock, for some milliseconds at a time. Raises ImageFormatError and
-    ImageDamagedError, and changes nothing then.
+    Nobody opens a file of the image before any more when this returns, whoever had begun to ask it.
+    Lots that nothing has touched after `rest_until`, a revision up to which the image goes, are
+    left on disk until they are asked for again. Takes the registry's lock, for some milliseconds at
+    a time. Raises ImageFormatError and ImageDamagedError, and changes nothing then.
     """
     head = _head(directory)
     kept, _ = lots_on_disk(directory, lots=head["lots"], revision=head["revision"])
+    earlier = registry.lots.kept
     with registry.lock:
         before: object = registry.lots.move(kept)
+    if isinstance(earlier, LotsOnDisk):
+        # Without the lock of the registry: a group that is being read is waited for.
+        earlier.move(kept)
     until = min(rest_until, head["revision"])
     for first in range(0, len(kept), _LOTS_AT_ONCE):
         with registry.lock:
             gone = registry.lots.let_go(first, first + _LOTS_AT_ONCE, until)
         # Without the lock: to free a lot takes as long as to make it.
         del gone
-    del before
+    del before, earlier
 
 
 def _load(directory: Path, registry: Registry, head: dict[str, Any]) -> None:
@@ -135,7 +139,9 @@ def _load(directory: Path, registry: Registry, head: dict[str, Any]) -> None:
     load_references(directory / "references.parquet", registry.references)
     load_runs(directory / "runs.parquet", registry.runs, head["runs"])
     load_accounts(directory, registry.accounts, head["accounts"])
-    load_received(directory / "received.parquet", registry.received, head["revision"])
+    load_received(
+        directory / "received.parquet", registry.received, registry.row_counts, head["revision"]
+    )
     load_changes(directory / "changes.parquet", registry.changes, head["changes"])
     registry.lots_registered = head["lots_registered"]
     registry.revision = head["revision"]

@@ -47,32 +47,42 @@ class LotsOnDisk:
         self._names = names
         self._lock = Lock()
         self._groups: OrderedDict[int, Group] = OrderedDict()
+        self._later: LotsOnDisk | None = None
 
     def __len__(self) -> int:
         """Lots, which have the numbers from 0 on."""
         return len(self._names)
 
-    def move(self, directory: Path) -> None:
-        """Reads from another directory from now on; nobody reads from the one before any more."""
+    def move(self, later: LotsOnDisk) -> None:
+        """Has a later image asked from now on, by whoever still asks this one.
+
+        Waits for who is reading: after it no file of this image is opened any more.
+        """
         with self._lock:
-            self.directory = directory
+            self._later = later
+            self._groups.clear()
 
     def entry(self, number: int) -> LotEntry:
         """The lot of a number, made anew; raises ImageDamagedError."""
         # One at a time: who waits for the same group needs it read once only.
         with self._lock:
-            which = number // GROUP
-            group = self._groups.get(which)
-            if group is None:
-                first = which * GROUP
-                count = min(GROUP, len(self) - first)
-                group = Group(group_path(self.directory, which), first, count)
-                self._groups[which] = group
-                if len(self._groups) > GROUPS_KEPT:
-                    self._groups.popitem(last=False)
-            else:
-                self._groups.move_to_end(which)
-            return group.entry(number)
+            later = self._later
+            if later is None:
+                return self._group(number // GROUP).entry(number)
+        return later.entry(number)
+
+    def _group(self, which: int) -> Group:
+        group = self._groups.get(which)
+        if group is None:
+            first = which * GROUP
+            count = min(GROUP, len(self) - first)
+            group = Group(group_path(self.directory, which), first, count)
+            self._groups[which] = group
+            if len(self._groups) > GROUPS_KEPT:
+                self._groups.popitem(last=False)
+        else:
+            self._groups.move_to_end(which)
+        return group
 
     def lot_no(self, number: int) -> str:
         """The lot number of a lot."""
