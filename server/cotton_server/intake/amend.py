@@ -26,7 +26,7 @@ from cotton_server.registry.courses import (
     after,
 )
 from cotton_server.registry.index import NOT_FOUND
-from cotton_server.registry.registry import BaleEvent, of_table
+from cotton_server.registry.kept import BaleEvent, of_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

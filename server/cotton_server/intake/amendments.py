@@ -27,7 +27,7 @@ from cotton_server.registry.courses import (
     after,
 )
 from cotton_server.registry.index import NOT_FOUND
-from cotton_server.registry.registry import BaleEvent
+from cotton_server.registry.kept import BaleEvent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -26,6 +26,13 @@ from cotton_server.intake.content import (
     same_content,
 )
 from cotton_server.intake.records import BatchAnswered, GroupCommitted
+from cotton_server.intake.refusals import (
+    gap,
+    reused,
+    storage_failed,
+    undecidable,
+    unwanted,
+)
 from cotton_server.intake.room import Bounds, Room
 from cotton_server.intake.rules import CURRENT, rule_set
 from cotton_server.intake.verdict import apply, judge
@@ -236,7 +243,7 @@ class Committer:
 
     def _process(self, group: list[Submission]) -> None:
         if self._has_failed:
-            self._refuse(group, _storage_failed())
+            self._refuse(group, storage_failed())
             return
         begun = time.perf_counter()
         fresh, answers, deferred = self._sift(group)
@@ -274,15 +281,15 @@ class Committer:
         room = Room(self._registry, self._bounds)
         now_s = time.perf_counter()
         for submission in group:
-            if (unwanted := _unwanted(submission, now_s)) is not None:
-                answers.append((submission, unwanted))
+            if (refusal := unwanted(submission, now_s)) is not None:
+                answers.append((submission, refusal))
                 continue
             if submission.sequence is not None:
                 durable = self._registry.producers.next_sequence(submission.producer)
                 expected = following.get(submission.producer, durable)
                 in_group = durable <= submission.sequence < expected
                 if submission.sequence > expected:
-                    answers.append((submission, _gap(submission, expected)))
+                    answers.append((submission, gap(submission, expected)))
                     continue
                 stored = (
                     self._stored_under(submission.producer, submission.sequence)
@@ -327,9 +334,9 @@ class Committer:
             )
         except LedgerDamagedError as error:
             _LOG.exception("a repeat could not be compared with what is stored")
-            return _undecidable(error)
+            return undecidable(error)
         if not same:
-            return _reused(submission, stored.position)
+            return reused(submission, stored.position)
         return Stored(stored.position, True, stored.received_at_us, outcome_of(stored))
 
     def _content_at(self, position: int) -> Content:
@@ -414,7 +421,7 @@ class Committer:
             self._process(group[middle:])
             return
         _LOG.error("a batch could not be decided", exc_info=error)
-        self._refuse(group, _undecidable(error))
+        self._refuse(group, undecidable(error))
 
     @property
     def _has_failed(self) -> bool:
@@ -428,7 +435,7 @@ class Committer:
     def _fail(self, error: Exception, group: list[Submission]) -> None:
         """Answers with an error, refuses everything from now on, and has the process stopped."""
         is_first, self._failure = self._failure is None, error
-        self._refuse(group, _storage_failed())
+        self._refuse(group, storage_failed())
         if is_first:
             self._loop.call_soon_threadsafe(self._on_failure, error)
 
@@ -487,52 +494,3 @@ def _record(
         revision=revision,
         committed_at_s=time.time(),
     )
-
-
-def _unwanted(submission: Submission, now_s: float) -> ServiceError | None:
-    """Why nobody waits for the answer any more; None while somebody does."""
-    if submission.deadline_s is not None and submission.deadline_s <= now_s:
-        return ServiceError(
-            Reason.DEADLINE_PASSED, "The call's deadline passed before the batch was decided."
-        )
-    if submission.answer.cancelled():
-        return ServiceError(Reason.CALLER_GONE, "The caller went before the batch was decided.")
-    return None
-
-
-def _gap(submission: Submission, expected: int) -> ServiceError:
-    return ServiceError(
-        Reason.SEQUENCE_GAP,
-        f"Sequence {submission.sequence} of producer {submission.producer} came where"
-        f" {expected} was expected.",
-        {"batch.sequence": f"expected {expected}"},
-        {"next_sequence": str(expected)},
-    )
-
-
-def _reused(submission: Submission, position: int) -> ServiceError:
-    what = (
-        f"Sequence {submission.sequence}"
-        if submission.sequence is not None
-        else f"The id {submission.batch_id!r}"
-    )
-    return ServiceError(
-        Reason.BATCH_REUSED,
-        f"{what} of producer {submission.producer} is stored at revision {position} with"
-        " other content.",
-        {},
-        {"revision": str(position)},
-    )
-
-
-def _storage_failed() -> ServiceError:
-    return ServiceError(Reason.STORAGE_FAILED, "The ledger could not be written.")
-
-
-def _undecidable(error: Exception) -> ServiceError:
-    if isinstance(error, DamagedError | LedgerDamagedError):
-        return ServiceError(
-            Reason.STORAGE_DAMAGED,
-            "What the batch has to be compared with is damaged; nothing of the batch was kept.",
-        )
-    return ServiceError(Reason.INTERNAL, f"{type(error).__name__} while deciding the batch.")

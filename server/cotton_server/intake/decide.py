@@ -25,7 +25,7 @@ from cotton_server.intake.amend import (
 )
 from cotton_server.registry.courses import NO_ROW, Cause
 from cotton_server.registry.index import NOT_FOUND
-from cotton_server.registry.registry import KeptReadings
+from cotton_server.registry.kept import KeptReadings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from cotton_server.intake.check import Checked
     from cotton_server.intake.rules import RuleSet
     from cotton_server.registry.index import RowArray
-    from cotton_server.registry.registry import BaleEvent, Registry
+    from cotton_server.registry.kept import BaleEvent
+    from cotton_server.registry.registry import Registry
 
 FIRST_CONFLICT: Final = int(readings_pb2.OUTCOME_EXISTS_WITH_DIFFERENT_LOT_NO)
 """The lowest outcome of a conflict; only REJECTED is not lower and none."""

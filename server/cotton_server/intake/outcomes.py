@@ -23,7 +23,7 @@ from cotton_server.intake.amend import (
 from cotton_server.intake.check import WARNINGS_LISTED_MAX
 from cotton_server.registry.conflicts import conflict_id
 from cotton_server.registry.courses import NO_ROW
-from cotton_server.registry.registry import of_table
+from cotton_server.registry.kept import of_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

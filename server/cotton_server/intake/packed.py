@@ -52,7 +52,8 @@ _BYTES: Final = 2
 _FOUR_BYTES: Final = 5
 _MORE: Final = 0x80
 _SEVEN_BITS: Final = 0x7F
-_VARINT_BYTES_MAX: Final = 10
+_VARINT_BYTES_MAX: Final = 5
+"""Bytes of a tag, a size or a number of the message that are read here."""
 
 _BYTES_OF_32: Final = 4
 """Bytes of a number up to which it is the same in 32 bits, whatever its sign."""
@@ -93,13 +94,13 @@ def unpack(request: bytes) -> tuple[bytes, Packed] | None:
     if len(request) < BYTES_MIN:
         return None
     try:
-        whole = (0, len(request))
-        batch = _only(request, whole, _REQUEST)
-        columns = _only(request, batch, _BATCH)
+        batch_field, batch = _only(request, (0, len(request)), _REQUEST)
+        columns_field, columns = _only(request, batch, _BATCH)
         found = _spans_of(request, columns)
-        left = found.left
-        for outer, inner in ((batch, columns), (whole, batch)):
-            left = _replaced(request, outer, inner, left)
+        # Each in the place of the one before: fields keep their order.
+        left = _tagged(_BATCH, found.left)
+        left = request[batch[0] : columns_field] + left + request[columns[1] : batch[1]]
+        left = request[:batch_field] + _tagged(_REQUEST, left) + request[batch[1] :]
         return left, _packed(request, found)
     except (_UnusualError, IndexError):
         return None
@@ -199,26 +200,18 @@ def _matrix(request: bytes, spans: dict[int, Span], count: int) -> Int32Array:
     return matrix
 
 
-def _only(request: bytes, within: Span, wanted: int) -> Span:
-    """Where the one message field of a number lies."""
+def _only(request: bytes, within: Span, wanted: int) -> tuple[int, Span]:
+    """Where the one message field of a number begins, and where its message lies."""
     found = None
-    for number, kind, _, begin, end in _fields(request, within):
+    for number, kind, start, begin, end in _fields(request, within):
         if number != wanted:
             continue
         if found is not None or kind != _BYTES:
             raise _UnusualError
-        found = (begin, end)
+        found = start, (begin, end)
     if found is None:
         raise _UnusualError
     return found
-
-
-def _replaced(request: bytes, outer: Span, inner: Span, left: bytes) -> bytes:
-    """What an outer message is when an inner one of it is another: fields keep their order."""
-    for number, _, start, begin, end in _fields(request, outer):
-        if (begin, end) == inner:
-            return request[outer[0] : start] + _tagged(number, left) + request[end : outer[1]]
-    raise AssertionError("the inner message was found there")
 
 
 def _fields(request: bytes, within: Span) -> Iterator[tuple[int, int, int, int, int]]:
@@ -248,12 +241,11 @@ def _varint(request: bytes, at: int) -> tuple[int, int]:
     if byte < _MORE:
         return byte, at + 1
     value = byte & _SEVEN_BITS
-    for place in range(1, _VARINT_BYTES_MAX // 2):
+    for place in range(1, _VARINT_BYTES_MAX):
         byte = request[at + place]
         value |= (byte & _SEVEN_BITS) << (7 * place)
         if byte < _MORE:
             return value, at + place + 1
-    # Sizes, tags and counts that need more bytes are none.
     raise _UnusualError
 
 

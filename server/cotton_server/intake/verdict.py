@@ -47,7 +47,7 @@ from cotton_server.intake.lots import (
 from cotton_server.intake.outcomes import batch_outcomes
 from cotton_server.intake.references import ReferencesDecision, decide_references
 from cotton_server.intake.settlement_runs import RunsDecision, decide_runs
-from cotton_server.registry.registry import BaleEvent
+from cotton_server.registry.kept import BaleEvent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -26,8 +26,8 @@ SLOTS: Final = 8
 AT_ONCE: Final = 1 << 14
 """Keys that are worked on at a time: what is made of them stays in the nearest cache."""
 
-_FREE: Final = 0
 _REMOVED: Final = 1
+"""The tag of what was removed; 0 is that of a free slot."""
 _LEAST_TAG: Final = np.uint64(2)
 _TAG_BITS: Final = np.uint64(0xFF)
 _SECOND_TAG: Final = np.uint64(8)

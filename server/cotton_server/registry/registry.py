@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import threading
 from array import array
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from cotton_server.domain.fields import ABSENT, VALUE_FIELDS
 from cotton_server.domain.identifiers import USDA_CROP_YEARS, USDA_HIGH, crop_year_of_lot
-from cotton_server.domain.readings import ORIGINAL, RAW_ABSENT, ReadingTable
+from cotton_server.domain.readings import ORIGINAL, ReadingTable
 from cotton_server.registry.accounts import AccountBook
 from cotton_server.registry.bales import COLD_BYTES, BaleColumns, BaleStore
 from cotton_server.registry.changes import ChangeLog
@@ -25,6 +23,14 @@ from cotton_server.registry.courses import (
     CourseBook,
     CourseEvent,
     after,
+)
+from cotton_server.registry.kept import (
+    BaleEvent,
+    KeptReadings,
+    Rows,
+    resolved,
+    runs_of,
+    stored_values,
 )
 from cotton_server.registry.lifecycle import ChangeKind, LotChange, LotState, Moment
 from cotton_server.registry.lots import LotBook, LotEntry, Objections
@@ -41,54 +47,12 @@ if TYPE_CHECKING:
 
     from cotton.inspection.v1 import common_pb2, lots_pb2
 
-    from cotton_server.domain.identifiers import UInt64Array
     from cotton_server.domain.readings import Int32Array
     from cotton_server.registry.runs import Toggles
 
 _T = TypeVar("_T")
 
-_Rows = npt.NDArray[np.intp] | slice
-"""Rows of a table; a slice where they are all of it, so that nothing is picked."""
-
 _FROM_THE_START = 0
-
-
-def of_table(table_row: int) -> int:
-    """How an event names a reading that is not stored yet: the row of its table, negative."""
-    return -2 - table_row
-
-
-@dataclass(frozen=True, slots=True)
-class BaleEvent:
-    """An event of one bale: of the row that the index gives for it, or will give.
-
-    `key_row`, and the rows of the event, are rows of the store, or `of_table` of a row that is
-    stored with it. `differs` is the outcome of a conflict that begins.
-    """
-
-    key_row: int
-    event: CourseEvent
-    differs: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class KeptReadings:
-    """Readings to keep: rows of a table, in its order, and what they and others did to bales.
-
-    `hashes` (of the index), `position` (uint32, ledger position), `batch_row` (uint16, place in
-    the batch), `is_first` (bool: the store has nothing of its bale) and `is_plain` (bool: a new
-    bale and nothing else) have one element for each of `rows`. What happens to bales that are
-    not plain stands in `events`, in order of the table.
-    """
-
-    table: ReadingTable
-    rows: npt.NDArray[np.intp]
-    hashes: UInt64Array
-    position: npt.NDArray[np.uint32]
-    batch_row: npt.NDArray[np.uint16]
-    is_first: npt.NDArray[np.bool_]
-    is_plain: npt.NDArray[np.bool_]
-    events: Sequence[BaleEvent]
 
 
 class Registry:
@@ -194,11 +158,11 @@ class Registry:
         """
         start = self.bales.count
         lots = self._store(kept) if len(kept.rows) else np.zeros(0, np.int32)
-        happening = list(_resolved(kept, start))
+        happening = list(resolved(kept, start))
         self._note_stored(happening, kept, start, lots)
         events = iter(happening)
         waiting = next(events, None)
-        runs = _runs_of(kept, lots)
+        runs = runs_of(kept, lots)
         run = next(runs, None)
         for moment in moments:
             while run is not None and run.position == moment.position:
@@ -330,7 +294,7 @@ class Registry:
     def _store(self, kept: KeptReadings) -> Int32Array:
         """Appends the rows; gives the lot number of each."""
         table, count = kept.table, len(kept.rows)
-        rows: _Rows = slice(None) if count == len(table) else kept.rows
+        rows: Rows = slice(None) if count == len(table) else kept.rows
         lots = self._lot_numbers(table, rows)
         references = {"lot": lots}
         for name, book in self.texts.items():
@@ -350,7 +314,7 @@ class Registry:
                 high=table.high[rows],
                 low=table.low[rows],
                 hashes=kept.hashes,
-                values=_stored_values(table, rows),
+                values=stored_values(table, rows),
                 references=references,
                 kind=kind,
                 position=kept.position,
@@ -482,7 +446,7 @@ class Registry:
         for kind in _changes(before, standing.state, was_final=was_final, revises=revises):
             self.changes.append(LotChange(moment, lot.number, kind, before, standing.state))
 
-    def _lot_numbers(self, table: ReadingTable, rows: _Rows) -> Int32Array:
+    def _lot_numbers(self, table: ReadingTable, rows: Rows) -> Int32Array:
         column = table.texts["lot_no"]
         named = len(column.dictionary)
         places = column.index[rows]
@@ -512,49 +476,6 @@ def _in_order_of_use(places: npt.NDArray[np.integer], size: int) -> list[int]:
     return order[: np.count_nonzero(first < unused)]
 
 
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """Neighbouring plain rows of one lot and one position: places [first, stop)."""
-
-    lot: int
-    position: int
-    first: int
-    stop: int
-
-
-def _runs_of(kept: KeptReadings, lots: Int32Array) -> Iterator[_Run]:
-    plain = kept.is_plain
-    if len(lots) == 0 or not plain.any():
-        return
-    edge = (
-        (lots[1:] != lots[:-1])
-        | (kept.position[1:] != kept.position[:-1])
-        | (plain[1:] != plain[:-1])
-    )
-    ends = [*(np.flatnonzero(edge) + 1).tolist(), len(lots)]
-    first = 0
-    for end in ends:
-        if plain[first]:
-            yield _Run(int(lots[first]), int(kept.position[first]), first, end)
-        first = end
-
-
-def _resolved(kept: KeptReadings, start: int) -> Iterator[BaleEvent]:
-    """The events with rows of the store, from `start` on, in place of those of the table."""
-    if not kept.events:
-        return
-    stored_at = {row: start + place for place, row in enumerate(kept.rows.tolist())}
-
-    def row_of(row: int) -> int:
-        return row if row >= NO_ROW else stored_at[-2 - row]
-
-    for each in kept.events:
-        event = replace(
-            each.event, row=row_of(each.event.row), supersedes=row_of(each.event.supersedes)
-        )
-        yield replace(each, key_row=row_of(each.key_row), event=event)
-
-
 def _changes(
     before: LotState, now: LotState, *, was_final: bool, revises: bool
 ) -> Iterator[ChangeKind]:
@@ -574,30 +495,3 @@ def _changes(
 
 def _version(record: _T, moment: Moment) -> Version[_T]:
     return Version(moment.position, moment.received_at_us, record)
-
-
-def _stored_values(table: ReadingTable, rows: _Rows) -> dict[str, npt.NDArray[np.signedinteger]]:
-    """The values of rows as the store keeps them."""
-    if table.matrix is None:
-        return {
-            field.name: _stored(table.values[field.name][rows], field.dtype)
-            for field in VALUE_FIELDS
-            if field.name in table.values
-        }
-    kept = table.matrix[:, rows] if isinstance(rows, slice) else table.matrix.take(rows, axis=1)
-    # Of what is kept, no value but RAW_ABSENT is below ABSENT.
-    kept = np.maximum(kept, np.int32(ABSENT))
-    return {
-        field.name: kept[place]
-        for place, field in enumerate(VALUE_FIELDS)
-        if field.name in table.values
-    }
-
-
-def _stored(
-    received: Int32Array, dtype: np.dtype[np.signedinteger]
-) -> npt.NDArray[np.signedinteger]:
-    absent = received == RAW_ABSENT
-    if absent.any():
-        received = np.where(absent, np.int32(ABSENT), received)
-    return received.astype(dtype)

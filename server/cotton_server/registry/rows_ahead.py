@@ -34,14 +34,14 @@ class RowsAhead:
         self._rows: dict[int, KnownRow] = {}
 
     def read(self, rows: Iterable[int]) -> None:
-        """Reads these rows and forgets all others; raises what reading rows on disk raises."""
-        wanted = sorted(rows)
-        if not wanted:
-            self._rows = {}
-            return
-        found = self._bales.read(_COLUMNS, np.asarray(wanted, np.int64))
-        columns = (found[name].tolist() for name in _COLUMNS)
-        self._rows = dict(zip(wanted, map(KnownRow, *columns), strict=True))
+        """Has these rows and no others; raises what reading rows on disk raises."""
+        wanted = set(rows)
+        kept = {row: known for row, known in self._rows.items() if row in wanted}
+        if missing := sorted(wanted - kept.keys()):
+            found = self._bales.read(_COLUMNS, np.asarray(missing, np.int64))
+            columns = (found[name].tolist() for name in _COLUMNS)
+            kept.update(zip(missing, map(KnownRow, *columns), strict=True))
+        self._rows = kept
 
     def note(self, row: int, known: KnownRow) -> None:
         """Has a row that is stored just now."""

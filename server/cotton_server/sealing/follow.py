@@ -105,7 +105,7 @@ class Follower:
         self._residence = self._started.residence
         self._unsealed_from = self.history.last + 1
         self._rows_from = self.history.stop_row
-        self._parts = {part.first_position: part for part in self.history.parts}
+        self._parts = {part.manifest.first: part for part in self.history.parts}
         self._waiting: list[tuple[int, bytes]] = []
         self._waiting_bytes = 0
         self._digests: dict[int, bytes] = {}

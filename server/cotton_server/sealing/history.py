@@ -67,16 +67,6 @@ class SealedReadings:
         return self.manifest.stop_row
 
     @property
-    def first_position(self) -> int:
-        """The first position of the range."""
-        return self.manifest.first
-
-    @property
-    def last_position(self) -> int:
-        """The last position of the range."""
-        return self.manifest.last
-
-    @property
     def bales(self) -> int:
         """How many of the rows are the first of their bale."""
         return self.manifest.bales
@@ -373,7 +363,7 @@ def open_history(directory: Path, ledger: Ledger | LedgerReader) -> History:
             _LOG.error("a sealed manifest is damaged", extra={"error": str(error)})
     # A state is of ranges from the first on, none of which may be missing.
     pairs = zip(parts, seals, strict=False)
-    before = [part for part, seal in pairs if part.last_position == seal.last]
+    before = [part for part, seal in pairs if part.manifest.last == seal.last]
     return History(root, tuple(parts), _state(root, before), seals)
 
 
