@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from benchmarks.clock import Fed
     from benchmarks.data import CaseData
 
-CASE: Final = Case("columns", 4096)
+MESSAGE_BALES: Final = (4096, 8192)
+"""Bales of the messages that everybody is sent, a race each: what a bale costs hangs on it."""
 
 _WINDOW: Final = 16
 """Of the service: as many as it reads ahead from one stream."""
@@ -54,27 +55,31 @@ def measure(
 ) -> Found:
     """Sends the bales of as many lots to the service and to these peers, in every round.
 
-    Who begins changes with each round. Raises BenchmarkError.
+    There is a race for each size of messages, with the same bales; they take turns, round by round,
+    and who begins changes with each round. Raises BenchmarkError.
     """
     chosen = [peer for peer in PEERS if peer.name in names]
     if any(peer.store.startswith("postgresql") for peer in chosen):
         programs()
     directory.chmod(0o711)  # whoever runs PostgreSQL passes through
-    data = prepare(CASE, lots * BALES_A_LOT, directory)
-    told(f"prepared {data.bales} bales in {data.messages} messages")
+    sent: dict[int, CaseData] = {}
+    for size in MESSAGE_BALES:
+        sent[size] = prepare(Case("columns", size), lots * BALES_A_LOT, directory)
+        told(f"prepared {sent[size].bales} bales in {sent[size].messages} messages")
     about: dict[str, dict[str, str]] = {}
     runs: list[Run] = []
     everybody = [None, *chosen]
-    for place, (round_, peer) in enumerate(_plan(everybody, rounds), 1):
+    for place, (round_, size, peer) in enumerate(_plan(everybody, rounds), 1):
+        data = sent[size]
         run_directory = directory / f"run-{place}"
         run_directory.mkdir(mode=0o711)
         who = SERVICE if peer is None else peer.name
         touch_memory_for(data.bales)
         try:
             run = (
-                _of_service(place, round_, data, run_directory)
+                _of_service(place, round_, size, data, run_directory)
                 if peer is None
-                else _of_peer(place, round_, peer, data, run_directory, about)
+                else _of_peer(place, round_, peer, size, data, run_directory, about)
             )
         except BenchmarkError as error:
             raise BenchmarkError(f"{who}: {error}") from error
@@ -82,7 +87,7 @@ def measure(
             shutil.rmtree(run_directory)
         runs.append(run)
         told(
-            f"{place:3}/{rounds * len(everybody)} {who:24}"
+            f"{place:3}/{rounds * len(sent) * len(everybody)} {who:24} {size:6} a message"
             f" {run.bales_a_second / 1e6:7.3f} M bales/s"
             f"  ack p50 {run.fed.ack_p50_us / 1000:7.1f} ms"
             f"  others' CPU {run.fed.other_cpu_ms} ms in {run.fed.elapsed_ns // 1_000_000} ms"
@@ -90,16 +95,17 @@ def measure(
     return Found(tuple(runs), about)
 
 
-def _plan(everybody: Sequence[Peer | None], rounds: int) -> Iterator[tuple[int, Peer | None]]:
-    """Each round begins with the next of them, and every other goes backwards."""
+def _plan(everybody: Sequence[Peer | None], rounds: int) -> Iterator[tuple[int, int, Peer | None]]:
+    """Round, size of messages, and who: each round begins with the next, every other backwards."""
     for number in range(rounds):
         begun = number % len(everybody)
         order = [*everybody[begun:], *everybody[:begun]]
-        for peer in reversed(order) if number % 2 else order:
-            yield number + 1, peer
+        for size in MESSAGE_BALES:
+            for peer in reversed(order) if number % 2 else order:
+                yield number + 1, size, peer
 
 
-def _of_service(place: int, round_: int, data: CaseData, directory: Path) -> Run:
+def _of_service(place: int, round_: int, size: int, data: CaseData, directory: Path) -> Run:
     kept = directory / "data"
     kept.mkdir()
     with serving("the service", serve(kept), directory / "log") as child:
@@ -114,13 +120,14 @@ def _of_service(place: int, round_: int, data: CaseData, directory: Path) -> Run
                 window=_WINDOW,
             )
         )
-    return _run(place, round_, SERVICE, data, size_bytes(kept), fed)
+    return _run(place, round_, SERVICE, size, data, size_bytes(kept), fed)
 
 
 def _of_peer(
     place: int,
     round_: int,
     peer: Peer,
+    size: int,
     data: CaseData,
     directory: Path,
     about: dict[str, dict[str, str]],
@@ -150,8 +157,10 @@ def _of_peer(
             f" and {found['bales']} are stored."
         )
     about[peer.name] = found["about"]
-    return _run(place, round_, peer.name, data, found["disk_bytes"], fed)
+    return _run(place, round_, peer.name, size, data, found["disk_bytes"], fed)
 
 
-def _run(place: int, round_: int, who: str, data: CaseData, disk_bytes: int, fed: Fed) -> Run:
-    return Run(place, round_, who, data.messages, data.bales, data.bytes, disk_bytes, fed)
+def _run(
+    place: int, round_: int, who: str, size: int, data: CaseData, disk_bytes: int, fed: Fed
+) -> Run:
+    return Run(place, round_, who, size, data.messages, data.bales, data.bytes, disk_bytes, fed)

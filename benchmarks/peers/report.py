@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 PLOT: Final = "peers.svg"
 
 _READING_IT: Final = """\
-- Everybody gets the bytes of the same files, on one stream, in messages of 4096 bales in columns:
-  a fresh server, an empty directory and a fresh client for every run, all on this machine, over
-  loopback. The clock runs from the first batch written to the last answer read.
+- Everybody gets the bytes of the same files, on one stream, in columns: a fresh server, an empty
+  directory and a fresh client for every run, all on this machine, over loopback. The clock runs
+  from the first batch written to the last answer read. Each size of messages is a race of its own
+  with the same bales: receiving a message and answering it has a cost beside that of its bales.
 - **service** is `cotton serve` as it ships. It checks ranges and identifiers, answers with an
   outcome for every bale, keeps the bytes as received in a chain of digests, and syncs each commit.
 - **Peers** but Arrow Flight stand behind one small gRPC server that receives and decodes as the
@@ -46,9 +47,9 @@ _READING_IT: Final = """\
 
 def rates(results: Results) -> str:
     """Who took how many bales a second, at what cost."""
-    ours = spread(results.of(SERVICE), _rate)
     cells = [
         (
+            "bales a message",
             "into",
             "M bales/s",
             "service is",
@@ -60,26 +61,29 @@ def rates(results: Results) -> str:
             "disk, B/bale",
         )
     ]
-    for who in _everybody(results):
-        runs = results.of(who)
-        found = spread(runs, _rate)
-        ratio = (
-            f"{ours.median / found.median:.2f} x"
-            f" ({ours.least / found.greatest:.2f}-{ours.greatest / found.least:.2f})"
-        )
-        cells.append(
-            (
-                who,
-                median_and_range(found, 3),
-                "" if who == SERVICE else ratio,
-                _median(runs, lambda run: run.fed.ack_p50_us / 1000, 1),
-                _median(runs, lambda run: run.fed.ack_p99_us / 1000, 1),
-                _median(runs, lambda run: run.fed.server_cpu_ms * 1000 / run.bales, 2),
-                _median(runs, lambda run: run.fed.client_cpu_ms * 1000 / run.bales, 2),
-                _median(runs, lambda run: run.fed.server_rss_anonymous_kib / 1024, 0),
-                _median(runs, lambda run: run.disk_bytes / run.bales, 1),
+    for size in results.message_sizes:
+        ours = spread(results.of(SERVICE, size), _rate)
+        for who in _everybody(results):
+            runs = results.of(who, size)
+            found = spread(runs, _rate)
+            ratio = (
+                f"{ours.median / found.median:.2f} x"
+                f" ({ours.least / found.greatest:.2f}-{ours.greatest / found.least:.2f})"
             )
-        )
+            cells.append(
+                (
+                    str(size),
+                    who,
+                    median_and_range(found, 3),
+                    "" if who == SERVICE else ratio,
+                    _median(runs, lambda run: run.fed.ack_p50_us / 1000, 1),
+                    _median(runs, lambda run: run.fed.ack_p99_us / 1000, 1),
+                    _median(runs, lambda run: run.fed.server_cpu_ms * 1000 / run.bales, 2),
+                    _median(runs, lambda run: run.fed.client_cpu_ms * 1000 / run.bales, 2),
+                    _median(runs, lambda run: run.fed.server_rss_anonymous_kib / 1024, 0),
+                    _median(runs, lambda run: run.disk_bytes / run.bales, 1),
+                )
+            )
     return table(cells)
 
 
@@ -100,7 +104,7 @@ def differences(results: Results) -> str:
     cells += [
         (peer.name, peer.how, peer.durable, peer.repeats, peer.lacks)
         for peer in PEERS
-        if results.of(peer.name)
+        if results.of_any(peer.name)
     ]
     return table(cells)
 
@@ -111,14 +115,15 @@ def conditions(results: Results) -> str:
     other_ms = sum(run.fed.other_cpu_ms for run in results.runs)
     stolen_ms = sum(run.fed.stolen_cpu_ms for run in results.runs)
     available_ms = elapsed_ms * results.machine.cores
-    run = results.runs[0]
+    sent = {run.message_bales: run for run in results.runs}
+    cut = " or ".join(f"{sent[size].messages} messages" for size in results.message_sizes)
+    bales, bytes_ = results.runs[0].bales, results.runs[0].bytes
     return "\n".join(
         (
             *of_machine(results.machine),
             (
                 f"- revision {results.machine.revision or 'unknown'}; {results.rounds} rounds,"
-                f" {grouped(run.bales)} bales in {run.messages} messages of"
-                f" {run.bytes / run.bales:.1f} bytes a bale"
+                f" {grouped(bales)} bales in {cut} of {bytes_ / bales:.1f} bytes a bale"
             ),
             *(
                 f"- {name}: {', '.join(f'{key} {value}' for key, value in about.items())}"
@@ -144,7 +149,7 @@ def section(results: Results, source: str) -> str:
         f"{peer.name} {peer.window} batches"
         + (f", groups of up to {grouped(peer.group_bales)} bales" if peer.store else "")
         for peer in PEERS
-        if results.of(peer.name)
+        if results.of_any(peer.name)
     )
     return "\n".join(
         (
@@ -172,16 +177,20 @@ def section(results: Results, source: str) -> str:
 
 
 def chart(results: Results) -> str:
-    """Rates, a row each, as SVG."""
+    """Rates by who and size of messages, a row each, as SVG."""
     rows = [
-        Row(who, {SERVICE if who == SERVICE else "peer": spread(results.of(who), _rate)})
+        Row(
+            f"{who}, {size}",
+            {SERVICE if who == SERVICE else "peer": spread(results.of(who, size), _rate)},
+        )
+        for size in results.message_sizes
         for who in _everybody(results)
     ]
-    return draw_dots(rows, across="M bales/s, logarithmic")
+    return draw_dots(rows, across="M bales/s by who and bales a message, logarithmic")
 
 
 def _everybody(results: Results) -> list[str]:
-    return [who for who in (SERVICE, *(peer.name for peer in PEERS)) if results.of(who)]
+    return [who for who in (SERVICE, *(peer.name for peer in PEERS)) if results.of_any(who)]
 
 
 def _median(runs: list[Run], figure: Callable[[Run], float], decimals: int) -> str:

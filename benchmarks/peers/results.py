@@ -13,7 +13,7 @@ from benchmarks.results import write_lines
 if TYPE_CHECKING:
     from pathlib import Path
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 SUFFIX: Final = "-peers.json"
 
 
@@ -21,13 +21,15 @@ SUFFIX: Final = "-peers.json"
 class Run:
     """One run into the service or a peer, in the order in which it was made.
 
-    `messages`, `bales` and `bytes` were sent while the clock ran; `disk_bytes` is what the bales
-    take on disk after the server has ended, 0 where they were kept in memory.
+    A message had up to `message_bales`. `messages`, `bales` and `bytes` were sent while the clock
+    ran; `disk_bytes` is what the bales take on disk after the server has ended, 0 where they were
+    kept in memory.
     """
 
     place: int
     round: int
     who: str
+    message_bales: int
     messages: int
     bales: int
     bytes: int
@@ -50,8 +52,17 @@ class Results:
     about: dict[str, dict[str, str]]
     runs: tuple[Run, ...]
 
-    def of(self, who: str) -> list[Run]:
-        """The runs into somebody."""
+    @property
+    def message_sizes(self) -> list[int]:
+        """Bales of the messages of each race, ascending."""
+        return sorted({run.message_bales for run in self.runs})
+
+    def of(self, who: str, message_bales: int) -> list[Run]:
+        """The runs into somebody with messages of a size."""
+        return [run for run in self.runs if (run.who, run.message_bales) == (who, message_bales)]
+
+    def of_any(self, who: str) -> list[Run]:
+        """All runs into somebody."""
         return [run for run in self.runs if run.who == who]
 
 

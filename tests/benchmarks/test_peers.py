@@ -189,8 +189,10 @@ def test_a_tiny_race_is_run_and_shown(directory: Path) -> None:
     found = results.read(path)
     assert {run.who for run in found.runs} == {SERVICE, *peers}
     assert len({run.bales for run in found.runs}) == 1
+    assert found.message_sizes == [4096, 8192]
+    assert all(len(found.of(who, size)) == 1 for who in (SERVICE, *peers) for size in (4096, 8192))
     assert found.about["PostgreSQL"]["synchronous_commit"] == "on"
-    assert all(run.fed.server_cpu_ms for run in found.of("PostgreSQL"))
+    assert all(run.fed.server_cpu_ms for run in found.of_any("PostgreSQL"))
     assert "binary COPY into a temporary table" in report.text(found)
     page.rewrite(directory)
     shown = (directory / page.PAGE).read_text("utf-8")
