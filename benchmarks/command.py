@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import signal
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
 from benchmarks import report, results
 from benchmarks.cases import STANDARD
-from benchmarks.common import described, finish, interrupt, place, rewritten, say, scratch
+from benchmarks.common import described, finish, place, rewritten, say, scratch
 from benchmarks.data import CaseData, prepare
-from benchmarks.errors import BenchmarkError
 from benchmarks.instruments import report as instruments_report
 from benchmarks.instruments import results as instruments_results
 from benchmarks.instruments.loads import RATE_MAX, Load, Plan
 from benchmarks.instruments.loads import STANDARD as STANDARD_LOADS
 from benchmarks.instruments.measure import measure as measure_instruments
 from benchmarks.measure import measure, today
-from benchmarks.processes import ROOT
+from benchmarks.options import SETTINGS, measuring, number, places
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from benchmarks.cases import Case
     from benchmarks.instruments.results import Run as InstrumentsRun
@@ -43,7 +41,7 @@ PLAN_DEFAULT: Final = Plan(
 _NAMES: Final = [case.name for case in STANDARD]
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.command(context_settings=SETTINGS)
 @click.option(
     "--part",
     "parts",
@@ -60,34 +58,25 @@ _NAMES: Final = [case.name for case in STANDARD]
     metavar="NAME",
     help=f"A case of bulk to measure; may be given again. Without it: all, {', '.join(_NAMES)}.",
 )
-@click.option(
+@number(
     "--bales",
-    type=click.IntRange(1000, 20_000_000),
-    default=BALES_DEFAULT,
-    show_default=True,
-    help="About how many bales a run of bulk in columns sends.",
+    (1000, 20_000_000),
+    BALES_DEFAULT,
+    "About how many bales a run of bulk in columns sends.",
 )
-@click.option(
+@number(
     "--row-bales",
-    type=click.IntRange(1000, 20_000_000),
-    default=ROW_BALES_DEFAULT,
-    show_default=True,
-    help="About how many bales a run of bulk in rows sends.",
+    (1000, 20_000_000),
+    ROW_BALES_DEFAULT,
+    "About how many bales a run of bulk in rows sends.",
 )
-@click.option(
+@number(
     "--repetitions",
-    type=click.IntRange(1, 100),
-    default=REPETITIONS_DEFAULT,
-    show_default=True,
-    help="Runs of every case, into the server and into the sink each, and of every load.",
+    (1, 100),
+    REPETITIONS_DEFAULT,
+    "Runs of every case, into the server and into the sink each, and of every load.",
 )
-@click.option(
-    "--window",
-    type=click.IntRange(1, 1024),
-    default=WINDOW_DEFAULT,
-    show_default=True,
-    help="Most unanswered batches of one stream of bulk.",
-)
+@number("--window", (1, 1024), WINDOW_DEFAULT, "Most unanswered batches of one stream of bulk.")
 @click.option(
     "--rate",
     "rates",
@@ -100,40 +89,27 @@ _NAMES: Final = [case.name for case in STANDARD]
 @click.option(
     "--backfill", is_flag=True, help="With --rate: a backfill streams beside each of the rates."
 )
-@click.option(
+@number(
     "--instruments",
-    type=click.IntRange(1, 500),
-    default=PLAN_DEFAULT.instruments,
-    show_default=True,
-    help="Instruments, each with a connection, a stream and a producer of its own.",
+    (1, 500),
+    PLAN_DEFAULT.instruments,
+    "Instruments, each with a connection, a stream and a producer of its own.",
 )
-@click.option(
+@number(
     "--generators",
-    type=click.IntRange(1, 16),
-    default=PLAN_DEFAULT.generators,
-    show_default=True,
-    help="Processes that the instruments are spread over.",
+    (1, 16),
+    PLAN_DEFAULT.generators,
+    "Processes that the instruments are spread over.",
 )
-@click.option(
+@number(
     "--seconds",
-    type=click.IntRange(1, 600),
-    default=PLAN_DEFAULT.seconds,
-    show_default=True,
-    help="How long each load is measured, after 3 s to warm up.",
+    (1, 600),
+    PLAN_DEFAULT.seconds,
+    "How long each load is measured, after 3 s to warm up.",
 )
-@click.option(
-    "--directory",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=ROOT / ".build",
-    show_default=".build in the project",
-    help="Where the temporary data directories lie: the disk that is measured.",
-)
-@click.option(
-    "--output",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Directory where the raw results go. Without it: benchmarks/results for a complete run,"
-    " with the default options and on a committed tree, from which RESULTS.md is then written"
-    " anew; .build otherwise.",
+@places(
+    "data directories lie: the disk that is measured.",
+    "a complete run, with the default options",
 )
 @click.option(
     "--report",
@@ -170,9 +146,8 @@ def main(
         return
     if backfill and not rates:
         raise click.UsageError("--backfill goes with --rate.")
-    signal.signal(signal.SIGTERM, interrupt)
     chosen = parts or _chosen(names, rates)
-    try:
+    with measuring():
         if BULK in chosen:
             cases = [case for case in STANDARD if case.name in names] or list(STANDARD)
             sizes = {"columns": bales, "rows": row_bales}
@@ -196,8 +171,6 @@ def main(
             )
             instruments_results.write(single, kept)
             finish(kept, instruments_report.text(single))
-    except BenchmarkError as error:
-        raise click.ClickException(str(error)) from error
 
 
 def _chosen(names: Sequence[str], rates: Sequence[int]) -> Sequence[str]:

@@ -7,7 +7,7 @@ import sys
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -70,11 +70,6 @@ def rewritten() -> str:
         return page.rewrite(HERE)
     except (FileNotFoundError, ValueError) as error:
         raise click.ClickException(str(error)) from error
-
-
-def interrupt(_number: int, _frame: Any) -> None:
-    """Ends as Ctrl-C does, so that the children are ended and the directories removed."""
-    raise KeyboardInterrupt
 
 
 def say(line: str) -> None:

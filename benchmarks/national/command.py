@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import signal
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
-from benchmarks.common import described, finish, interrupt, place, say, scratch
-from benchmarks.errors import BenchmarkError
+from benchmarks.common import described, finish, place, say, scratch
 from benchmarks.measure import today
 from benchmarks.national import report, results
 from benchmarks.national.measure import measure
 from benchmarks.national.plan import LOTS_NATIONAL, SLICES, Plan
-from benchmarks.processes import ROOT
+from benchmarks.options import SETTINGS, measuring, number, places
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from benchmarks.machine import Machine
     from benchmarks.national.measure import Found
 
@@ -26,34 +25,27 @@ PLAN_DEFAULT: Final = Plan(lots=LOTS_NATIONAL, asks=50, rounds=5, scans=5, load_
 _PEERS: Final = ("duckdb", "chdb")
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.option(
-    "--lots",
-    type=click.IntRange(SLICES, 1_000_000),
-    default=PLAN_DEFAULT.lots,
-    show_default=True,
-    help="Lots of the season, of about 186 bales each.",
+@click.command(context_settings=SETTINGS)
+@number(
+    "--lots", (SLICES, 1_000_000), PLAN_DEFAULT.lots, "Lots of the season, of about 186 bales each."
 )
-@click.option(
+@number(
     "--asks",
-    type=click.IntRange(1, 10_000),
-    default=PLAN_DEFAULT.asks,
-    show_default=True,
-    help="How often each question is asked of the idle service.",
+    (1, 10_000),
+    PLAN_DEFAULT.asks,
+    "How often each question is asked of the idle service.",
 )
-@click.option(
+@number(
     "--rounds",
-    type=click.IntRange(1, 1000),
-    default=PLAN_DEFAULT.rounds,
-    show_default=True,
-    help="How often each question is asked of service and peers in turn.",
+    (1, 1000),
+    PLAN_DEFAULT.rounds,
+    "How often each question is asked of service and peers in turn.",
 )
-@click.option(
+@number(
     "--scans",
-    type=click.IntRange(1, 1000),
-    default=PLAN_DEFAULT.scans,
-    show_default=True,
-    help="How often what goes through all lots or bales is repeated.",
+    (1, 1000),
+    PLAN_DEFAULT.scans,
+    "How often what goes through all lots or bales is repeated.",
 )
 @click.option(
     "--load-seconds",
@@ -64,19 +56,9 @@ _PEERS: Final = ("duckdb", "chdb")
     help="How long each number of askers asks at once, idle and while readings come.",
 )
 @click.option("--without-peers", is_flag=True, help="Measure the service alone.")
-@click.option(
-    "--directory",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=ROOT / ".build",
-    show_default=".build in the project",
-    help="Where the temporary files lie, about 400 bytes a bale.",
-)
-@click.option(
-    "--output",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Directory where the raw results go. Without it: benchmarks/results for a complete run,"
-    " with at least the default sizes, with peers and on a committed tree, from which RESULTS.md is"
-    " then written anew; .build otherwise.",
+@places(
+    "files lie, about 400 bytes a bale.",
+    "a complete run, with at least the default sizes, with peers",
 )
 def main(
     lots: int,
@@ -102,14 +84,10 @@ def main(
             f"{' and '.join(missing)} cannot be imported: `make bench-national` installs what is"
             " compared, --without-peers measures the service alone."
         )
-    signal.signal(signal.SIGTERM, interrupt)
     chosen = Plan(lots, asks, rounds, scans, load_s)
-    try:
-        with scratch(directory) as made:
-            machine = described(made)
-            found = measure(chosen, made, with_peers=not without_peers, told=say)
-    except BenchmarkError as error:
-        raise click.ClickException(str(error)) from error
+    with measuring(), scratch(directory) as made:
+        machine = described(made)
+        found = measure(chosen, made, with_peers=not without_peers, told=say)
     of_season = _results(chosen, machine, found)
     complete = not without_peers and all(
         getattr(chosen, name) >= getattr(PLAN_DEFAULT, name)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import signal
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from benchmarks.common import described, finish, interrupt, place, say, scratch
-from benchmarks.errors import BenchmarkError
+from benchmarks.common import described, finish, place, say, scratch
 from benchmarks.measure import today
+from benchmarks.options import SETTINGS, measuring, number, places
 from benchmarks.peers import report, results
 from benchmarks.peers.measure import measure, missing
 from benchmarks.peers.plan import PEERS
-from benchmarks.processes import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 LOTS_DEFAULT: Final = 5400
 ROUNDS_DEFAULT: Final = 3
@@ -22,21 +22,9 @@ ROUNDS_DEFAULT: Final = 3
 _NAMES: Final = [peer.name for peer in PEERS]
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.option(
-    "--lots",
-    type=click.IntRange(10, 1_000_000),
-    default=LOTS_DEFAULT,
-    show_default=True,
-    help="Lots whose bales a run sends, about 186 each.",
-)
-@click.option(
-    "--rounds",
-    type=click.IntRange(1, 100),
-    default=ROUNDS_DEFAULT,
-    show_default=True,
-    help="Runs into each.",
-)
+@click.command(context_settings=SETTINGS)
+@number("--lots", (10, 1_000_000), LOTS_DEFAULT, "Lots whose bales a run sends, about 186 each.")
+@number("--rounds", (1, 100), ROUNDS_DEFAULT, "Runs into each.")
 @click.option(
     "--peer",
     "names",
@@ -46,19 +34,9 @@ _NAMES: Final = [peer.name for peer in PEERS]
     help=f"Who is measured beside the service; may be given again. Without it: all,"
     f" {', '.join(_NAMES)}.",
 )
-@click.option(
-    "--directory",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=ROOT / ".build",
-    show_default=".build in the project",
-    help="Where the temporary directories lie: the disk that is measured.",
-)
-@click.option(
-    "--output",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Directory where the raw results go. Without it: benchmarks/results for a complete run,"
-    " with at least the default sizes, all peers and on a committed tree, from which RESULTS.md is"
-    " then written anew; .build otherwise.",
+@places(
+    "directories lie: the disk that is measured.",
+    "a complete run, with at least the default sizes, all peers",
 )
 def main(
     lots: int, rounds: int, names: tuple[str, ...], directory: Path, output: Path | None
@@ -73,13 +51,9 @@ def main(
         raise click.UsageError(
             f"{' and '.join(absent)} cannot be imported: `make bench` installs what is compared."
         )
-    signal.signal(signal.SIGTERM, interrupt)
-    try:
-        with scratch(directory) as made:
-            machine = described(made)
-            found = measure(lots, rounds, made, names or _NAMES, say)
-    except BenchmarkError as error:
-        raise click.ClickException(str(error)) from error
+    with measuring(), scratch(directory) as made:
+        machine = described(made)
+        found = measure(lots, rounds, made, names or _NAMES, say)
     raced = results.Results(today(), machine, rounds, found.about, found.runs)
     complete = not names and lots >= LOTS_DEFAULT and rounds >= ROUNDS_DEFAULT
     kept = place(output, machine, complete=complete) / (today() + results.SUFFIX)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import signal
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from benchmarks.common import described, finish, interrupt, place, say, scratch
+from benchmarks.common import described, finish, place, say, scratch
 from benchmarks.data import BALES_A_LOT
-from benchmarks.errors import BenchmarkError
 from benchmarks.measure import today
-from benchmarks.processes import ROOT
+from benchmarks.options import SETTINGS, measuring, number, places
 from benchmarks.scale import index, index_report, profile, report, results, stored
 from benchmarks.scale.season import Source
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 STORED: Final = "stored"
 PROFILE: Final = "profile"
@@ -27,7 +27,7 @@ ROUNDS_DEFAULT: Final = 3
 BALES_DEFAULT: Final = 2_000_000
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.command(context_settings=SETTINGS)
 @click.option(
     "--part",
     "parts",
@@ -35,47 +35,25 @@ BALES_DEFAULT: Final = 2_000_000
     type=click.Choice(PARTS),
     help="What to measure; may be given again. Without it: all.",
 )
-@click.option(
+@number(
     "--lots",
-    type=click.IntRange(40, 1_000_000),
-    default=LOTS_DEFAULT,
-    show_default=True,
-    help="stored, index: lots of a season, of about 186 bales each; 140000 make a national one.",
+    (40, 1_000_000),
+    LOTS_DEFAULT,
+    "stored, index: lots of a season, of about 186 bales each; 140000 make a national one.",
 )
-@click.option(
+@number(
     "--new-lots",
-    type=click.IntRange(1, 100_000),
-    default=NEW_LOTS_DEFAULT,
-    show_default=True,
-    help="stored: about how many lots are sent beside it while the clock runs.",
+    (1, 100_000),
+    NEW_LOTS_DEFAULT,
+    "stored: about how many lots are sent beside it while the clock runs.",
 )
-@click.option(
-    "--rounds",
-    type=click.IntRange(1, 100),
-    default=ROUNDS_DEFAULT,
-    show_default=True,
-    help="How often everything is repeated.",
+@number("--rounds", (1, 100), ROUNDS_DEFAULT, "How often everything is repeated.")
+@number(
+    "--bales", (40_000, 20_000_000), BALES_DEFAULT, "profile: about how many bales a run sends."
 )
-@click.option(
-    "--bales",
-    type=click.IntRange(40_000, 20_000_000),
-    default=BALES_DEFAULT,
-    show_default=True,
-    help="profile: about how many bales a run sends.",
-)
-@click.option(
-    "--directory",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=ROOT / ".build",
-    show_default=".build in the project",
-    help="Where the temporary files lie: the disk that is measured. About 400 bytes a bale.",
-)
-@click.option(
-    "--output",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Directory where the raw results go. Without it: benchmarks/results for a run with at"
-    " least the default sizes and on a committed tree, from which RESULTS.md is then written anew;"
-    " .build otherwise.",
+@places(
+    "files lie: the disk that is measured. About 400 bytes a bale.",
+    "a run with at least the default sizes",
 )
 def main(
     parts: tuple[str, ...],
@@ -92,9 +70,8 @@ def main(
     Exit codes: 0 measured; 1 something did not start, failed, or lost or double-counted a bale;
     2 wrong usage.
     """
-    signal.signal(signal.SIGTERM, interrupt)
     chosen = parts or PARTS
-    try:
+    with measuring():
         if PROFILE in chosen:
             with scratch(directory) as made:
                 machine = described(made)
@@ -125,5 +102,3 @@ def main(
             kept = place(output, machine, complete=complete) / (today() + results.STORED_SUFFIX)
             results.write_stored(of_stored, kept)
             finish(kept, report.stored_text(of_stored))
-    except BenchmarkError as error:
-        raise click.ClickException(str(error)) from error

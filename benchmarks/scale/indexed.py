@@ -13,6 +13,7 @@ import threading
 import time
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,7 +21,7 @@ import numpy as np
 import polars as pl
 from cotton_server.registry.bales import BaleColumns, BaleStore
 from cotton_server.registry.index import NOT_FOUND
-from cotton_server.registry.sealed import key_ranges
+from cotton_server.sealing.key_files import KeyFile, KnownKeys
 from cotton_server.sealing.readings import read_columns
 
 from benchmarks.common import say
@@ -31,11 +32,12 @@ from benchmarks.scale.keys import season_keys
 from benchmarks.scale.results import Indexed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     import numpy.typing as npt
     from cotton_server.domain.identifiers import UInt64Array
-    from cotton_server.registry.sealed import KeyRange
+    from cotton_server.registry.key_filter import KeyFilter
+    from cotton_server.registry.key_zones import KeyZones
 
 GROUP: Final = 1 << 16
 """Bales that are looked up or entered together: what a group commit of 4 MiB holds, about."""
@@ -64,14 +66,18 @@ class Task:
 
 
 class KeyPart:
-    """Rows of keys alone in a Parquet file, as the sealed readings of a range have them."""
+    """Rows of keys alone in files, as a sealed range has them."""
 
-    def __init__(self, path: Path, first_row: int, high: UInt64Array, low: UInt64Array) -> None:
-        """Writes the file."""
-        self._path = path
+    def __init__(
+        self, directory: Path, first_row: int, high: UInt64Array, low: UInt64Array
+    ) -> None:
+        """Writes the files."""
+        self._path = directory / f"{first_row}.parquet"
         self.first_row, self.stop_row = first_row, first_row + len(high)
         self.bales = len(high)
-        self.key_ranges: Sequence[KeyRange] = key_ranges(high, low)
+        digest = sha256(str(first_row).encode()).digest()
+        self._keys = KeyFile(directory, first_row, self.stop_row, digest, len(high))
+        self._keys.write(KnownKeys.of(high, low), top=directory)
         billion, tail = np.uint64(10**9), np.uint64(10**13)
         pl.DataFrame(
             {
@@ -82,7 +88,20 @@ class KeyPart:
                 "bale_number": (low % np.uint64(10**6)).astype(np.uint32),
                 "is_first": np.ones(len(high), np.bool_),
             }
-        ).write_parquet(path, compression="zstd", compression_level=3)
+        ).write_parquet(self._path, compression="zstd", compression_level=3)
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of the files."""
+        return self._path.stat().st_size + self._keys.path.stat().st_size
+
+    def zones(self) -> KeyZones:
+        """Where the keys lie."""
+        return self._keys.zones()
+
+    def filter(self) -> KeyFilter:
+        """The hashes of the keys."""
+        return self._keys.filter()
 
     def read(self) -> Mapping[str, npt.NDArray[Any]]:
         """Keys are all that there is."""
@@ -233,9 +252,9 @@ def _sealed(store: BaleStore, high: UInt64Array, low: UInt64Array, directory: Pa
     size = 0
     for start in range(0, len(high), PART):
         here = slice(start, start + PART)
-        path = directory / f"{store.count}.parquet"
-        store.add_sealed(KeyPart(path, store.count, high[here], low[here]), resident=False)
-        size += path.stat().st_size
+        part = KeyPart(directory, store.count, high[here], low[here])
+        store.add_sealed(part, resident=False)
+        size += part.size_bytes
     return size
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cotton_server.registry.index import BaleIndex
-from cotton_server.registry.sealed import key_numbers
+from cotton_server.registry.key_zones import key_numbers
 
 from benchmarks import page
 from benchmarks.errors import BenchmarkError
