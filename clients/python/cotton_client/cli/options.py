@@ -12,6 +12,7 @@ from cotton.inspection.v1 import summary_pb2
 
 from cotton_client.cli.failures import Interrupted
 from cotton_client.cli.instants import Instant
+from cotton_client.cli.interrupts import signals_wake
 from cotton_client.cli.parameters import Word
 from cotton_client.client import CottonClient
 from cotton_client.retry import RetryPolicy
@@ -40,14 +41,15 @@ class Connection:
     ) -> _T:
         """What the call answers on a client that is open as long as it runs.
 
-        Raises Interrupted for Ctrl-C, after the call has ended in order.
+        Raises Interrupted for Ctrl-C, at once and after the call has ended in order.
         """
 
         async def run() -> _T:
-            async with CottonClient(
-                self.server, allow_plaintext=self.allow_plaintext, retry=retry
-            ) as client:
-                return await call(client)
+            with signals_wake(asyncio.get_running_loop()):
+                async with CottonClient(
+                    self.server, allow_plaintext=self.allow_plaintext, retry=retry
+                ) as client:
+                    return await call(client)
 
         try:
             return asyncio.run(run())
