@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 from cotton_client import SyncCottonClient
+from cotton_client.cli.exits import Exit
 from cotton_client.simulate import Simulation
 from cotton_client.spool import directory_of, places, store
 
+from tests.support.sealing import seal
 from tests.support.server import ROOT, Servers
 
 if TYPE_CHECKING:
@@ -51,6 +53,11 @@ def environment(state: Path) -> dict[str, str]:
 def line(number: int) -> str:
     """One reading of a file."""
     return f"32651401611141221550000121{number:06d},65140161077,28.2\n"
+
+
+def newer(number: int) -> str:
+    """One reading of another day, of a lot of the next season."""
+    return f"32651401711141221550000121{number:06d},65140171077,28.2\n"
 
 
 def waiting(directory: Path) -> bool:
@@ -248,3 +255,64 @@ def test_a_follower_that_is_killed_loses_nothing(servers: Servers, tmp_path: Pat
     with following(server, directory, state) as follower:
         assert counts(follower.line()) == ("a.csv", 2, 2, 0)
         assert follower.end(signal.SIGTERM) == 0
+
+
+def ran(state: Path, *arguments: str | Path) -> tuple[int, dict[str, Any]]:
+    """Runs `cotton` with JSON: its exit code and what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-m", "cotton_client.cli", *map(str, arguments), "--json"],
+        env=environment(state),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=RUN_S_MAX,
+    )
+    assert done.stdout, done.stderr
+    return done.returncode, json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("options", [(), ("--sequenced",)])
+def test_a_batch_that_needs_a_damaged_file_is_kept_and_holds_up_no_other(
+    servers: Servers, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    """It stays in the spool with its reason, and is sent again once the file was put back."""
+    state = tmp_path / "state"
+    old, mixed = tmp_path / "old.csv", tmp_path / "mixed.csv"
+    old.write_text(HEADER + "".join(line(number) for number in range(8)))
+    server = servers.start(seal_bales=0)
+    to = ("--server", server.address)
+    assert ran(state, *to, "send", old)[0] == 0
+    server.end()
+    seal(servers.data_dir)
+    damaged = {
+        path: path.read_bytes() for path in (servers.data_dir / "sealed").rglob("season=*/*")
+    }
+    assert damaged
+    for path, content in damaged.items():
+        path.write_bytes(content[:-1] + b"?")
+    servers.start(listen=server.address, seal_bales=0, resident_bales_max=0)
+
+    lines = [newer(1), newer(2), line(3), newer(3), newer(4), newer(5)]
+    mixed.write_text(HEADER + "".join(lines))
+    code, sent = ran(state, *to, "send", mixed, "--batch-bales", "2", *options)
+    (file,), (refused,) = sent["files"], sent["refused"]
+    assert code == Exit.REFUSED
+    assert (file["received"], file["created"]) == (4, 4)
+    assert (refused["bale_first"], refused["bales"]) == (3, 2)
+    assert refused["reason"] == "STORAGE_DAMAGED"
+    assert "cotton ledger verify" in refused["remedy"]
+
+    code, again = ran(state, *to, "spool", "retry")
+    assert (code, [each["reason"] for each in again["refused"]]) == (4, ["STORAGE_DAMAGED"])
+    for path, content in damaged.items():
+        path.write_bytes(content)
+    code, again = ran(state, *to, "spool", "retry")
+    (file,) = again["files"]
+    assert (code, again["refused"]) == (0, [])
+    assert (file["received"], file["created"], file["existing"]) == (2, 1, 1)
+    with SyncCottonClient(server.address) as client:
+        assert client.summarise_grades().total.bales == 8 + 5
+    (directory,) = places.directories(state / "cotton" / "spool")
+    standing = store.look(directory)
+    assert standing is not None
+    assert (standing.waiting_batches, standing.refused) == (0, ())

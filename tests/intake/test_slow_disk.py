@@ -77,8 +77,9 @@ def old(tmp_path: Path) -> Path:
 
 def forget(bales: BaleStore) -> None:
     """Lets go what was read back from disk."""
-    bales._cold._kept._kept.clear()
-    bales._cold._kept.size_bytes = 0
+    for kept in (bales._cold._kept_keys, bales._cold._kept_rows):
+        kept._kept.clear()
+        kept.size_bytes = 0
 
 
 class Disk:

@@ -154,27 +154,39 @@ def decode(
         )
     if shape == "rows":
         return _decode_rows(batch.rows.readings)
+    return _decode_columns(batch.columns, packed)
+
+
+def _decode_columns(columns: readings_pb2.ReadingColumns, packed: Packed | None) -> ReadingTable:
+    """The table of columns, of which those in `packed` are in the message no more."""
+    count = columns.count
     if packed is None:
-        return _decode_columns(batch.columns)
-    return _decode_packed(batch.columns, packed)
-
-
-def _decode_packed(columns: readings_pb2.ReadingColumns, packed: Packed) -> ReadingTable:
-    count, matrix = columns.count, packed.matrix
-    high, low, malformed = _keys(columns, packed.high, packed.low)
+        high = np.asarray(columns.bale_code_high, np.uint64)
+        low = np.asarray(columns.bale_code_low, np.uint64)
+    else:
+        high, low = packed.high, packed.low
+    high, low, malformed = _keys(columns, high, low)
+    # Not before the columns of keys have shown that there are as many bales.
+    matrix: Int32Array
+    if packed is None:
+        matrix = np.full((len(VALUE_FIELD_NAMES), count), RAW_ABSENT, np.int32)
+    else:
+        matrix = packed.matrix
+    indices = {} if packed is None else packed.indices
+    inspected = None if packed is None else packed.inspected_at_s
     values: dict[str, Int32Array] = {}
     texts = {name: Texts(("",), np.zeros(count, np.int32)) for name in TEXT_FIELD_NAMES}
     for descriptor, column in columns.ListFields():
         name = descriptor.name
         if name in TEXT_FIELD_NAMES:
-            texts[name] = _text_column(name, column, count, packed.indices.get(name))
+            texts[name] = _text_column(name, column, count, indices.get(name))
         elif name in _VALUE_PLACES:
             values[name] = row = matrix[_VALUE_PLACES[name]]
-            if name == "preparation":
-                row[row == 0] = RAW_ABSENT
-            if column.absent:
-                row[_absent(name, column, count)] = RAW_ABSENT
-    inspected = packed.inspected_at_s
+            if packed is None:
+                row[:] = _ints(name, column, count)
+            _mark_absent(name, column, row)
+        elif name == "inspected_at_s":
+            inspected = _sized(name, np.asarray(column, np.int64), count)
     return ReadingTable(
         high,
         low,
@@ -187,29 +199,6 @@ def _decode_packed(columns: readings_pb2.ReadingColumns, packed: Packed) -> Read
     )
 
 
-def _decode_columns(columns: readings_pb2.ReadingColumns) -> ReadingTable:
-    count = columns.count
-    high, low, malformed = _keys(
-        columns,
-        np.asarray(columns.bale_code_high, np.uint64),
-        np.asarray(columns.bale_code_low, np.uint64),
-    )
-    values: dict[str, Int32Array] = {}
-    texts = {name: Texts(("",), np.zeros(count, np.int32)) for name in TEXT_FIELD_NAMES}
-    inspected = np.zeros(count, np.int64)
-    for descriptor, column in columns.ListFields():
-        name = descriptor.name
-        if name in TEXT_FIELD_NAMES:
-            texts[name] = _text_column(name, column, count)
-        elif name in _VALUE_PLACES:
-            values[name] = _int_column(name, column, count)
-        elif name == "inspected_at_s":
-            inspected = _sized(name, np.asarray(column, np.int64), count)
-    return ReadingTable(
-        high, low, malformed, values, texts, inspected, _column_kinds(columns, count)
-    )
-
-
 def _column_kinds(columns: readings_pb2.ReadingColumns, count: int) -> Kinds | None:
     sent = {descriptor.name for descriptor, _ in columns.ListFields()}
     if not sent & {"kind", "supersedes_revision", "reason", "note", "decided_by"}:
@@ -218,8 +207,11 @@ def _column_kinds(columns: readings_pb2.ReadingColumns, count: int) -> Kinds | N
     def ints(name: str) -> Int32Array:
         if name not in sent:
             return np.zeros(count, np.int32)
-        column = _int_column(name, getattr(columns, name), count)
-        return np.where(column == RAW_ABSENT, np.int32(0), column)
+        column = getattr(columns, name)
+        values = _ints(name, column, count)
+        if column.absent:
+            values[_absent(name, column, count)] = 0
+        return values
 
     def texts(name: str) -> Texts:
         if name not in sent:
@@ -293,14 +285,19 @@ def _sized(name: str, array: Any, count: int) -> Any:
     return array
 
 
-def _int_column(name: str, column: readings_pb2.IntColumn, count: int) -> Int32Array:
+def _ints(name: str, column: readings_pb2.IntColumn, count: int) -> Int32Array:
+    """The numbers of a column; none of them is the one that stands for absent."""
     values: Int32Array = _sized(name, np.asarray(column.values, np.int32), count)
-    values = np.where(values == RAW_ABSENT, np.int32(_PLACEHOLDER), values)
+    values[values == RAW_ABSENT] = _PLACEHOLDER
+    return values
+
+
+def _mark_absent(name: str, column: readings_pb2.IntColumn, values: Int32Array) -> None:
+    """Puts RAW_ABSENT where a column has no value."""
     if name == "preparation":
-        values = np.where(values == 0, np.int32(RAW_ABSENT), values)
-    if not column.absent:
-        return values
-    return np.where(_absent(name, column, count), np.int32(RAW_ABSENT), values)
+        values[values == 0] = RAW_ABSENT
+    if column.absent:
+        values[_absent(name, column, len(values))] = RAW_ABSENT
 
 
 def _absent(name: str, column: readings_pb2.IntColumn, count: int) -> BoolArray:

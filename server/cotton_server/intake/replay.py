@@ -12,6 +12,7 @@ from cotton_server.intake.content import (
     content_of,
     outcome_of,
 )
+from cotton_server.intake.differing import difference
 from cotton_server.intake.records import ReplayProgress
 from cotton_server.intake.rules import UnknownRuleSetError, rule_set
 from cotton_server.intake.verdict import apply, judge
@@ -19,6 +20,8 @@ from cotton_server.registry.lifecycle import Moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from google.protobuf.message import Message
 
     from cotton_server.intake.verdict import Verdict
     from cotton_server.ledger import Entry
@@ -39,13 +42,14 @@ GROUP_BYTES_MAX: Final = 4 << 20
 class ReplayDiffersError(StartError):
     """An entry is decided otherwise now than it was when it was stored."""
 
-    def __init__(self, position: int, stored: object, now: object) -> None:
-        """Takes the position of the entry and both decisions."""
+    def __init__(self, position: int, stored: Message, now: Message) -> None:
+        """Takes the position of the entry and both decisions, of which the difference is told."""
         self.position = position
+        differs = difference(stored, now) or "fields that this version does not know"
         super().__init__(
             f"Entry {position} of the ledger was decided otherwise when it was stored than this"
-            f" version decides it.\nStored:\n{stored}\nNow:\n{now}\nStart the version that wrote"
-            " the ledger; nothing was changed."
+            f" version decides it:\n{differs}\nStart the version that wrote the ledger; nothing was"
+            " changed."
         )
 
 
