@@ -22,6 +22,7 @@ from cotton_server.summary.gradings import Gradings
 from cotton_server.summary.kept import write_standing
 from cotton_server.summary.kept_cells import CellCache, KeptCells, KeptStandingError
 from cotton_server.summary.keys import key_column
+from cotton_server.summary.placed import SAID
 from cotton_server.summary.standing import CELL, cells_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -61,7 +62,8 @@ def read(lots: LotsAtRevision) -> list[str]:
 def in_words(lots: LotsAt, reader: LotsAtRevision) -> tuple[pl.DataFrame, dict[str, pl.DataFrame]]:
     """Facts of lots with the texts of their keys, and their cells by standard, in order."""
     facts = lots.standing.lots.drop("part").sort("lot")
-    texts = [reader.words.texts(facts[key_column(key)]) for key in CODED_KEYS if key != "season"]
+    columns = [*(key_column(key) for key in CODED_KEYS if key != "season"), *SAID.values()]
+    texts = [reader.words.texts(facts[column]) for column in columns]
     cells = cells_of(lots.standing, lots.standing.lots)
     return facts.with_columns(texts), {name: cells[name].sort(CELL) for name in cells}
 

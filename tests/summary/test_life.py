@@ -243,7 +243,7 @@ class Life:
         """What is answered at a revision: certificates by lot and basis, and summaries."""
         registry, views = self.history.registry, self.history.views()
         as_of = views.at_entry(revision)
-        found = [views.view(number, as_of) for _, number in views.numbers()]
+        found = [views.view(number, as_of) for number in views.numbers()]
         there = [view for view in found if view is not None]
         certified = {
             (made.view.lot.lot_no, basis): certificate_message(made).SerializeToString()

@@ -19,6 +19,7 @@ from cotton_server.summary.facts import ADDITIVE, CODED_KEYS
 from cotton_server.summary.gradings import Gradings
 from cotton_server.summary.keys import key_column
 from cotton_server.summary.leading import leading_places, leading_standards
+from cotton_server.summary.placed import SAID
 from cotton_server.summary.standing import CELL
 from cotton_server.summary.weighted import WEIGHTED
 from hypothesis import example, given, settings
@@ -48,6 +49,9 @@ SAW = common_pb2.COTTON_TYPE_SAW_GINNED_UPLAND
 ROLLER = common_pb2.COTTON_TYPE_ROLLER_GINNED_UPLAND
 LOTS = ["65140161077", "65140161078", "65140241001", "65140161079"]
 
+IN_WORDS = [*(key_column(key) for key in CODED_KEYS if key != "season"), *SAID.values()]
+"""The columns of lots that are numbers of words."""
+
 Row = dict[str, Any]
 Told = dict[str, tuple[Row, dict[str, tuple[list[Row], Row]]]]
 
@@ -57,9 +61,8 @@ def told(lots: LotsAt, reader: LotsAtRevision) -> Told:
     found: Told = {}
     for facts in lots.standing.lots.iter_rows(named=True):
         number, part = facts.pop("lot"), facts.pop("part")
-        for key in CODED_KEYS:
-            if key != "season":
-                facts[key_column(key)] = reader.words[facts[key_column(key)]]
+        for column in IN_WORDS:
+            facts[column] = reader.words[facts[column]]
         cells = {}
         for standard, frame in lots.standing.parts[part].items():
             mine = frame.filter(pl.col("lot") == number)

@@ -59,7 +59,7 @@ def lots_dumped(book: LotBook, revision: int) -> dict[str, Any]:
     ]
     registered = [book.is_registered(number) for number in range(len(book))]
     since = [book.changed_since(each) for each in range(revision + 1)]
-    names, seasons = book.lot_nos(), book.seasons()
+    names, seasons = book.lot_nos().to_list(), book.seasons().to_list()
     # Last: until now no lot was made.
     entries = [_entry(lot) for lot in book]
     assert names == [book.lot_no(number) for number in range(len(book))]

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import closing
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from cotton.inspection.v1 import amendments_pb2, common_pb2, readings_pb2
 from cotton_server.domain.identifiers import BaleKey
 from cotton_server.errors import Reason, ServiceError
+from cotton_server.ledger import Ledger
 from cotton_server.registry.conflicts import ConflictState
 from cotton_server.trace import conflicts
-from cotton_server.trace.conflicts import count_conflicts
+from cotton_server.trace.conflicts import ConflictFilter, ConflictListing, count_conflicts
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.bales import LOT, OTHER_LOT, Bale, bale, key_of, usda_bale
 from tests.support.deciding import SECOND_US
+from tests.support.sealed_story import OLD, tell_sealed
+from tests.support.sealing import recovered
 from tests.trace.recording import ACCEPT, KEEP, WHY, Recording, says
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NEXT_SEASON = "65140171077"
 
@@ -333,3 +340,15 @@ def test_listing_and_counts_agree_and_older_revisions_stay_as_they_were(todo: li
             assert each.kept == tally[each.laboratory, amendments_pb2.CONFLICT_STATE_KEPT]
             assert each.accepted == tally[each.laboratory, amendments_pb2.CONFLICT_STATE_ACCEPTED]
         assert sum(tally.values()) == sum(each.open + each.kept + each.accepted for each in counts)
+
+
+@pytest.mark.parametrize("wanted", [ConflictFilter(), ConflictFilter(lot_nos=[OLD])])
+def test_lots_on_disk_are_looked_at_and_not_kept(tmp_path: Path, wanted: ConflictFilter) -> None:
+    """Whoever lists conflicts of old seasons leaves nothing of them in memory."""
+    tell_sealed(tmp_path)
+    registry, _ = recovered(tmp_path)
+    assert all(lot is None for lot in registry.lots._lots)
+    with closing(Ledger(tmp_path)) as ledger:
+        told = ConflictListing(registry, ledger, wanted, 0).page()
+    assert {each.received_reading.lot_no for each in told} == {OLD}
+    assert all(lot is None for lot in registry.lots._lots)

@@ -86,7 +86,7 @@ class LifecycleHandlers:
         lots = await self._run(self._views.numbers, keys)
         given, left = 0, request.limit or len(lots)
         for first in range(0, len(lots), LISTED_LOTS_MAX):
-            some = [number for _, number in lots[first : first + LISTED_LOTS_MAX]]
+            some = lots.slice(first, LISTED_LOTS_MAX).to_list()
             found = await self._run(self._listed, some, as_of, keys, statuses)
             if found:
                 given, found = given + 1, found[:left]

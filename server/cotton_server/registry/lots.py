@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar, cast
 
 import numpy as np
+import polars as pl
 from cotton.inspection.v1 import common_pb2, lots_pb2
 
 from cotton_server.registry.lifecycle import LotCourse, LotState, Standing, standing_of
@@ -277,11 +278,11 @@ class KeptLots(Protocol):
     def lot_no(self, number: int) -> str:
         """The lot number of a lot."""
 
-    def lot_nos(self) -> list[str]:
-        """The lot numbers of all lots."""
+    def lot_nos(self) -> pl.Series:
+        """The lot numbers of all lots (String)."""
 
-    def seasons(self) -> list[int]:
-        """The seasons of all lots."""
+    def seasons(self) -> pl.Series:
+        """The seasons of all lots (Int32)."""
 
     def number_of(self, lot_no: str, season: int) -> int | None:
         """Number of a lot, None when it is none of these."""
@@ -347,15 +348,17 @@ class LotBook:
             return entry.lot_no
         return cast("KeptLots", self._kept).lot_no(number)
 
-    def lot_nos(self) -> list[str]:
-        """The lot numbers of all lots in order of first mention; none is made for it."""
-        known = [] if self._kept is None else self._kept.lot_nos()
-        return known + [self[number].lot_no for number in range(len(known), len(self._lots))]
+    def lot_nos(self) -> pl.Series:
+        """The lot numbers (String) of all lots in order of first mention; makes none."""
+        known = pl.Series([], dtype=pl.String) if self._kept is None else self._kept.lot_nos()
+        others = [self[number].lot_no for number in range(len(known), len(self._lots))]
+        return pl.concat([known, pl.Series(others, dtype=pl.String)])
 
-    def seasons(self) -> list[int]:
-        """The seasons of all lots in order of first mention; none is made for it."""
-        known = [] if self._kept is None else self._kept.seasons()
-        return known + [self[number].season for number in range(len(known), len(self._lots))]
+    def seasons(self) -> pl.Series:
+        """The seasons (Int32) of all lots in order of first mention; makes none."""
+        known = pl.Series([], dtype=pl.Int32) if self._kept is None else self._kept.seasons()
+        others = [self[number].season for number in range(len(known), len(self._lots))]
+        return pl.concat([known, pl.Series(others, dtype=pl.Int32)])
 
     def enter(self, lot_no: str, season: int) -> int:
         """Number of a lot, given out now if it was never mentioned."""

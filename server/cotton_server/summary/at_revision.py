@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
 import polars as pl
 
 from cotton_server.summary.as_of import refuse_future
@@ -15,25 +16,25 @@ from cotton_server.summary.basis import Basis, on_basis
 from cotton_server.summary.cube import Cube
 from cotton_server.summary.digest import figures_digest
 from cotton_server.summary.kept import load_standing
+from cotton_server.summary.placed import PLACED, placed
 from cotton_server.summary.standing import (
     Cells,
     Standing,
     cells_of,
     in_one,
-    known_cells,
     standing,
+    with_same_bales,
 )
 from cotton_server.summary.words import Words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from pathlib import Path
     from typing import TypeAlias
 
     from cotton_server.registry.lots import LotAt, LotEntry
     from cotton_server.registry.registry import Registry
     from cotton_server.summary.gradings import Grading, Gradings
-    from cotton_server.summary.standing import Known
 
     _Then: TypeAlias = tuple[LotAt, bool]
     """A lot at a revision, and whether its bales are those that the latest standing has."""
@@ -41,8 +42,12 @@ if TYPE_CHECKING:
 PARTS_MAX: Final = 12
 """Parts of a standing in memory, beyond which they are made one."""
 
-OLDER_MAX: Final = 2
-"""Standings of older revisions that are kept: each may have 200 MB of its own for a season."""
+OLDER_BYTES_MAX: Final = 400 << 20
+"""Memory for what standings of older revisions do not share with the latest: two in which all
+lots of a national season were otherwise. The one asked for last stays in any case."""
+
+OLDER_MAX: Final = 16
+"""Standings of older revisions that are kept, however little each has of its own."""
 
 LOTS_AT_ONCE: Final = 64
 """Lots copied while the registry stands still: half a millisecond."""
@@ -132,8 +137,7 @@ class LotsAtRevision:
         with self._lock:
             # What was at a revision never changes: pages of one answer ask for it again.
             self._older[revision, basis] = made
-            while len(self._older) > OLDER_MAX:
-                self._older.popitem(last=False)
+            self._let_go_of_older()
         return made
 
     def _put_together(
@@ -141,13 +145,13 @@ class LotsAtRevision:
     ) -> LotsAt:
         """All lots at a revision: the latest cells, with those of lots that differ made anew.
 
-        Of a lot that has only been weighed, closed, certified or placed otherwise since, the bales
-        are not read again.
+        Of a lot that has only been weighed, closed or certified since, the bales are not read
+        again; one that is only placed otherwise is not looked at.
         """
         grading = self._gradings.at(revision)
         count = self._registry.rows_at(revision)
         regraded = _regraded(latest, grading)
-        numbers = self._differing(latest, revision, grading, regraded | amended)
+        numbers = self._changed_since(revision, regraded | amended)
 
         def then(entry: LotEntry) -> _Then | None:
             if not entry.exists_at(revision):
@@ -161,8 +165,9 @@ class LotsAtRevision:
             )
             return on_basis(entry.at(revision, count), basis), is_same
 
-        computed = self._all_of(self._in_turn(numbers, then), grading, latest.standing)
-        return LotsAt(revision, _replaced(latest.standing, numbers, computed), grading)
+        old = self._placed(latest, grading)
+        computed = self._all_of(self._in_turn(numbers, then), grading, old)
+        return LotsAt(revision, _replaced(old, numbers, computed), grading)
 
     def _refresh(self) -> None:
         with self._registry.lock:
@@ -171,13 +176,13 @@ class LotsAtRevision:
         latest = self._latest
         if revision > latest.revision:
             self._bring_to(revision, count)
+            self._let_go_of_older()
 
     def _bring_to(self, revision: int, count: int) -> None:
         latest, grading = self._latest, self._gradings.at(revision)
-        touched = self._registry.lots.changed_since(latest.revision)
+        count_before = self._registry.rows_at(latest.revision)
         regraded = _regraded(latest, grading)
-        anew = regraded | frozenset(touched)
-        numbers = self._differing(latest, latest.revision, grading, regraded)
+        numbers = self._changed_since(latest.revision, regraded)
         amended: list[int] = []
 
         def now(entry: LotEntry) -> _Then | None:
@@ -186,33 +191,52 @@ class LotsAtRevision:
                 amended.append(entry.number)
             if not entry.exists_at(revision):
                 return None
-            # Others are only placed otherwise: their bales are as they were.
-            return entry.at(revision, count), entry.number not in anew
-
-        stands, cube = latest.standing, latest.cube
-        computed = self._all_of(self._in_turn(numbers, now), grading, stands)
-        changed = computed.lots["lot"].to_list()
-        if changed:
-            stands = _compacted(_replaced(stands, changed, computed))
-            cube = (
-                cube.renewed(latest.standing, stands, changed)
-                if cube is not None and grading.same_as(latest.grading)
-                else Cube.of(stands)
+            is_same = (
+                entry.exists_at(latest.revision)
+                and entry.number not in regraded
+                and entry.same_bales_since(latest.revision, count_before)
             )
+            return entry.at(revision, count), is_same
+
+        stands, cube = self._placed(latest, grading), latest.cube
+        if cube is not None and stands is not latest.standing:
+            cube = cube.moved(latest.standing, stands)
+        computed = self._all_of(self._in_turn(numbers, now), grading, stands)
+        changed = computed.lots["lot"]
+        if len(changed):
+            before, stands = stands, _compacted(_replaced(stands, numbers, computed))
+            cube = Cube.of(stands) if cube is None else cube.renewed(before, stands, changed)
         self._amended.update(amended)
         self._latest = LotsAt(revision, stands, grading, cube)
 
-    def _differing(
-        self, latest: LotsAt, revision: int, grading: Grading, others: frozenset[int]
-    ) -> Sequence[int]:
-        """Lots that may differ from what they are in the latest standing, ascending by number.
+    def _placed(self, latest: LotsAt, grading: Grading) -> Standing:
+        """The latest standing with its lots where a grading places them; all cells stay."""
+        stands = latest.standing
+        if grading.places_as(latest.grading):
+            return stands
+        lots = placed(stands.lots, self.words, grading.basis.placing)
+        if lots.select(PLACED).equals(stands.lots.select(PLACED)):
+            return stands
+        return replace(stands, lots=lots)
 
-        They were touched after a revision, or are placed otherwise; or they are among others.
+    def _changed_since(self, revision: int, others: frozenset[int]) -> Sequence[int]:
+        """Lots that were touched after a revision, or are among others, ascending by number."""
+        touched = np.asarray(self._registry.lots.changed_since(revision), np.int64)
+        numbers: list[int] = np.union1d(
+            touched, np.fromiter(others, np.int64, len(others))
+        ).tolist()
+        return numbers
+
+    def _let_go_of_older(self) -> None:
+        """Lets go of older standings, those asked for longest ago first, while they are too much.
+
+        What they share with the latest changes with it, so they are counted anew each time.
         """
-        book = self._registry.lots
-        if not grading.places_as(latest.grading):
-            return range(len(book))
-        return sorted(others.union(book.changed_since(revision)))
+        while len(self._older) > 1 and (
+            len(self._older) > OLDER_MAX
+            or _own_bytes(self._older.values(), self._latest) > OLDER_BYTES_MAX
+        ):
+            self._older.popitem(last=False)
 
     def _in_turn(
         self, numbers: Sequence[int], copied: Callable[[LotEntry], _Then | None]
@@ -230,41 +254,51 @@ class LotsAtRevision:
             yield from (copy for copy in copies if copy is not None)
 
     def _all_of(self, lots: Iterable[_Then], grading: Grading, old: Standing) -> Standing:
-        """The standing of lots, some at a time; those with the same bales have the old cells."""
-        made = [self._compute([], grading)]
+        """The standing of lots, some at a time; those with the same bales have the old cells.
+
+        It has the parts of the old standing and one more, of which all cells are new.
+        """
+        anew = pl.lit(len(old.parts), dtype=pl.Int32)
+        found: list[Standing] = []
         lots = iter(lots)
         while some := list(islice(lots, LOTS_TOGETHER)):
-            same = [lot.number for lot, is_same in some if is_same]
-            known = known_cells(old, same) if same else None
-            made.append(self._compute([lot for lot, _ in some], grading, known))
-        return _joined(made)
+            same = [lot for lot, is_same in some if is_same]
+            others = [lot for lot, is_same in some if not is_same]
+            if same:
+                found.append(with_same_bales(same, old, grading.basis, self.words))
+            if others:
+                made = self._compute(others, grading)
+                found.append(Standing(made.parts, made.lots.with_columns(part=anew)))
+        nothing = self._compute([], grading)
+        cells = {
+            name: in_one([each.parts[-1][name] for each in found], no_cells)
+            for name, no_cells in nothing.parts[0].items()
+        }
+        facts = in_one([each.lots for each in found], nothing.lots)
+        return Standing((*old.parts, Cells(cells)), facts, old.on_disk)
 
     def _nothing_at(self, revision: int) -> Standing:
         return self._compute([], self._gradings.at(revision))
 
-    def _compute(
-        self, lots: Sequence[LotAt], grading: Grading, known: Known | None = None
-    ) -> Standing:
+    def _compute(self, lots: Sequence[LotAt], grading: Grading) -> Standing:
         return standing(
             lots,
             self._registry.bales,
             self._registry.texts["standard"],
             grading.basis,
             self.words,
-            known,
         )
 
 
-def _joined(portions: Sequence[Standing]) -> Standing:
-    """Standings of one part each, of which no two have a lot in common, as one."""
-    if len(portions) == 1:
-        return portions[0]
-    first = portions[0]
-    cells = {
-        name: in_one([each.parts[0][name] for each in portions], nothing)
-        for name, nothing in first.parts[0].items()
-    }
-    return Standing((Cells(cells),), in_one([each.lots for each in portions], first.lots))
+def _own_bytes(older: Collection[LotsAt], latest: LotsAt) -> int:
+    """What standings have in memory that the latest does not have."""
+    shared = {id(part) for part in latest.standing.parts}
+    parts = {id(part): part for each in older for part in each.standing.parts}
+    frames = {id(each.standing.lots): each.standing.lots for each in older}
+    frames.pop(id(latest.standing.lots), None)
+    return sum(part.size_bytes for key, part in parts.items() if key not in shared) + sum(
+        int(frame.estimated_size()) for frame in frames.values()
+    )
 
 
 def _regraded(latest: LotsAt, grading: Grading) -> frozenset[int]:
@@ -281,14 +315,12 @@ def _regraded(latest: LotsAt, grading: Grading) -> frozenset[int]:
 def _replaced(old: Standing, numbers: Sequence[int], new: Standing) -> Standing:
     """The old standing with the lots of these numbers replaced by what the new one has.
 
-    Nothing of the old cells is copied: that they are out of date is seen from the lots.
+    The new one has the parts of the old one and one more. Nothing of the old cells is copied: that
+    they are out of date is seen from the lots.
     """
-    (cells,) = new.parts
-    place = pl.lit(len(old.parts), dtype=pl.Int32)
     gone = pl.Series("lot", numbers, pl.Int32).to_frame()
     kept = old.lots.join(gone, on="lot", how="anti", maintain_order="left")
-    lots = pl.concat([kept, new.lots.with_columns(part=place)])
-    return Standing((*old.parts, cells), lots, old.on_disk)
+    return replace(new, lots=pl.concat([kept, new.lots]))
 
 
 def _compacted(stands: Standing) -> Standing:

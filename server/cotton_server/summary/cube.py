@@ -30,6 +30,9 @@ _NUMBERS_PER_ENTRY: Final = 2
 _NUMBERS_SPARE: Final = 1_024
 """Numbers beyond which entries are numbered anew: what looks them up is as long as the highest."""
 
+_FIRST: Final = pl.lit(0, dtype=pl.Int32)
+"""The number of the first part, and the one that a cube has."""
+
 _KEYS: Final = [*(key_column(key) for key in CODED_KEYS if key not in APART), *FLAGS]
 
 
@@ -56,13 +59,32 @@ class Cube:
         ordered = Cells({name: frame.sort("lot") for name, frame in renumbered.items()})
         return Cube(Standing((ordered,), anew.standing.lots), anew.next_entry)
 
-    def renewed(self, old: Standing, new: Standing, changed: Sequence[int]) -> Cube:
+    def moved(self, old: Standing, new: Standing) -> Cube:
+        """The cube of the new standing, in which the lots of the old one only have other keys.
+
+        Both have them in the same order. A combination of which all lots have moved to one other
+        goes there as it is: cells are looked at only of those that have come apart.
+        """
+        combinations = self.standing.lots.select(pl.col("lot").alias("entry"), *_KEYS)
+        entry = old.lots.select(_KEYS).join(
+            combinations, on=_KEYS, how="left", maintain_order="left", nulls_equal=True
+        )["entry"]
+        lots = new.lots.select("lot", "part", *_KEYS, *ADDITIVE).with_columns(entry)
+        pieces = lots.group_by("entry", *_KEYS).agg(pl.col(*ADDITIVE).sum())
+        is_whole = pieces["entry"].is_unique()
+        apart = pieces.filter(~is_whole).select("entry").unique()
+        whole = pieces.filter(is_whole).rename({"entry": "lot"}).with_columns(part=_FIRST)
+        # The cells of combinations come before the parts that lots have.
+        rest = lots.join(apart, on="entry", how="semi").with_columns(pl.col("part") + 1)
+        columns = ["lot", "part", *_KEYS, *ADDITIVE]
+        both = pl.concat([whole.select(columns), rest.select(columns)])
+        return Cube.of(Standing((*self.standing.parts, *new.parts), both))
+
+    def renewed(self, old: Standing, new: Standing, changed: pl.Series) -> Cube:
         """The cube of the new standing, which differs from the old one in the changed lots."""
+        these = changed.to_frame("lot")
         touched = pl.concat(
-            [
-                stands.lots.filter(pl.col("lot").is_in(changed)).select(_KEYS)
-                for stands in (old, new)
-            ]
+            [stands.lots.join(these, on="lot", how="semi").select(_KEYS) for stands in (old, new)]
         ).unique()
         anew = Cube._from(
             new, new.lots.join(touched, on=_KEYS, how="semi", nulls_equal=True), self.next_entry
@@ -92,7 +114,7 @@ class Cube:
                 pl.col("entry").cast(pl.Int32).alias("lot"),
                 *_KEYS,
                 *ADDITIVE,
-                pl.lit(0, dtype=pl.Int32).alias("part"),
+                _FIRST.alias("part"),
             )
             .collect(engine="in-memory")
         )
@@ -114,26 +136,20 @@ def _numbered_anew(cells: Mapping[str, pl.DataFrame], lots: pl.DataFrame) -> Cub
 
 
 def _by_entry(stands: Standing, standard: str, placed: pl.DataFrame) -> pl.DataFrame:
-    """The cells of lots under one standard, in whatever part they are, added up by entry."""
+    """The cells of lots under one standard added up by entry, a part after the other."""
+    nothing = stands.no_cells(standard)
+    figures = [column for column in nothing.columns if column not in CELL]
+    nothing = nothing.select("lot", *figures)
     added = []
     for number, part in stands.parts_with(placed):
         entry = lookup(placed, number, placed["entry"].cast(pl.Int32))
-        mine = in_lots(part[standard], entry)
-        if not mine.is_empty():
-            added.append(mine)
-    nothing = stands.no_cells(standard)
-    figures = [column for column in nothing.columns if column not in CELL]
-    if not added:
-        return nothing.select("lot", *figures)
-    return (
-        pl.concat(added)
-        .lazy()
-        .with_columns(pl.col("group").alias("lot"))
-        .group_by("lot")
-        .agg(additions(figures))
-        .sort("lot")
-        .collect(engine="in-memory")
-    )
+        mine = in_lots(part[standard], entry).select(pl.col("group").alias("lot"), *figures)
+        added.append(_by_lot(mine, figures))
+    return _by_lot(pl.concat([nothing, *added]), figures).sort("lot")
+
+
+def _by_lot(cells: pl.DataFrame, figures: Sequence[str]) -> pl.DataFrame:
+    return cells.lazy().group_by("lot").agg(additions(figures)).collect(engine="in-memory")
 
 
 def lookup(lots: pl.DataFrame, part: int, numbers: pl.Series) -> npt.NDArray[np.int32]:

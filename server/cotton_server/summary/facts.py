@@ -24,9 +24,11 @@ from cotton.inspection.v1 import common_pb2
 
 from cotton_server.grading.standards import choose_standard
 from cotton_server.grading.weight import conditioned_weight, net_weight
+from cotton_server.reference.units import LEVELS
 from cotton_server.registry.lifecycle import LotState
 from cotton_server.summary.dates import DAY_MAX, china_day
 from cotton_server.summary.keys import LOT_KEYS, LOT_WORDS, STANDARD_KEY, key_column
+from cotton_server.summary.placed import PLACED_ON, SAID, placed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -202,8 +204,8 @@ def lot_facts(
     """The facts of lots, a row each in the order given.
 
     `own` has the standard of each lot as a whole. Columns: `lot` Int32, the codes of CODED_KEYS
-    (`key_column`, Int32), FLAGS (Boolean), `organisation_differs` (Boolean, of withdrawn
-    lots too), `day` (Int32: `day_of`), ADDITIVE.
+    (`key_column`, Int32), FLAGS (Boolean), what the lot says of its place and its day (`SAID` and
+    `PLACED_ON`), ADDITIVE, `organisation_differs` (Boolean, of withdrawn lots too).
     """
     said = pl.DataFrame(
         [_said(lot) for lot in lots],
@@ -213,7 +215,7 @@ def lot_facts(
             "season": pl.Int32(),
             **dict.fromkeys(LOT_WORDS, pl.String()),
             "state": pl.String(),
-            "day": pl.Int32(),
+            PLACED_ON: pl.Int32(),
             "registered": pl.Boolean(),
             "withdrawn": pl.Boolean(),
             "declared_bales": pl.Int64(),
@@ -227,26 +229,24 @@ def lot_facts(
         schema=dict.fromkeys(("gross", "tare", "net", "conditioned", *SAMPLED), pl.Int64()),
         orient="row",
     )
-    if placing is None:
-        said = said.with_columns(organisation_differs=pl.lit(value=False))
-    else:
-        said = placing.place(said, "day")
     texts = said.with_columns(
         pl.Series(STANDARD_KEY, ["" if each is None else each.id for each in own], pl.String()),
         lot=pl.col("lot_no"),
     )
-    codes = [said["season"] if key == "season" else words.numbers(texts[key]) for key in CODED_KEYS]
+    codes = {
+        key: said["season"] if key == "season" else words.numbers(texts[key]) for key in CODED_KEYS
+    }
     frame = pl.DataFrame(
         [
             said["lot"],
-            *(code.alias(key_column(key)) for key, code in zip(CODED_KEYS, codes, strict=True)),
+            *(code.alias(key_column(key)) for key, code in codes.items()),
+            *(codes[level].alias(SAID[level]) for level in LEVELS),
             *said.select(
                 "lot_no",
                 "registered",
                 "withdrawn",
-                "organisation_differs",
                 "state",
-                "day",
+                PLACED_ON,
                 "declared_bales",
                 "bales_read",
                 "bales_withdrawn",
@@ -254,11 +254,11 @@ def lot_facts(
             *weights,
         ]
     )
-    return _added(frame)
+    return placed(_added(frame), words, placing)
 
 
 def _added(frame: pl.DataFrame) -> pl.DataFrame:
-    """The facts as numbers that add up."""
+    """The facts as numbers that add up, of lots that nothing has placed."""
     has_number = pl.col("lot_no") != ""
     counted = has_number & ~pl.col("withdrawn")
     both = pl.col("conditioned").is_not_null() & (pl.col("bales_read") > 0)
@@ -266,7 +266,7 @@ def _added(frame: pl.DataFrame) -> pl.DataFrame:
         "lots": counted,
         "lots_unregistered": counted & ~pl.col("registered"),
         "lots_withdrawn": has_number & pl.col("withdrawn"),
-        "lots_organisation_differs": counted & pl.col("organisation_differs"),
+        "lots_organisation_differs": pl.lit(value=False),
         **{f"lots.{name.lower()}": has_number & (pl.col("state") == name) for name in STATES},
         "lots_weighed": pl.col("gross").is_not_null(),
         "lots_with_conditioned_weight": pl.col("conditioned").is_not_null(),
@@ -295,8 +295,8 @@ def _added(frame: pl.DataFrame) -> pl.DataFrame:
             "lot",
             *(key_column(key) for key in CODED_KEYS),
             *FLAGS,
-            "organisation_differs",
-            "day",
+            *SAID.values(),
+            PLACED_ON,
             *ADDITIVE,
         )
     )

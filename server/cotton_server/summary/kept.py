@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 _LOG: Final = logging.getLogger(__name__)
 
-STANDING_FORMAT: Final = 1
+STANDING_FORMAT: Final = 2
 """Version of the form below."""
 
 _HEAD: Final = "head.json"

@@ -9,7 +9,13 @@ import polars as pl
 
 from cotton_server.reference.units import LEVELS
 from cotton_server.summary.facts import day_of, lot_words
-from cotton_server.summary.keys import LOT_WORDS, PLACE_KEYS, STANDARD_KEY, check_request
+from cotton_server.summary.keys import (
+    LOT_WORDS,
+    PLACE_KEYS,
+    STANDARD_KEY,
+    check_request,
+    season_code,
+)
 
 NOT_OF_LOTS: Final = (STANDARD_KEY, *PLACE_KEYS)
 """The keys by which the bales of one lot may part."""
@@ -40,10 +46,15 @@ class LotKeys:
         self._wanted = {key: frozenset(values) for key, values in filters.items()}
         self._gradings = gradings
 
-    def may_pass(self, lot_no: str, season: int) -> bool:
-        """Whether a lot with this number and season may pass; no others do, at any revision."""
-        said = {"lot": lot_no, "season": _season(season)}
-        return all(value in self._wanted[key] for key, value in said.items() if key in self._wanted)
+    def may_pass(self, lots: pl.DataFrame) -> pl.DataFrame:
+        """The lots that may pass by `lot_no` and `season`; no others do, at any revision."""
+        may_be = []
+        if "lot" in self._wanted:
+            may_be.append(pl.col("lot_no").is_in(self._wanted["lot"]))
+        if "season" in self._wanted:
+            codes = {season_code(label) for label in self._wanted["season"]}
+            may_be.append(pl.col("season").clip(0).is_in(codes))
+        return lots.filter(*may_be) if may_be else lots
 
     def passing(self, lots: Sequence[tuple[LotEntry, int]]) -> list[bool]:
         """Which of these lots pass, each at its revision.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import compress
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -16,6 +15,7 @@ from cotton_server.grading.standard import CODED_COLUMNS, MEASURE_NAMES
 from cotton_server.summary.facts import PLACE, default_standards, lot_facts
 from cotton_server.summary.keys import STANDARD_KEY, key_column
 from cotton_server.summary.leading import leading_places, leading_standards
+from cotton_server.summary.placed import PLACED_ON
 from cotton_server.summary.weighted import WEIGHTED, with_terms
 
 if TYPE_CHECKING:
@@ -85,6 +85,11 @@ class Cells(Mapping[str, pl.DataFrame]):
         """Whether there are cells under a standard; reads none."""
         return not self._frames[standard].is_empty()
 
+    @property
+    def size_bytes(self) -> int:
+        """What its cells take in memory for as long as it is there."""
+        return sum(int(frame.estimated_size()) for frame in self._frames.values())
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -112,20 +117,6 @@ class Standing:
     def no_cells(self, standard: str) -> pl.DataFrame:
         """The cells of no lots: the columns that all cells under a standard have."""
         return self.parts[0][standard].clear()
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """Lots whose cells are those of another standing, and these cells."""
-
-    lots: frozenset[int]
-    cells: Cells
-
-
-def known_cells(stands: Standing, lots: Sequence[int]) -> Known:
-    """The cells of some lots of a standing."""
-    wanted = pl.DataFrame({"lot": lots}, schema={"lot": pl.Int32})
-    return Known(frozenset(lots), cells_of(stands, wanted))
 
 
 def cells_of(stands: Standing, lots: pl.DataFrame) -> Cells:
@@ -159,23 +150,17 @@ def standing(
     standard_names: TextBook,
     basis: GradingBasis,
     words: Words,
-    known: Known | None = None,
 ) -> Standing:
     """The standing of lots, in the order given; the numbers of lots are what they are told by.
 
-    So one lot may be there at several revisions, each under a number of its own. The bales of
-    lots that are `known` are not read again.
+    So one lot may be there at several revisions, each under a number of its own.
 
     A bale counts as without standard where its standard is not loaded, or grades readings of
     other units: inches are never graded as millimetres.
     """
     defaults = default_standards(lots, basis.standards)
     parts: dict[str, list[pl.DataFrame]] = {}
-    if known is not None:
-        for name, frame in known.cells.items():
-            parts[name] = [frame.select(pl.exclude(WEIGHTED))]
-    unread = [known is None or lot.number not in known.lots for lot in lots]
-    for some in _portions(list(compress(lots, unread)), list(compress(defaults, unread))):
+    for some in _portions(lots, defaults):
         frame = _with_standard(some, bales, standard_names, basis.standards, GRADED_VALUES)
         for name, mine in _by_standard(frame, basis):
             rolled = roll_up(mine, basis.standards[name], basis.definitions, CELL)
@@ -187,6 +172,37 @@ def standing(
     cells = {name: in_one(parts.get(name, ()), empty) for name, empty in _no_rollups(basis).items()}
     facts = _lots(lots, defaults, cells, basis, words)
     return Standing((_weighted(cells, facts, words),), facts)
+
+
+def with_same_bales(
+    lots: Sequence[LotAt], old: Standing, basis: GradingBasis, words: Words
+) -> Standing:
+    """The standing of lots that have the bales of another standing, and their grades, yet.
+
+    In the order given; no bales are read. It has the parts of the other, where cells stay, and one
+    more with the cells of lots that weigh otherwise: the terms of their means are others.
+    """
+    own = key_column(STANDARD_KEY)
+    places = [f"place.{name}" for name in PLACE]
+    before = pl.DataFrame({"lot": [lot.number for lot in lots]}, schema={"lot": pl.Int32}).join(
+        old.lots.select("lot", own, "conditioned", *places, "part"),
+        on="lot",
+        how="left",
+        maintain_order="left",
+    )
+    standards = [basis.standards.get(name) for name in words.texts(before[own])]
+    facts = lot_facts(lots, standards, words, basis.placing).with_columns(before.select(places))
+    weighs_otherwise = facts["conditioned"] != before["conditioned"]
+    anew = facts.filter(weighs_otherwise)
+    cells = {
+        name: frame.select(pl.exclude(WEIGHTED)) for name, frame in cells_of(old, anew).items()
+    }
+    part = pl.when(weighs_otherwise).then(pl.lit(len(old.parts), dtype=pl.Int32))
+    return Standing(
+        (*old.parts, _weighted(cells, anew, words)),
+        facts.with_columns(part=part.otherwise(before["part"])),
+        old.on_disk,
+    )
 
 
 def graded_bales(
@@ -256,18 +272,11 @@ def _lots(
     facts = lot_facts(lots, own, words, basis.placing)
     standards = words.texts(facts[key_column(STANDARD_KEY)])
     places = leading_places(cells, facts.select("lot", standards.alias("standard")))
-    read_on, arrived_on = pl.col("place.day"), pl.col("day")
-    return (
-        facts.join(places, on="lot", how="left", maintain_order="left")
-        .with_columns(
-            *(pl.col(f"place.{name}").fill_null(0) for name in PLACE if name != "day"),
-            pl.when(pl.col("bales_read") > 0)
-            .then(read_on)
-            .otherwise(arrived_on)
-            .alias("place.day"),
-            part=pl.lit(0, dtype=pl.Int32),
-        )
-        .drop("day")
+    read_on, arrived_on = pl.col("place.day"), pl.col(PLACED_ON)
+    return facts.join(places, on="lot", how="left", maintain_order="left").with_columns(
+        *(pl.col(f"place.{name}").fill_null(0) for name in PLACE if name != "day"),
+        pl.when(pl.col("bales_read") > 0).then(read_on).otherwise(arrived_on).alias("place.day"),
+        part=pl.lit(0, dtype=pl.Int32),
     )
 
 

@@ -124,7 +124,7 @@ class ConflictListing:
             and (
                 self._lots is None
                 or entry.lot in self._lots
-                or self._lot_of(entry.row).number in self._lots
+                or self._lot_of(entry.row) in self._lots
             )
         )
 
@@ -177,7 +177,8 @@ class ConflictListing:
         stored: readings_pb2.Reading,
     ) -> amendments_pb2.Conflict:
         field, now, was = difference(self._contents, entry.outcome, entry.row, entry.stored_row)
-        lots = self._lot_of(entry.row), self._registry.lots[entry.lot]
+        book = self._registry.lots
+        lots = book.looked_at(self._lot_of(entry.row)), book.looked_at(entry.lot)
         return amendments_pb2.Conflict(
             conflict_id=entry.id,
             state=cast(
@@ -205,8 +206,8 @@ class ConflictListing:
             entry for entry in entries if entry.state_at(self.revision) is not ConflictState.OPEN
         )
 
-    def _lot_of(self, row: int) -> LotEntry:
-        return self._registry.lots[int(self._registry.bales.references["lot"][row])]
+    def _lot_of(self, row: int) -> int:
+        return int(self._registry.bales.references["lot"][row])
 
     def _place_of(self, row: int) -> Place:
         bales = self._registry.bales

@@ -88,12 +88,12 @@ class LotsOnDisk:
         """The lot number of a lot."""
         return self._names.lot_no(number)
 
-    def lot_nos(self) -> list[str]:
-        """The lot numbers of all lots."""
+    def lot_nos(self) -> pl.Series:
+        """The lot numbers of all lots (String)."""
         return self._names.lot_nos()
 
-    def seasons(self) -> list[int]:
-        """The seasons of all lots."""
+    def seasons(self) -> pl.Series:
+        """The seasons of all lots (Int32)."""
         return self._names.seasons()
 
     def number_of(self, lot_no: str, season: int) -> int | None:
