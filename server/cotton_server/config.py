@@ -172,8 +172,8 @@ class Config:
         GIB,
         Bytes(MIB, 1024 * GIB),
         unit="bytes",
-        summary="Memory for readings that were read back from disk; those that were not asked for "
-        "longest go first.",
+        summary="Memory for readings that were read back from disk, half of it for their keys "
+        "alone; those that were not asked for longest go first.",
         reason="Some twenty million readings of an old season at a time.",
     )
     seal_bales: int = setting(
@@ -186,11 +186,12 @@ class Config:
         "files of some 40 MB are read quickly and are not many.",
     )
     seal_after_s: int = setting(
-        86_400,
+        7 * 86_400,
         WholeNumber(1, 31_536_000),
         unit="seconds",
         summary="After how long anything is sealed, however little it is.",
-        reason="Once a day also at the end of a season, when little comes.",
+        reason="In season two million readings come in some twelve days, and after it few: a day "
+        "would make hundreds of small files a season. Other programs read what is sealed.",
     )
     lots_max: int = setting(
         1_000_000,

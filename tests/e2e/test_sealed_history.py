@@ -255,6 +255,32 @@ def test_damage_is_found_and_what_is_derived_is_done_without(
     assert again.end() == 0
 
 
+@pytest.mark.parametrize("damage", ["gone", "another byte", "cut"])
+def test_a_repeat_is_known_whatever_became_of_the_files_of_keys(
+    told_whole: tuple[Server, int], servers: Servers, damage: str
+) -> None:
+    """And they are made again."""
+    server, _ = told_whole
+    assert server.end() == 0
+    right = {}
+    for path in sorted((servers.data_dir / "sealed" / "keys").iterdir()):
+        content = right[path] = path.read_bytes()
+        if damage == "gone":
+            path.unlink()
+        else:
+            path.write_bytes(content[:-8] + (b"" if damage == "cut" else bytes(8)))
+    assert right
+    again = servers.start(resident_bales_max=0, seal_bales=0)
+    with again.channel() as channel:
+        calls = Calls(channel)
+        for number, batch in enumerate(story()):
+            outcome = calls.submit(batch, f"again-{number}").outcome
+            assert outcome.created == 0
+            assert outcome.existing > len(batch) // 2
+    assert again.end() == 0
+    assert {path: path.read_bytes() for path in right} == right
+
+
 def told(server: Server, event: str) -> None:
     """Waits until the server has told something in its log."""
     until = time.monotonic() + SEAL_S_MAX

@@ -12,45 +12,14 @@ import numpy as np
 import pytest
 from cotton_server.registry.bales import BaleStore
 from cotton_server.registry.index import NOT_FOUND
-from cotton_server.registry.sealed import KEY_RANGES_MAX, KeyRange, key_numbers, key_ranges
-from hypothesis import given
-from hypothesis import strategies as st
+from cotton_server.registry.key_filter import KeyFilter
 
 from tests.support.stored_rows import FakePart, Key, Rows, as_bales, code, keys_array, usda
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 CAPACITY = 100_000
-
-numbers = st.integers(0, 2**64 - 1) | st.integers(0, 10**16 + 2100)
-
-
-@given(st.lists(st.tuples(numbers, numbers), max_size=200), st.tuples(numbers, numbers))
-def test_a_key_outside_of_all_ranges_is_not_among_the_keys(keys: list[Key], other: Key) -> None:
-    ranges = key_ranges(*keys_array(keys))
-    assert len(ranges) <= KEY_RANGES_MAX
-    assert all(each.first <= each.last for each in ranges)
-    firsts = [each.first for each in ranges]
-    assert firsts == sorted(firsts)
-    within = [
-        any(each.first <= number <= each.last for each in ranges)
-        for number in key_numbers(*keys_array([*keys, other])).tolist()
-    ]
-    assert all(within[:-1])
-    assert within[-1] or other not in keys
-
-
-def test_ranges_are_apart_by_the_widest_gaps() -> None:
-    """A hundred days, of which all but two are close to another."""
-    days = [230101 + day for day in range(0, 198, 2)] + [230901, 991231]
-    ranges = key_ranges(*keys_array([code(1, day=day) for day in days]))
-    assert len(ranges) == KEY_RANGES_MAX
-    assert ranges[-1] == KeyRange(991231_000000, 991231_000000)
-    assert ranges[-2] == KeyRange(230901_000000, 230901_000000)
-    assert key_ranges(*keys_array([usda(7), usda(9), usda(1, 2022)])) == (
-        KeyRange(10**12 + 2021, 10**12 + 2022),
-    )
 
 
 def seasons(*days: int, count: int = 500, **limits: Any) -> tuple[BaleStore, Rows, list[FakePart]]:
@@ -86,13 +55,121 @@ def test_parts_on_disk_cost_nothing_until_they_are_asked_for() -> None:
     assert store.resident_bytes > 0
 
 
+def parts_of(*keys: Sequence[Key]) -> tuple[BaleStore, Rows, list[FakePart]]:
+    """A store with a part on disk for each of these."""
+    store, rows, parts = BaleStore(CAPACITY, block_bits=8), Rows(), []
+    for each in keys:
+        start = len(rows)
+        rows.add(each)
+        parts.append(rows.part(start, len(rows)))
+    store.add_sealed(*parts, resident=False)
+    return store, rows, parts
+
+
+def mistyped(part: int, number: int) -> Key:
+    """A bale of which nearly half have a date that is another each time."""
+    day = (1000 * part + number) * 7919 % 10**6 if number < 400 else 210900 + part
+    return code(part, second=number, day=day)
+
+
+KINDS: dict[str, Callable[[int, int], Key]] = {
+    "codes without dates": lambda part, number: code(number, gin=65001 + part, day=0),
+    "codes of one day": lambda part, number: code(number, gin=65001 + part),
+    "mistyped dates": mistyped,
+    "USDA bales": lambda part, number: usda(10**7 * (number % 5) + 1000 * part + number),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_new_bales_read_no_part_whatever_their_codes(kind: str) -> None:
+    """Bales that are there read the part that has them."""
+    parts, count = 6, 900
+    of = [[KINDS[kind](part, number) for number in range(count)] for part in range(parts + 1)]
+    store, rows, fakes = parts_of(*of[:-1])
+    assert find(store, of[-1]) == [NOT_FOUND] * count
+    assert [part.reads for part in fakes] == [[]] * parts
+    asked = [*of[-1][::50], *of[4][::50]]
+    assert find(store, asked) == [rows.first_of.get(key, NOT_FOUND) for key in asked]
+    assert [part.reads for part in fakes] == [[], [], [], [], ["keys"], []]
+
+
+@pytest.mark.parametrize("kind", ["mistyped dates", "USDA bales"])
+def test_new_bales_that_lie_apart_are_not_even_looked_for(kind: str) -> None:
+    """No batch of them waits until somebody has looked on the disk."""
+    of = [[KINDS[kind](part, number) for number in range(900)] for part in range(7)]
+    store, _, _ = parts_of(*of[:-1])
+    new = of[-1][400:]
+    assert not store.may_be_on_disk(*keys_array(new))
+    assert store.may_be_on_disk(*keys_array([*new, of[0][-1]]))
+
+
+def test_what_is_found_is_not_lost_where_another_part_has_the_same_hashes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Somebody may have made keys so."""
+    for name in ("cold", "key_filter"):
+        monkeypatch.setattr(
+            f"cotton_server.registry.{name}.key_hashes", lambda high, _low: high & np.uint64(1)
+        )
+    of = [[code(number, gin=gin, day=0) for number in range(50)] for gin in (1, 2, 3)]
+    store, _, parts = parts_of(*of)
+    new = [code(number, day=0) for number in range(50, 60)]
+    assert find(store, [*of[2], *new, *of[0]]) == [
+        *range(100, 150),
+        *[NOT_FOUND] * 10,
+        *range(50),
+    ]
+    assert [part.reads for part in parts] == [["keys"]] * 3
+
+
+def test_parts_are_found_in_whatever_order_they_were_released() -> None:
+    store, rows, parts = BaleStore(CAPACITY, block_bits=8), Rows(), list[FakePart]()
+    of = [[code(number, day=240901 + part) for number in range(300)] for part in range(5)]
+    for each in of:
+        start = len(rows)
+        store.append(as_bales(rows.add(each), store))
+        parts.append(rows.part(start, len(rows)))
+        store.note_sealed(parts[-1])
+    for number in (3, 0, 4, 1, 2):
+        store.release(parts[number])
+        asked = [key for each in of for key in each[::7]]
+        assert find(store, asked) == [rows.first_of[key] for key in asked]
+    assert [part.first_row for part in store._cold.parts] == [0, 300, 600, 900, 1200]
+
+
 def test_what_was_not_asked_for_longest_goes_first() -> None:
-    store, rows, parts = seasons(210901, 220901, 230901, count=2000, cold_bytes_max=200_000)
+    store, rows, parts = seasons(210901, 220901, 230901, count=2000, cold_bytes_max=300_000)
     for day, row in ((0, 0), (1, 2000), (0, 1), (2, 4000), (0, 2), (1, 2001)):
         assert store.position[row] == day + 1
     assert [len(part.reads) for part in parts] == [1, 2, 1]
-    assert store.resident_bytes - store._blocks.size_bytes <= 250_000
+    assert store.cold_bytes <= 150_000
     assert store.high[:].tolist() == rows.columns["high"].tolist()
+
+
+def test_who_reads_all_rows_drives_no_keys_out() -> None:
+    store, rows, parts = seasons(210901, 220901, 230901, count=2000, cold_bytes_max=300_000)
+    assert find(store, [code(7, day=210901)]) == [7]
+    assert store.high[:].tolist() == rows.columns["high"].tolist()
+    assert find(store, [code(8, day=210901)]) == [8]
+    assert parts[0].reads == ["keys", "rows"]
+
+
+def test_filters_that_take_memory_count_and_others_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those on disk are no burden, however many there are."""
+    asked: list[int] = []
+    taken: dict[int, int] = {0: 0, 500: 2000, 1000: 2000}
+
+    def filtering(part: FakePart) -> KeyFilter:
+        asked.append(part.first_row)
+        made = KeyFilter.of(*part._firsts())
+        return KeyFilter(made.words, made.hashes, taken[part.first_row])
+
+    monkeypatch.setattr(FakePart, "filter", filtering)
+    store, _, _ = seasons(210901, 220901, 230901, cold_bytes_max=7000)
+    for day in (210901, 220901, 230901, 210901, 230901, 220901):
+        assert find(store, [code(10_000, day=day)]) == [NOT_FOUND]
+        assert store.cold_bytes <= 3500
+    assert asked == [0, 500, 1000, 500]
 
 
 def test_one_part_is_kept_whatever_it_takes() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
@@ -20,6 +20,7 @@ from cotton_server.sealing import history, states, verify
 from cotton_server.sealing.files import SealedFileError, files_below
 from cotton_server.sealing.manifest import STATE_HEAD
 from cotton_server.summary import digest
+from cotton_server.summary.kept import STANDING_FORMAT
 
 from tests.support.lying import change_column, restate, rewrite_manifest
 from tests.support.sealed_story import tell_more, tell_sealed
@@ -89,7 +90,9 @@ def test_a_flipped_byte_of_any_file_is_named(copied: Path) -> None:
     """The first, the middle and the last byte of every file, but those of SQLite's own."""
     files = [path for path in files_below(copied) if not path.name.startswith(FILE_NAME)]
     kinds = {path.relative_to(copied).parts[:2] for path in files if path.stat().st_size}
-    assert kinds == {("sealed", name) for name in ("entries", "readings", "manifests", "state")}
+    assert kinds == {
+        ("sealed", name) for name in ("entries", "readings", "manifests", "keys", "state")
+    }
     taken = []
     for path in files:
         content = path.read_bytes()
@@ -100,7 +103,8 @@ def test_a_flipped_byte_of_any_file_is_named(copied: Path) -> None:
             try:
                 verified(copied)
             except (SealedFileError, LedgerError) as error:
-                if path.name not in str(error) or "backup" not in str(error):
+                remedy = "Remove it" if path.suffix == ".keys" else "backup"
+                if path.name not in str(error) or remedy not in str(error):
                     taken.append((path, place, str(error)))
             else:
                 taken.append((path, place, "holds"))
@@ -118,11 +122,14 @@ def test_a_flipped_byte_of_an_entry_is_found(copied: Path) -> None:
 
 
 def test_a_file_that_is_gone_is_named(copied: Path) -> None:
-    """Of every kind; of a state also its head."""
+    """Of every kind but keys, which a start makes again; of a state also its head."""
     for path in files_below(copied / "sealed"):
         content = path.read_bytes()
         path.unlink()
-        assert path.name in refusal(copied)
+        if path.suffix == ".keys":
+            assert verified(copied).state
+        else:
+            assert path.name in refusal(copied)
         path.write_bytes(content)
 
 
@@ -169,7 +176,7 @@ def test_every_value_of_a_state_is_compared(
                 if not change_column(path, column):
                     continue
                 restate(state)
-                found = states.usable_states(past.root, parts)
+                found = states.usable_states(past.root, parts).states
                 try:
                     states.require_same_state(past.root, found[0], parts, registry)
                 except SealedFileError as error:
@@ -230,14 +237,65 @@ def restate_without(state: Path) -> None:
         restate(state)
 
 
-def test_a_state_that_cannot_be_used_fails(sealed: Path) -> None:
-    """Of another version, be it of its form or of what computes figures; nothing is damaged."""
-    with patch.object(history, "IMAGE_FORMAT", IMAGE_FORMAT + 1):
-        assert "another version" in refusal(sealed)
-    with patch.object(digest, "_sources_digest", lambda: "of another version"):
-        said = refusal(sealed)
-    assert "standing/head.json" in said
-    assert "another version" in said
+def another_image() -> AbstractContextManager[Any]:
+    """As if another form of the registry's image were the one that is read."""
+    return patch.object(history, "IMAGE_FORMAT", IMAGE_FORMAT + 1)
+
+
+def another_standing() -> AbstractContextManager[Any]:
+    """As if another form of the standing of lots were the one that is read."""
+    return patch.object(states, "STANDING_FORMAT", STANDING_FORMAT + 1)
+
+
+def other_figures() -> AbstractContextManager[Any]:
+    """As if figures were computed by another version."""
+    return patch.object(digest, "_sources_digest", lambda: "of another version")
+
+
+def head_says_another_format(directory: Path) -> None:
+    """Has the head of the state be of another form, and name what this version does not know."""
+    head = state_below(directory) / STATE_HEAD
+    said = json.loads(head.read_bytes())
+    head.write_text(json.dumps({"format": said["format"] + 1, "position": said["position"]}))
+
+
+@pytest.mark.parametrize("other", [another_image, another_standing, other_figures, None])
+def test_a_state_of_another_version_is_told_and_no_failure(copied: Path, other: Any) -> None:
+    """Of its form, of that of its parts, or of what computes figures: nothing is damaged."""
+    position = int(state_below(copied).name)
+    if other is None:
+        head_says_another_format(copied)
+    with nullcontext() if other is None else other():
+        result = cotton("ledger", "verify", copied)
+        told = json.loads(cotton("ledger", "verify", copied, "--json").stdout)
+    assert result.exit_code == 0, result.stderr
+    assert f"state of entry {position}: written by another version" in result.stdout
+    assert "the next seal writes it anew" in result.stdout
+    assert "what is not in force are" not in result.stdout
+    assert "no sealed state" not in result.stdout
+    assert told["states_of_others"] == [position]
+    assert (told["state"], told["states_gone"], told["strays"]) == (0, [], [])
+
+
+def test_what_can_be_compared_of_a_state_of_other_figures_is(copied: Path) -> None:
+    """Registry and public tables; a table of figures that has other columns is not looked at."""
+    state = state_below(copied)
+    lots = state / "standing" / "lots.parquet"
+    pl.read_parquet(lots).drop("bales_read").write_parquet(lots)
+    restate(state)
+    with other_figures():
+        assert verified(copied).states_of_others == (int(state.name),)
+    assert change_column(state / "not_in_force.parquet", "row")
+    restate(state)
+    with other_figures():
+        assert "not_in_force.parquet" in refusal(copied)
+
+
+def test_a_state_that_does_not_say_its_form_fails(copied: Path) -> None:
+    head = state_below(copied) / STATE_HEAD
+    for said in ({}, {"format": None}, {"format": "2"}):
+        head.write_text(json.dumps({**json.loads(head.read_bytes()), "format": None, **said}))
+        assert "does not say which format" in refusal(copied)
 
 
 def test_a_state_under_another_name_is_not_taken_for_that(copied: Path) -> None:
@@ -326,14 +384,10 @@ def test_readings_of_another_season_are_found(copied: Path) -> None:
     assert "which lie in readings/season=2016" in refusal(copied)
 
 
-@pytest.mark.parametrize("name", ["bales", "key_ranges", "first_row", "stop_row", "digest"])
+@pytest.mark.parametrize("name", ["bales", "first_row", "stop_row", "digest"])
 def test_what_a_manifest_says_is_computed_again(copied: Path, name: str) -> None:
-    """Ranges of keys that are too narrow would let a bale in twice."""
-
     def change(said: dict[str, Any]) -> None:
-        if name == "key_ranges":
-            said[name] = said[name][:-1]
-        elif name == "digest":
+        if name == "digest":
             said[name] = "0" * 64
         else:
             said[name] += 1
@@ -404,7 +458,7 @@ def test_a_build_that_does_not_compare_says_that_lies_hold(copied: Path) -> None
     path = min((copied / "sealed" / "readings").glob("*/*.parquet"))
     assert change_column(path, "lot_no")
     rewrite_manifest(copied, 1)
-    rewrite_manifest(copied, 2, lambda said: said["key_ranges"].pop())
+    rewrite_manifest(copied, 2, lambda said: said.update(bales=0))
     state = state_below(copied)
     assert change_column(state / "standing" / "lots.parquet", "bales_read")
     assert change_column(state / "not_in_force.parquet", "row")

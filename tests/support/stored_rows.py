@@ -11,7 +11,8 @@ from cotton_server.domain.fields import VALUE_FIELD_NAMES, VALUE_FIELDS
 from cotton_server.domain.identifiers import USDA_HIGH
 from cotton_server.registry.bale_columns import NAMES, REFERENCES, TYPES
 from cotton_server.registry.bales import BaleColumns, BaleStore
-from cotton_server.registry.sealed import KeyRange, key_ranges
+from cotton_server.registry.key_filter import KeyFilter
+from cotton_server.registry.key_zones import KeyZones
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -102,10 +103,14 @@ class FakePart:
         """How many rows are first."""
         return int(self.columns["is_first"].sum())
 
-    @property
-    def key_ranges(self) -> Sequence[KeyRange]:
+    def zones(self) -> KeyZones:
         """Where the keys lie."""
-        return key_ranges(self.columns["high"], self.columns["low"])
+        return KeyZones.of(*self._firsts())
+
+    def filter(self) -> KeyFilter:
+        """Their hashes; not counted, for they are not read to memory."""
+        known = KeyFilter.of(*self._firsts())
+        return KeyFilter(known.words, known.hashes, 0)
 
     def read(self) -> Columns:
         """All columns."""
@@ -116,6 +121,10 @@ class FakePart:
         """The columns of keys."""
         self.reads.append("keys")
         return {name: self.columns[name].copy() for name in ("high", "low", "is_first")}
+
+    def _firsts(self) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
+        first = self.columns["is_first"]
+        return self.columns["high"][first], self.columns["low"][first]
 
 
 class Rows:

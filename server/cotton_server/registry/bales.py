@@ -193,28 +193,28 @@ class BaleStore:
         """Makes room in the index for as many bales as sealed parts are to bring into memory."""
         self.index.expect(bales)
 
-    def add_sealed(self, part: SealedPart, *, resident: bool) -> None:
-        """Adds the rows of the next part, at a start, before any is appended.
+    def add_sealed(self, *parts: SealedPart, resident: bool) -> None:
+        """Adds the rows of the next parts, at a start, before any is appended.
 
-        Those of a `resident` part are read now and stay in memory until it is released. Raises
+        Those of `resident` parts are read now and stay in memory until they are released. Raises
         ValueError for rows that are not the next, or for which there is no room; and what reading
-        the part raises.
+        a part raises, after which the store is of no use.
         """
-        start, stop = part.first_row, part.stop_row
-        if start != self.count:
-            raise ValueError(f"sealed rows from {start} on are added to a store of {self.count}")
-        if stop > self.capacity:
-            raise ValueError(f"sealed rows up to {stop} are more than the {self.capacity} at most")
-        if start == stop:
-            return
-        self._sealed[start] = part
-        if resident:
-            self._load(part)
-        else:
-            self._blocks.skip_to(stop)
-            self.index.skip(start, stop)
-            self._cold.add(part)
-        self.count = stop
+        on_disk: list[SealedPart] = []
+        for part in parts:
+            start, stop = part.first_row, part.stop_row
+            self._require_next(start, stop)
+            if start == stop:
+                continue
+            self._sealed[start] = part
+            if resident:
+                self._load(part)
+            else:
+                self._blocks.skip_to(stop)
+                self.index.skip(start, stop)
+                on_disk.append(part)
+            self.count = stop
+        self._cold.add(*on_disk)
 
     def note_sealed(self, part: SealedPart) -> None:
         """Takes note that rows which are here already lie on disk too.
@@ -287,6 +287,12 @@ class BaleStore:
             *(pl.when(pl.col(name) != ABSENT).then(pl.col(name)).alias(name) for name in perhaps),
             *(pl.lit(None, _POLARS[TYPES[name]]).alias(name) for name in found.absent),
         )
+
+    def _require_next(self, start: int, stop: int) -> None:
+        if start != self.count:
+            raise ValueError(f"sealed rows from {start} on are added to a store of {self.count}")
+        if stop > self.capacity:
+            raise ValueError(f"sealed rows up to {stop} are more than the {self.capacity} at most")
 
     def _load(self, part: SealedPart) -> None:
         columns = part.read()

@@ -107,6 +107,7 @@ class Blocks:
         """Packs all rows; none come any more."""
         self.skip_to(self._blocks * self.rows_of_block)
         self.pack()
+        self._wide.give_back()
 
     def reserve(self) -> None:
         """Has memory ready for the next blocks; one thread calls it, beside the others."""

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 
 from cotton_server.registry.bale_columns import NAMES
 from cotton_server.registry.blocks import BLOCK_BITS, Blocks
+from cotton_server.registry.key_filter import AskedKeys, KeyFilter, key_hashes
 from cotton_server.registry.key_table import NOT_FOUND, KeyTable
-from cotton_server.registry.sealed import key_numbers
-from cotton_server.registry.spans import joined
+from cotton_server.registry.key_zones import KeyZones, key_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from cotton_server.domain.identifiers import UInt64Array
     from cotton_server.registry.key_table import RowArray
-    from cotton_server.registry.sealed import KeyRange, SealedPart
+    from cotton_server.registry.sealed import SealedPart
 
 _LOAD: Final = 11 / 16
 """Part of the slots of a table that is never added to."""
@@ -74,7 +74,7 @@ class _PartKeys:
 class _Kept:
     """What was made of parts, up to a number of bytes: what was not asked for longest goes first.
 
-    The last that was made stays in any case.
+    What takes no memory stays, and so does the last that was made.
     """
 
     def __init__(self, bytes_max: int) -> None:
@@ -104,52 +104,41 @@ class _Kept:
             with self._lock:
                 self._kept[key] = made
                 self.size_bytes += made.size_bytes
-                while self.size_bytes > self._bytes_max and len(self._kept) > 1:
-                    self.size_bytes -= self._kept.popitem(last=False)[1].size_bytes
+                self._let_go(spared=key)
         finally:
             with self._lock:
                 del self._made[key]
             mine.set()
         return made
 
-
-class _Zones:
-    """Ranges of key numbers, ascending and apart."""
-
-    def __init__(self, ranges: Iterable[KeyRange]) -> None:
-        spans = joined((each.first, each.last + 1) for each in ranges)
-        self._firsts = np.asarray([first for first, _ in spans], np.uint64)
-        self._lasts = np.asarray([stop - 1 for _, stop in spans], np.uint64)
-
-    def places_in(self, numbers: UInt64Array) -> npt.NDArray[np.int64]:
-        """Places of the numbers, of which there is at least one, that are in a range."""
-        # Mostly all numbers are between two ranges: a new season is in none of an old one.
-        start = int(np.searchsorted(self._lasts, numbers.min()))
-        stop = int(np.searchsorted(self._firsts, numbers.max(), side="right"))
-        if start >= stop:
-            return np.zeros(0, np.int64)
-        firsts, lasts = self._firsts[start:stop], self._lasts[start:stop]
-        last_begun = np.searchsorted(firsts, numbers, side="right") - 1
-        return np.flatnonzero((last_begun >= 0) & (numbers <= lasts[last_begun]))
+    def _let_go(self, *, spared: tuple[type, int]) -> None:
+        for key, each in [*self._kept.items()]:
+            if self.size_bytes <= self._bytes_max:
+                return
+            if each.size_bytes and key != spared:
+                del self._kept[key]
+                self.size_bytes -= each.size_bytes
 
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
     """Parts in order of rows, and where the keys lie of each and of all."""
 
-    parts: tuple[SealedPart, ...]
-    zones: tuple[_Zones, ...]
-    of_all: _Zones
-    bales: int
+    parts: tuple[SealedPart, ...] = ()
+    zones: tuple[KeyZones, ...] = ()
+    of_all: KeyZones = field(default_factory=lambda: KeyZones.merged(()))
+    bales: int = 0
 
-    @staticmethod
-    def of(parts: Iterable[SealedPart]) -> _Parts:
-        in_order = tuple(sorted(parts, key=lambda part: part.first_row))
+    def and_also(self, parts: Iterable[SealedPart]) -> _Parts:
+        """With more parts; raises what reading their zones raises."""
+        added = [(part, part.zones()) for part in parts]
+        pairs = [*zip(self.parts, self.zones, strict=True), *added]
+        pairs.sort(key=lambda pair: pair[0].first_row)
         return _Parts(
-            in_order,
-            tuple(_Zones(part.key_ranges) for part in in_order),
-            _Zones(each for part in in_order for each in part.key_ranges),
-            sum(part.bales for part in in_order),
+            tuple(part for part, _ in pairs),
+            tuple(zones for _, zones in pairs),
+            KeyZones.merged([self.of_all, *(zones for _, zones in added)]),
+            self.bales + sum(part.bales for part, _ in added),
         )
 
 
@@ -166,10 +155,13 @@ class ColdStore:
         *,
         block_bits: int = BLOCK_BITS,
     ) -> None:
-        """Takes how much memory is kept, and what gives the hashes of keys."""
+        """Takes how much memory is kept, and what gives the hashes of keys.
+
+        Half of it is for keys, and half for rows, so that who reads many rows drives no keys out.
+        """
         self._hashes, self._block_bits = hashes, block_bits
-        self._kept = _Kept(bytes_max)
-        self._parts = _Parts.of(())
+        self._kept_keys, self._kept_rows = _Kept(bytes_max // 2), _Kept(bytes_max // 2)
+        self._parts = _Parts()
 
     def __len__(self) -> int:
         """Bales of the parts."""
@@ -183,11 +175,14 @@ class ColdStore:
     @property
     def size_bytes(self) -> int:
         """Memory of what was read."""
-        return self._kept.size_bytes
+        return self._kept_keys.size_bytes + self._kept_rows.size_bytes
 
-    def add(self, part: SealedPart) -> None:
-        """Adds a part that has rows."""
-        self._parts = _Parts.of((*self._parts.parts, part))
+    def add(self, *parts: SealedPart) -> None:
+        """Adds parts that have rows, many at once faster; raises what reading their zones raises.
+
+        None is added then.
+        """
+        self._parts = self._parts.and_also(parts)
 
     def blocks(self, part: SealedPart) -> Blocks:
         """The rows of a part, numbered from 0; raises what reading it raises."""
@@ -199,7 +194,7 @@ class ColdStore:
             blocks.finish()
             return blocks
 
-        found: Blocks = self._kept.get((Blocks, part.first_row), make)
+        found: Blocks = self._kept_rows.get((Blocks, part.first_row), make)
         return found
 
     def may_have(self, high: UInt64Array, low: UInt64Array) -> bool:
@@ -218,18 +213,39 @@ class ColdStore:
         found: RowArray = np.full(len(high), NOT_FOUND, np.int32)
         numbers = key_numbers(high, low)
         open_ = held.of_all.places_in(numbers)
+        if len(open_) == 0:
+            return found
+        open_, numbers, asked = _ascending(open_, numbers, high, low)
         for part, zones in zip(held.parts, held.zones, strict=True):
-            if len(open_) == 0:
-                break
-            here = open_[zones.places_in(numbers[open_])]
+            here = zones.places_in(numbers)
             if len(here):
-                keys = self._keys(part)
-                found[here] = keys.find(high[here], low[here], hashes[here])
-                open_ = open_[found[open_] == NOT_FOUND]
+                here = here[self._filter(part).places_of(asked.at(here))]
+            if len(here):
+                at = open_[here]
+                found[at] = self._keys(part).find(high[at], low[at], hashes[at])
+                # Where another part has a key with the same hash, what was found is not lost.
+                left = np.flatnonzero(found[open_] == NOT_FOUND)
+                if len(left) == 0:
+                    break
+                open_, numbers, asked = open_[left], numbers[left], asked.at(left)
+        return found
+
+    def _filter(self, part: SealedPart) -> KeyFilter:
+        found: KeyFilter = self._kept_keys.get((KeyFilter, part.first_row), part.filter)
         return found
 
     def _keys(self, part: SealedPart) -> _PartKeys:
-        found: _PartKeys = self._kept.get(
+        found: _PartKeys = self._kept_keys.get(
             (_PartKeys, part.first_row), lambda: _PartKeys(part, self._hashes)
         )
         return found
+
+
+def _ascending(
+    places: npt.NDArray[np.int64], numbers: UInt64Array, high: UInt64Array, low: UInt64Array
+) -> tuple[npt.NDArray[np.int64], UInt64Array, AskedKeys]:
+    """These places of keys in order of their hashes, with their numbers and what is asked."""
+    hashes = key_hashes(high[places], low[places])
+    order = np.argsort(hashes)
+    places = places[order]
+    return places, numbers[places], AskedKeys.of(hashes[order])

@@ -1,35 +1,16 @@
-"""Rows of the bale store that lie on disk too: what a part of them gives, and which keys it has."""
+"""Rows of the bale store that lie on disk too: what a part of them gives."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol
-
-import numpy as np
-import numpy.typing as npt
-
-from cotton_server.domain.identifiers import HALF, USDA_HIGH
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
-    from cotton_server.domain.identifiers import UInt64Array
+    import numpy.typing as npt
 
-KEY_RANGES_MAX: Final = 64
-"""Ranges that the keys of a part are told in: so many dates that are far from all others cost
-nothing."""
-
-_DIGITS_3: Final = np.uint64(10**3)
-_DIGITS_9: Final = np.uint64(10**9)
-_DIGITS_13: Final = np.uint64(10**13)
-
-
-@dataclass(frozen=True, slots=True)
-class KeyRange:
-    """Keys whose number (`key_numbers`) is from `first` to `last`, both included."""
-
-    first: int
-    last: int
+    from cotton_server.registry.key_filter import KeyFilter
+    from cotton_server.registry.key_zones import KeyZones
 
 
 class SealedPart(Protocol):
@@ -50,9 +31,11 @@ class SealedPart(Protocol):
     def bales(self) -> int:
         """How many of the rows the duplicate index gives for their bales: sum of `is_first`."""
 
-    @property
-    def key_ranges(self) -> Sequence[KeyRange]:
-        """What `key_ranges` gives for all keys: a key outside of them is not in the part."""
+    def zones(self) -> KeyZones:
+        """Where the keys of those lie; raises what reading them raises."""
+
+    def filter(self) -> KeyFilter:
+        """Their hashes; raises what reading them raises."""
 
     def read(self) -> Mapping[str, npt.NDArray[Any]]:
         """All columns, in order of rows, in stored types.
@@ -64,35 +47,3 @@ class SealedPart(Protocol):
 
     def read_keys(self) -> Mapping[str, npt.NDArray[Any]]:
         """The columns high, low and is_first only."""
-
-
-def key_numbers(high: UInt64Array, low: UInt64Array) -> UInt64Array:
-    """A number for each key by which keys of one time lie together.
-
-    Of a 32-digit code its 12 digits of date and time of baling; of a USDA bale 10**12 and its
-    crop year. Any two numbers have one, also such as no accepted bale has.
-    """
-    of_codes = high % _DIGITS_9 * _DIGITS_3 + low // _DIGITS_13
-    if int(high.max(initial=0)) < USDA_HIGH:
-        return of_codes
-    of_usda = high - np.uint64(USDA_HIGH) + np.uint64(_USDA_NUMBERS)
-    return np.where(high < np.uint64(USDA_HIGH), of_codes, of_usda)
-
-
-_USDA_NUMBERS: Final = HALF // 10**4
-"""Above the 12 digits of any code."""
-
-
-def key_ranges(high: UInt64Array, low: UInt64Array) -> tuple[KeyRange, ...]:
-    """At most KEY_RANGES_MAX ascending ranges, apart by the widest gaps, with all keys' numbers."""
-    numbers = np.unique(key_numbers(high, low))
-    if len(numbers) == 0:
-        return ()
-    gaps = np.diff(numbers)
-    ends = np.flatnonzero(gaps > 1)
-    if len(ends) >= KEY_RANGES_MAX:
-        widest = np.argpartition(gaps[ends], -(KEY_RANGES_MAX - 1))[-(KEY_RANGES_MAX - 1) :]
-        ends = np.sort(ends[widest])
-    firsts = numbers[np.concatenate([[0], ends + 1])].tolist()
-    lasts = numbers[np.concatenate([ends, [len(numbers) - 1]])].tolist()
-    return tuple(map(KeyRange, firsts, lasts))

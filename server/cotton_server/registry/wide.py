@@ -65,6 +65,15 @@ class WideBlocks:
         with self._lock:
             self._bare.append(place)
 
+    def give_back(self) -> None:
+        """Memory that is ready goes back to the system: no block comes any more."""
+        with self._lock:
+            places, self._ready = self._ready, []
+        for place in places:
+            self._region.give_back(place, place + self.block_bytes)
+        with self._lock:
+            self._bare += places
+
     def reserve(self, blocks_to_come: int) -> None:
         """Has memory ready for the next blocks; one thread calls it."""
         while True:

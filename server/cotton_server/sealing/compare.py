@@ -10,8 +10,8 @@ import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
 from cotton_server.ledger import EvidenceDamagedError, verify_evidence
-from cotton_server.registry.sealed import key_ranges
 from cotton_server.sealing.files import READINGS, SealedFileError, range_name
+from cotton_server.sealing.key_files import KeysDamagedError, KnownKeys, is_of_other_form
 from cotton_server.sealing.manifest import part_path
 from cotton_server.sealing.readings import frames_by_season
 
@@ -84,7 +84,6 @@ def require_same_manifest(
     first, first_row = (1, 0) if before is None else (before.last + 1, before.stop_row)
     stop_row = registry.rows_at(seal.last)
     here = slice(first_row, stop_row)
-    high, low = store.high[here], store.low[here]
     found: dict[str, tuple[object, object]] = {
         "first": (said.first, first),
         "last": (said.last, seal.last),
@@ -94,7 +93,6 @@ def require_same_manifest(
         "digest": (said.digest, digest.hex()),
         "digest of the catalogue": (seal.digest.hex(), digest.hex()),
         "bales": (said.bales, int(np.count_nonzero(store.is_first[here]))),
-        "key_ranges": (said.key_ranges, key_ranges(high, low)),
         "entries": (said.entries.path, f"entries/{_file_name(said)}"),
     }
     for name, (written, made) in found.items():
@@ -102,6 +100,27 @@ def require_same_manifest(
             _refuse_manifest(
                 part, f"says {name} {shown(written)}, the entries come to {shown(made)}"
             )
+
+
+def require_same_keys(part: SealedReadings, registry: Registry) -> None:
+    """Compares the file of keys of a range, where there is one of this form, with the store.
+
+    Raises KeysDamagedError.
+    """
+    path = part.key_file.path
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise KeysDamagedError(path, f"cannot be read: {error.strerror or error}") from error
+    store, here = registry.bales, slice(part.first_row, part.stop_row)
+    first = store.is_first[here]
+    known = KnownKeys.of(store.high[here][first], store.low[here][first])
+    if is_of_other_form(content):
+        return
+    if content != known.content(bytes.fromhex(part.manifest.digest)):
+        raise KeysDamagedError(path, "is not what the entries come to")
 
 
 def require_same_entries(part: SealedReadings, digests: Sequence[bytes]) -> None:

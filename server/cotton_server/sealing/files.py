@@ -3,6 +3,7 @@
 sealed/entries/<first>-<last>.parquet                  payloads exactly as received
 sealed/readings/season=<year>/<first>-<last>.parquet   the readings that were kept of them
 sealed/manifests/<first>-<last>.json                   both, with their digests
+sealed/keys/<first>-<last>.keys                        which keys the readings may have
 sealed/state/<last>/                                   the registry without its readings
 """
 
@@ -12,7 +13,7 @@ import os
 import shutil
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from cotton_server.errors import DamagedError, StartError
 from cotton_server.ledger import make_directories, sync_names
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 READINGS: Final = "readings"
 MANIFESTS: Final = "manifests"
+KEYS: Final = "keys"
 STATE: Final = "state"
 
 PARTIAL: Final = ".partial"
@@ -35,15 +37,26 @@ _OTHER: Final = "does not have the digest it was written with"
 class SealedFileError(DamagedError, StartError):
     """A file of the sealed history is not there, or is not what was written."""
 
+    _remedy: ClassVar[str] = (
+        f"Restore it from a backup, or move the directory {STATE}, which lies beside those of"
+        " sealed entries and readings, away: the next start then takes everything from the raw"
+        " entries, as slowly as without seals, and has what is damaged of readings and manifests"
+        " written again."
+    )
+
     def __init__(self, path: Path, what: str) -> None:
         """Takes the file and what is wrong with it."""
-        super().__init__(
-            f"{path} {what}. Restore it from a backup, or move the directory {STATE}, which lies"
-            " beside those of sealed entries and readings, away: the next start then takes"
-            " everything from the raw entries, as slowly as without seals, and has what is damaged"
-            " of readings and manifests written again."
-        )
+        super().__init__(f"{path} {what}. {self._remedy}")
         self.path = path
+
+
+class OtherVersionError(SealedFileError):
+    """A file of the sealed history is of the form of another version; nothing is wrong with it."""
+
+    _remedy: ClassVar[str] = (
+        "Nothing is to be done: what this version cannot use of it a start takes from the raw"
+        " entries, and the first seal writes it anew."
+    )
 
 
 @dataclass(frozen=True, slots=True)

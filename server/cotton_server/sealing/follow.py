@@ -21,7 +21,6 @@ from cotton_server.ledger import (
 from cotton_server.registry.bales import COLD_BYTES
 from cotton_server.registry.image import IMAGE_FORMAT, write_image
 from cotton_server.registry.registry import Registry
-from cotton_server.registry.sealed import key_ranges
 from cotton_server.sealing.compare import require_same_rows
 from cotton_server.sealing.files import (
     READINGS,
@@ -39,6 +38,7 @@ from cotton_server.sealing.history import (
     open_history,
     replay_by_range,
 )
+from cotton_server.sealing.key_files import KnownKeys, key_path
 from cotton_server.sealing.lock import SealingLock
 from cotton_server.sealing.manifest import (
     STATE_HEAD,
@@ -81,17 +81,23 @@ class Follower:
         bales_max: int,
         resident_bales_max: int,
         cold_bytes_max: int = COLD_BYTES,
+        done: Callable[[], None] = lambda: None,
     ) -> None:
         """Takes what a process before has left away, and starts from what is sealed already.
 
+        `done` is called after every step of work, now and later: a start, entries replayed, a file
+        written or compared.
         Raises SealingBusyError while another process seals, StartError, LedgerError, OSError.
         """
         self._directory = directory
         self._ledger = ledger
+        self._done = done
         self._lock = SealingLock(directory)
         try:
             history = open_history(directory, ledger)
+            done()
             sweep(directory, ledger, history)
+            done()
             self._started = begin(
                 history,
                 partial(Registry, bales_max=bales_max, cold_bytes_max=cold_bytes_max),
@@ -100,6 +106,7 @@ class Follower:
         except BaseException:
             self._lock.close()
             raise
+        done()
         self.history = self._started.history
         self._registry = self._started.registry
         self._residence = self._started.residence
@@ -129,6 +136,7 @@ class Follower:
 
             def replay_progress(_self, record: ReplayProgress) -> None:  # noqa: N805 - of both
                 """A group was replayed."""
+                self._done()
                 self._replayed(record.position, until, bales, sealed)
 
         until = max(until, self.history.last)
@@ -178,6 +186,7 @@ class Follower:
         entries = evidence_path(self._directory, first, last)
         try:
             write_evidence(entries, [each for each in self._waiting if each[0] <= last])
+            self._done()
             part, found = self._write_part(first, last, rows, described(root, entries))
         except BaseException:
             # On a disk that is full, what is left would keep it so.
@@ -233,12 +242,16 @@ class Follower:
             stop_row=stop_row,
             bales=count,
             digest=self._digests[last].hex(),
-            key_ranges=tuple(key_ranges(store.high[here], store.low[here])),
             entries=entries,
             readings=readings,
         )
-        part = SealedReadings(root, manifest)
+        part = SealedReadings(root, manifest, keeps_keys=True)
         require_same_rows(part, self._registry)
+        if first_row < stop_row:
+            first_of = store.is_first[here]
+            known = KnownKeys.of(store.high[here][first_of], store.low[here][first_of])
+            part.key_file.write(known, top=self._directory)
+        self._done()
         path = part_path(root, first, last)
         write_whole(path, partial(_write, manifest.content()), top=self._directory)
         self._parts[first] = part
@@ -250,6 +263,7 @@ class Follower:
         root = self.history.root
         yield evidence_path(self._directory, first, last)
         yield part_path(root, first, last)
+        yield key_path(root, first, last)
         yield from (root / READINGS).glob(f"season=*/{range_name(first, last)}.parquet")
 
     def _write_readings(
@@ -262,6 +276,7 @@ class Follower:
             path = root / READINGS / f"season={season}" / f"{range_name(first, last)}.parquet"
             write_whole(path, partial(write_readings, frame), top=self._directory)
             found[season] = described(root, path)
+            self._done()
             count += int(frame["is_first"].sum())
         return found, count
 
@@ -272,10 +287,12 @@ class Follower:
 
         def write(directory: Path) -> None:
             write_image(registry, directory / REGISTRY)
+            self._done()
             lots = LotsAtRevision(
                 registry, Gradings(registry, load_standards()), self.history.standing
             )
             write_standing(lots, directory / STANDING)
+            self._done()
             facts = lots.all_lots(None).standing.lots
             withdrawn = facts.filter(pl.col("lots_withdrawn") > 0)["lot"].sort().to_list()
             manifests = [self._parts[first].manifest for first in sorted(self._parts)]

@@ -18,7 +18,8 @@ from cotton_server.registry.image import (
     ImageFormatError,
     load_image,
 )
-from cotton_server.sealing.files import STATE, SealedFileError
+from cotton_server.sealing.files import STATE, OtherVersionError, SealedFileError
+from cotton_server.sealing.key_files import KeyFile, KeyFileError, KnownKeys
 from cotton_server.sealing.manifest import (
     PartManifest,
     StateManifest,
@@ -37,8 +38,9 @@ if TYPE_CHECKING:
     from cotton_server.intake.replay import Progress
     from cotton_server.ledger import Entry, Ledger, LedgerReader
     from cotton_server.registry.bales import BaleStore
+    from cotton_server.registry.key_filter import KeyFilter
+    from cotton_server.registry.key_zones import KeyZones
     from cotton_server.registry.registry import Registry
-    from cotton_server.registry.sealed import KeyRange
     from cotton_server.sealing.records import SealedRange
 
 _LOG: Final = logging.getLogger(__name__)
@@ -51,10 +53,17 @@ STANDING: Final = "standing"
 class SealedReadings:
     """The rows of a sealed range, read from its files when they are asked for."""
 
-    def __init__(self, root: Path, manifest: PartManifest) -> None:
-        """Takes the directory of the sealed history, and what the range consists of."""
+    def __init__(self, root: Path, manifest: PartManifest, *, keeps_keys: bool = False) -> None:
+        """Takes the directory of the sealed history, and what the range consists of.
+
+        `keeps_keys`: a file of its keys that is damaged or not there is written again.
+        """
         self.manifest = manifest
         self.root = root
+        self.key_file = KeyFile(
+            root, manifest.first, manifest.last, bytes.fromhex(manifest.digest), manifest.bales
+        )
+        self._keeps_keys = keeps_keys
 
     @property
     def first_row(self) -> int:
@@ -72,14 +81,27 @@ class SealedReadings:
         return self.manifest.bales
 
     @property
-    def key_ranges(self) -> Sequence[KeyRange]:
-        """Where keys lie that it may have."""
-        return self.manifest.key_ranges
-
-    @property
     def path(self) -> Path:
         """One of its files, to name it by."""
         return self.root / next(iter(self.manifest.readings.values())).path
+
+    def zones(self) -> KeyZones:
+        """Where the keys lie of those; raises SealedFileError."""
+        try:
+            return self.key_file.zones()
+        except KeyFileError as error:
+            return self._keys_again(error).zones
+
+    def filter(self) -> KeyFilter:
+        """The hashes of those keys; raises SealedFileError."""
+        try:
+            return self.key_file.filter()
+        except KeyFileError as error:
+            known = self._keys_again(error)
+        try:
+            return self.key_file.filter()
+        except KeyFileError:
+            return known.filter
 
     def read(self) -> Mapping[str, npt.NDArray[Any]]:
         """All columns in order of rows; raises SealedFileError."""
@@ -102,6 +124,19 @@ class SealedReadings:
         """Compares the files with their digests; raises SealedFileError."""
         for file in self.manifest.readings.values():
             file.require(self.root)
+
+    def _keys_again(self, error: KeyFileError) -> KnownKeys:
+        """What the file of keys should say, out of the readings; raises SealedFileError."""
+        _LOG.warning("keys of sealed readings are read from these", extra={"reason": str(error)})
+        columns = self.read_keys()
+        first = columns["is_first"]
+        known = KnownKeys.of(columns["high"][first], columns["low"][first])
+        if self._keeps_keys:
+            try:
+                self.key_file.write(known, top=self.root.parent)
+            except OSError as failure:
+                _LOG.warning("keys cannot be written", extra={"error": str(failure)})
+        return known
 
     def _columns(self, *, keys_only: bool) -> Mapping[str, npt.NDArray[Any]]:
         """Columns of the very bytes that have the digests, a file in memory at a time."""
@@ -173,8 +208,9 @@ class History:
         oldest = self.state.rows - residence.rows_max
         before = [part for part in self.parts if part.manifest.last <= self.state.position]
         registry.bales.expect(sum(part.bales for part in before if part.stop_row > oldest))
-        for part in before:
-            residence.add(part, resident=part.stop_row > oldest)
+        on_disk = [part for part in before if part.stop_row <= oldest]
+        residence.add(on_disk, resident=False)
+        residence.add(before[len(on_disk) :], resident=True)
         load_image(state_directory(self.root, self.state.position) / REGISTRY, registry)
 
 
@@ -282,7 +318,7 @@ def enter(directory: Path, ledger: Ledger, found: SealedRange) -> SealedReadings
         manifest_digest=bytes.fromhex(found.manifest_digest),
         sealed_at_us=time.time_ns() // 1000 if before is None else before.sealed_at_us,
     )
-    part = open_part(sealed_directory(directory), seal)
+    part = open_part(sealed_directory(directory), seal, keeps_keys=True)
     if before is None:
         ledger.add_seal(seal)
         return part
@@ -314,13 +350,13 @@ class Residence:
         self._resident: list[SealedReadings] = []
         """Those in memory, in order of rows."""
 
-    def add(self, part: SealedReadings, *, resident: bool) -> None:
-        """Adds the rows of the next range to a store that does not have them, at a start."""
-        self._store.add_sealed(part, resident=resident)
-        if part.first_row < part.stop_row:
-            self._parts[part.first_row] = part
-            if resident:
-                self._resident.append(part)
+    def add(self, parts: Sequence[SealedReadings], *, resident: bool) -> None:
+        """Adds the rows of the next ranges to a store that does not have them, at a start."""
+        self._store.add_sealed(*parts, resident=resident)
+        added = [part for part in parts if part.first_row < part.stop_row]
+        self._parts |= {part.first_row: part for part in added}
+        if resident:
+            self._resident += added
 
     def note(self, part: SealedReadings) -> bool:
         """Tells the store that rows which it has lie on disk too, and lets go what is too old.
@@ -358,7 +394,7 @@ def open_history(directory: Path, ledger: Ledger | LedgerReader) -> History:
     parts: list[SealedReadings] = []
     for seal in seals:
         try:
-            parts.append(open_part(root, seal))
+            parts.append(open_part(root, seal, keeps_keys=True))
         except SealedFileError as error:
             _LOG.error("a sealed manifest is damaged", extra={"error": str(error)})
     # A state is of ranges from the first on, none of which may be missing.
@@ -367,9 +403,10 @@ def open_history(directory: Path, ledger: Ledger | LedgerReader) -> History:
     return History(root, tuple(parts), _state(root, before), seals)
 
 
-def open_part(root: Path, seal: Seal) -> SealedReadings:
+def open_part(root: Path, seal: Seal, *, keeps_keys: bool = False) -> SealedReadings:
     """The range of a seal; raises SealedFileError for a manifest that is not the catalogued one."""
-    return SealedReadings(root, read_part(root, seal.first, seal.last, seal.manifest_digest))
+    manifest = read_part(root, seal.first, seal.last, seal.manifest_digest)
+    return SealedReadings(root, manifest, keeps_keys=keeps_keys)
 
 
 def _state(root: Path, parts: Sequence[SealedReadings]) -> StateManifest | None:
@@ -401,7 +438,7 @@ def require_usable(directory: Path, state: StateManifest, parts: Sequence[Sealed
     ):
         raise SealedFileError(directory, "is not of this ledger")
     if state.image != IMAGE_FORMAT:
-        raise SealedFileError(directory, "was written by another version of the service")
+        raise OtherVersionError(directory, "was written by another version of the service")
     for file in state.files:
         file.require(directory)
     for part in before:

@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from cotton_server.registry.sealed import KeyRange
 from cotton_server.sealing.files import (
     MANIFESTS,
     STATE,
+    OtherVersionError,
     SealedFile,
     SealedFileError,
     range_name,
@@ -34,8 +34,8 @@ class PartManifest:
     """Sealed positions [first, last] and the rows of the store [first_row, stop_row) they brought.
 
     `bales` of these rows are the first of their bale. `digest` is the chained digest of the entry
-    at `last`, in hex. `key_ranges` say where the keys of the rows lie. `entries` and `readings` (by
-    season) are named below the directory of the sealed history.
+    at `last`, in hex. `entries` and `readings` (by season) are named below the directory of the
+    sealed history.
     """
 
     first: int
@@ -44,7 +44,6 @@ class PartManifest:
     stop_row: int
     bales: int
     digest: str
-    key_ranges: tuple[KeyRange, ...]
     entries: SealedFile
     readings: Mapping[int, SealedFile]
 
@@ -105,7 +104,6 @@ def _part(found: Mapping[str, Any]) -> PartManifest:
         stop_row=found["stop_row"],
         bales=found["bales"],
         digest=found["digest"],
-        key_ranges=tuple(KeyRange(**each) for each in found["key_ranges"]),
         entries=SealedFile(**found["entries"]),
         readings={int(season): SealedFile(**file) for season, file in found["readings"].items()},
     )
@@ -147,7 +145,9 @@ def _built(
             return build(found)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise SealedFileError(path, f"is no manifest: {error!r}") from error
-    raise SealedFileError(path, f"has format {form}, this version reads {FORMAT}")
+    if type(form) is not int:
+        raise SealedFileError(path, "is no manifest: it does not say which format it has")
+    raise OtherVersionError(path, f"has format {form}, this version reads {FORMAT}")
 
 
 def _json(content: Any) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, field
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -15,13 +16,20 @@ from polars.exceptions import PanicException, PolarsError
 from cotton_server.grading.standards import load_standards
 from cotton_server.registry.image import write_image
 from cotton_server.sealing.compare import require_same_table, shown
-from cotton_server.sealing.files import STATE, SealedFileError, described, files_below
+from cotton_server.sealing.files import (
+    STATE,
+    OtherVersionError,
+    SealedFileError,
+    described,
+    files_below,
+)
 from cotton_server.sealing.history import REGISTRY, STANDING, require_usable
 from cotton_server.sealing.manifest import STATE_HEAD, read_state, state_directory
 from cotton_server.sealing.outside import outside
 from cotton_server.summary.at_revision import LotsAtRevision
+from cotton_server.summary.digest import figures_digest
 from cotton_server.summary.gradings import Gradings
-from cotton_server.summary.kept import WORDS, write_standing
+from cotton_server.summary.kept import STANDING_FORMAT, WORDS, write_standing
 from cotton_server.summary.words import Words
 
 if TYPE_CHECKING:
@@ -34,36 +42,61 @@ if TYPE_CHECKING:
 
 _Read = TypeVar("_Read")
 
+_HEAD: Final = "head.json"
+"""Of the standing of lots."""
+
+_FORMAT: Final = "format"
 _FIGURES: Final = "figures"
 _FILES: Final = "files"
-"""What a head says that is not the entries' alone: what computes figures, and the files beside."""
+"""What a head says that is not the entries' alone: its form, what computes figures, and the files
+beside."""
 
 
-def stored_states(root: Path, last: int) -> list[StateManifest]:
-    """The states up to a position, in order, as they say that they are.
+@dataclass(frozen=True, slots=True)
+class States:
+    """The states of a data directory, in order.
+
+    `others` are the positions of those that another version of the service wrote in a form which
+    this one does not use.
+    """
+
+    states: list[StateManifest] = field(default_factory=list)
+    others: list[int] = field(default_factory=list)
+
+
+def stored_states(root: Path, last: int) -> States:
+    """The states up to a position, as they say that they are.
 
     One that a server takes away meanwhile, for it has a newer one, is left out. Raises
     SealedFileError.
     """
-    found = []
+    found = States()
     for directory in sorted((root / STATE).glob("*")):
-        if directory.name.isdigit() and int(directory.name) <= last:
-            state = _unless_gone(directory, partial(_stored, directory))
+        if directory.name.isdigit() and (position := int(directory.name)) <= last:
+            try:
+                state = _unless_gone(directory, partial(_stored, directory))
+            except OtherVersionError:
+                found.others.append(position)
+                continue
             if state is not None:
-                found.append(state)
+                found.states.append(state)
     return found
 
 
-def usable_states(root: Path, parts: Sequence[SealedReadings]) -> list[StateManifest]:
+def usable_states(root: Path, parts: Sequence[SealedReadings]) -> States:
     """The same up to the last sealed position, every file read through.
 
     Raises SealedFileError for a state that could not be started from.
     """
-    found = []
-    for state in stored_states(root, parts[-1].manifest.last if parts else 0):
+    stored = stored_states(root, parts[-1].manifest.last if parts else 0)
+    found = States(others=stored.others)
+    for state in stored.states:
         directory = state_directory(root, state.position)
-        if _unless_gone(directory, partial(_require_usable, directory, state, parts)):
-            found.append(state)
+        try:
+            if _unless_gone(directory, partial(_require_usable, directory, state, parts)):
+                found.states.append(state)
+        except OtherVersionError:
+            found.others.append(state.position)
     return found
 
 
@@ -72,7 +105,8 @@ def require_same_state(
 ) -> bool:
     """Compares all files of a state with a registry that is at its position.
 
-    False where a server has taken it away meanwhile. Raises SealedFileError.
+    False where a server has taken it away meanwhile. Raises SealedFileError: OtherVersionError
+    where all but the standing of lots was compared, which another version made.
     """
     directory = state_directory(root, state.position)
     compare = partial(_require_same, directory, state, parts, registry)
@@ -113,8 +147,6 @@ def _require_same(
 ) -> bool:
     stored = {file.path: file for file in state.files}
     _require_same_files(directory, REGISTRY, stored, partial(write_image, registry))
-    write = partial(_write_standing, registry, directory, stored)
-    _require_same_files(directory, STANDING, stored, write)
     manifests = [part.manifest for part in parts if part.manifest.last <= state.position]
     withdrawn = [lot.number for lot in registry.lots if lot.withdrawn]
     tables = outside(registry, manifests, withdrawn)
@@ -123,7 +155,37 @@ def _require_same(
     for name in stored:
         if name not in tables and not name.startswith((f"{REGISTRY}/", f"{STANDING}/")):
             raise SealedFileError(directory / name, "is nothing that the entries come to")
+    _require_same_figures(directory, stored, registry)
+    write = partial(_write_standing, registry, directory, stored)
+    _require_same_files(directory, STANDING, stored, write)
     return True
+
+
+def _require_same_figures(
+    directory: Path, stored: Mapping[str, SealedFile], registry: Registry
+) -> None:
+    """Raises OtherVersionError where the standing of lots is not made as this version makes it."""
+    head = _named(directory, stored, f"{STANDING}/{_HEAD}")
+    said = _read_head(directory, head)
+    figures = figures_digest(Gradings(registry, load_standards()), registry.revision)
+    made = {_FORMAT: STANDING_FORMAT, _FIGURES: figures}
+    if any(said.get(name) != value for name, value in made.items()):
+        raise OtherVersionError(
+            directory / head.path,
+            "was written by another version of the service, or by other standards",
+        )
+
+
+def _read_head(directory: Path, file: SealedFile) -> dict[str, Any]:
+    """What the head of a part of a state says; raises SealedFileError."""
+    path = directory / file.path
+    try:
+        said = json.loads(file.content(directory))
+    except ValueError as error:
+        raise SealedFileError(path, f"is no head: {error}") from error
+    if not isinstance(said, dict):
+        raise SealedFileError(path, "is no head")
+    return said
 
 
 def _require_same_files(
@@ -156,18 +218,9 @@ def _require_same_head(
     """Compares what the head of a part of a state says; of files, what the state says of them."""
     path = directory / file.path
     right: dict[str, Any] = json.loads(made.read_bytes())
-    try:
-        said = json.loads(file.content(directory))
-    except ValueError as error:
-        raise SealedFileError(path, f"is no head: {error}") from error
-    if not isinstance(said, dict) or said.keys() != right.keys():
+    said = _read_head(directory, file)
+    if said.keys() != right.keys():
         raise SealedFileError(path, f"does not say {', '.join(right)}")
-    if said.get(_FIGURES) != right.get(_FIGURES):
-        raise SealedFileError(
-            path,
-            "was written by another version of the service, or by other standards, so that it"
-            " cannot be compared; the next seal writes it anew",
-        )
     for each in right.get(_FILES, ()):
         kept = _named(directory, stored, f"{path.parent.name}/{each['name']}")
         each |= {"size": kept.size, "digest": kept.digest}

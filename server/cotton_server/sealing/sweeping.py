@@ -16,7 +16,7 @@ from cotton_server.ledger import (
     sync_names,
     verify_evidence,
 )
-from cotton_server.sealing.files import MANIFESTS, PARTIAL, READINGS, range_name
+from cotton_server.sealing.files import KEYS, MANIFESTS, PARTIAL, READINGS, range_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -34,16 +34,17 @@ _OURS: Final = re.compile(r"(\d{10})-(\d{10})")
 def sweep(data_dir: Path, ledger: LedgerReader, history: History) -> None:
     """Removes files of ranges that the catalogue does not have, and what was half written.
 
-    Readings and manifests follow from the entries. Evidence is removed where the ledger has every
-    payload of it, and otherwise set aside: somebody may have put back a ledger from before. Raises
-    OSError, LedgerDamagedError.
+    Readings, manifests and keys follow from the entries. Evidence is removed where the ledger has
+    every payload of it, and otherwise set aside: somebody may have put back a ledger from before.
+    Raises OSError, LedgerDamagedError.
     """
     root = history.root
     for path in [*root.rglob(f"*{PARTIAL}")]:
         _remove(path)
     catalogued = {range_name(seal.first, seal.last) for seal in history.seals}
     readings = [*(root / READINGS).glob("season=*/*.parquet")]
-    for path in [*_not_of(catalogued, [*readings, *(root / MANIFESTS).glob("*.json")])]:
+    derived = [*readings, *(root / MANIFESTS).glob("*.json"), *(root / KEYS).glob("*.keys")]
+    for path in [*_not_of(catalogued, derived)]:
         _remove(path)
     # A range that was written again may have readings of other seasons than before.
     known = [part.manifest for part in history.parts]

@@ -10,10 +10,11 @@ from cotton_server.ledger import LedgerReader, sealed_directory
 from cotton_server.registry.registry import Registry
 from cotton_server.sealing.compare import (
     require_same_entries,
+    require_same_keys,
     require_same_manifest,
     require_same_rows,
 )
-from cotton_server.sealing.files import files_below
+from cotton_server.sealing.files import OtherVersionError, files_below
 from cotton_server.sealing.history import (
     History,
     Recovered,
@@ -21,6 +22,7 @@ from cotton_server.sealing.history import (
     open_part,
     replay_by_range,
 )
+from cotton_server.sealing.key_files import key_path
 from cotton_server.sealing.manifest import STATE_HEAD, part_path, state_directory
 from cotton_server.sealing.states import require_same_state, stored_states, usable_states
 
@@ -40,8 +42,9 @@ class Verified:
 
     `digest` is the chained digest of the last entry in hex: two ledgers with the same digest hold
     the same entries. `state` is the position of the newest state that was compared, 0 without one;
-    `states_gone` are those of states that a server took away before they were. `strays` are files
-    that no seal names, below the directory of the sealed history.
+    `states_gone` are those of states that a server took away before they were, `states_of_others`
+    those of states of which not all could be compared, as another version of the service wrote
+    them. `strays` are files that no seal names, below the directory of the sealed history.
     """
 
     entries: int
@@ -50,6 +53,7 @@ class Verified:
     sealed_entries: int
     state: int
     states_gone: tuple[int, ...]
+    states_of_others: tuple[int, ...]
     strays: tuple[str, ...]
     digest: str
 
@@ -98,6 +102,7 @@ def verify(
             sealed_entries=history.last,
             state=max(comparison.compared, default=0),
             states_gone=tuple(comparison.gone),
+            states_of_others=tuple(sorted(comparison.others)),
             strays=_strays(root, ledger),
             digest=digest.hex(),
         )
@@ -118,7 +123,9 @@ class _Comparison:
         self.compared: list[int] = []
         self.gone: list[int] = []
         self._root, self._parts, self._registry = root, parts, registry
-        self._states = {state.position: state for state in usable_states(root, parts)}
+        stored = usable_states(root, parts)
+        self.others = stored.others
+        self._states = {state.position: state for state in stored.states}
         self._last = parts[-1].manifest.last if parts else 0
         self._done = 0
         self._payloads: list[bytes] = []
@@ -139,6 +146,7 @@ class _Comparison:
         require_same_manifest(part, seal, self._registry, before, self._digest)
         require_same_entries(part, self._payloads)
         require_same_rows(part, self._registry)
+        require_same_keys(part, self._registry)
         self.residence.note(part)
         self._payloads.clear()
         self._done += 1
@@ -147,8 +155,12 @@ class _Comparison:
             self._compare_state(state)
 
     def _compare_state(self, state: StateManifest) -> None:
-        there = require_same_state(self._root, state, self._parts, self._registry)
-        (self.compared if there else self.gone).append(state.position)
+        try:
+            there = require_same_state(self._root, state, self._parts, self._registry)
+        except OtherVersionError:
+            self.others.append(state.position)
+        else:
+            (self.compared if there else self.gone).append(state.position)
 
 
 def _strays(root: Path, ledger: LedgerReader) -> tuple[str, ...]:
@@ -159,11 +171,16 @@ def _strays(root: Path, ledger: LedgerReader) -> tuple[str, ...]:
     for seal in seals:
         manifest = open_part(root, seal).manifest
         named.add(part_path(root, seal.first, seal.last))
+        named.add(key_path(root, seal.first, seal.last))
         named.update(root / file.path for file in (manifest.entries, *manifest.readings.values()))
-    for state in stored_states(root, seals[-1].last if seals else 0):
+    stored = stored_states(root, seals[-1].last if seals else 0)
+    for state in stored.states:
         directory = state_directory(root, state.position)
         named.add(directory / STATE_HEAD)
         named.update(directory / file.path for file in state.files)
+    for position in stored.others:
+        # What it names, only the version that wrote it can say.
+        named.update(files_below(state_directory(root, position)))
     return tuple(
         str(path.relative_to(root)) for path in files if path not in named and path.exists()
     )

@@ -14,24 +14,20 @@ import json
 import os
 import sys
 import threading
-import time
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from cotton_server.errors import StartError
 from cotton_server.ledger import LedgerError, LedgerReader
 from cotton_server.sealing.follow import Follower
+from cotton_server.sealing.pulse import Pulse
 
 if TYPE_CHECKING:
     from cotton_server.sealing.records import SealedRange
 
 LOWEST_PRIORITY: Final = 19
-
-_WORK_S: Final = 5.0
-"""How often it says that it is at work, where it is."""
-_CLOCK_S: Final = 0.001
-"""Processor time that two readings of the clocks may differ by without any."""
 
 _SAID_MAX: Final = 4000
 _END_SAID: Final = 1000
@@ -45,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Seals what it is told to; 1 with a reason on standard error when it could not."""
     chosen = _chosen(arguments)
     _end_with_parent()
-    _tell_of_work()
+    pulse = Pulse(partial(_say, "\n"))
     with contextlib.suppress(OSError):
         os.nice(LOWEST_PRIORITY)
     # What is loaded lives until the end, and the registry makes no cycles.
@@ -59,6 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
                 bales_max=chosen.bales_max,
                 resident_bales_max=chosen.resident_bales_max,
                 cold_bytes_max=chosen.cold_bytes_max,
+                done=pulse.step,
             )
             stack.callback(follower.close)
             follower.seal(chosen.until, bales=chosen.bales, sealed=_tell)
@@ -93,24 +90,6 @@ def _tell(found: SealedRange) -> None:
 def _say(line: str) -> None:
     # At once and whole, and without the lock of sys.stdout: two threads say something.
     os.write(1, line.encode())
-
-
-def _tell_of_work() -> None:
-    """Says every few seconds that processor time was used since the last time, if it was.
-
-    One that waits for a disk or a lock that never comes says nothing.
-    """
-
-    def tell() -> None:
-        told = 0.0
-        while True:
-            time.sleep(_WORK_S)
-            used = time.process_time() - time.thread_time()
-            if used > told + _CLOCK_S:
-                told = used
-                _say("\n")
-
-    threading.Thread(target=tell, name="work", daemon=True).start()
 
 
 def _end_with_parent() -> None:

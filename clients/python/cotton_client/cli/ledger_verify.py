@@ -33,7 +33,7 @@ def command(directory: Path, as_json: bool) -> None:
 
     Every entry is read and its digests are computed, every decision is made again and compared, and
     every sealed file is compared with what the entries come to, value by value. What differs or
-    cannot be compared is named, and the command fails. Nothing is changed, and a server may go on
+    cannot be read is named, and the command fails. Nothing is changed, and a server may go on
     writing meanwhile. A national season takes about a minute and 3 GB of memory.
     """
     settings = Config()

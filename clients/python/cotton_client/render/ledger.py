@@ -30,7 +30,7 @@ def verified(directory: Path, found: Verified) -> Iterator[RenderableType]:
             f"{counted(found.sealed_ranges, 'sealed range')} up to entry"
             f" {count(found.sealed_entries)}: every reading as in the raw entries"
         )
-        yield _state(found)
+        yield from _states(found)
     if found.strays:
         yield Text("\n".join(_strays(found.strays)), style="yellow")
     yield Text(f"digest of the last entry  {found.digest}", style="dim")
@@ -43,16 +43,26 @@ def _strays(strays: Sequence[str]) -> Iterator[str]:
         yield f"  and {count(len(strays) - _STRAYS_SHOWN)} more"
 
 
-def _state(found: Verified) -> Text:
+def _states(found: Verified) -> Iterator[Text]:
     if found.state:
-        return Text(
+        yield Text(
             f"sealed state of entry {count(found.state)}: registry, standing of lots and what is"
             " not in force are what the entries come to"
         )
+    for position in found.states_of_others:
+        yield Text(
+            f"sealed state of entry {count(position)}: written by another version of the service,"
+            " which alone can compare all of it; the next seal writes it anew, and until then a"
+            " start computes what it cannot use of it from the entries",
+            style="yellow",
+        )
+    if found.state or found.states_of_others:
+        return
     if found.states_gone:
-        return Text(
+        yield Text(
             f"sealed state of entry {count(found.states_gone[-1])}: not compared, the server has"
             " taken it away for a newer one meanwhile; run the command again",
             style="yellow",
         )
-    return Text("no sealed state of these entries: a start without one replays all of them")
+    else:
+        yield Text("no sealed state of these entries: a start without one replays all of them")
