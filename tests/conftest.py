@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 # Examples differ in cost and machines in speed: a deadline would fail the slow, not the wrong.
 settings.register_profile("calm", deadline=None, max_examples=60)
 settings.load_profile("calm")
+
+# Shells start what runs in the background with Ctrl-C ignored, which every child would inherit.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

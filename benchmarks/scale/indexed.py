@@ -77,7 +77,8 @@ class KeyPart:
         self.bales = len(high)
         digest = sha256(str(first_row).encode()).digest()
         self._keys = KeyFile(directory, first_row, self.stop_row, digest, len(high))
-        self._keys.write(KnownKeys.of(high, low), top=directory)
+        is_first = np.ones(len(high), np.bool_)
+        self._keys.write(KnownKeys.of(high, low, is_first), top=directory)
         billion, tail = np.uint64(10**9), np.uint64(10**13)
         pl.DataFrame(
             {
@@ -86,7 +87,7 @@ class KeyPart:
                 "baled_at": high % billion * np.uint64(1000) + low // tail,
                 "bale_opaque": (low % tail // np.uint64(10**6)).astype(np.uint32),
                 "bale_number": (low % np.uint64(10**6)).astype(np.uint32),
-                "is_first": np.ones(len(high), np.bool_),
+                "is_first": is_first,
             }
         ).write_parquet(self._path, compression="zstd", compression_level=3)
 

@@ -570,8 +570,9 @@ async def test_reading_pauses_at_the_limit_and_goes_on_when_there_is_room(
         with spool_in(tmp_path, client.target, limit_bytes=1000) as spool:
             feed = Feed(spool, [Source("a", frames)], batch_bales=4)
             sending = asyncio.create_task(client.send_spooled(spool, feed=feed))
-            while spool.bytes < 1000:  # noqa: ASYNC110  # a spool tells nobody
-                await asyncio.sleep(0.01)
+            async with asyncio.timeout(20):
+                while spool.bytes < 1000:  # noqa: ASYNC110  # a spool tells nobody
+                    await asyncio.sleep(0.01)
             await asyncio.sleep(0.3)
             held, size = read, spool.bytes
             service.go_on.set()

@@ -262,7 +262,7 @@ def test_a_file_says_of_which_entries_and_how_many_keys_it_is(tmp_path: Path) ->
 def test_nothing_is_a_range_without_keys(tmp_path: Path) -> None:
     none = keys_array([])
     file = KeyFile(tmp_path, 1, 9, DIGEST, 0)
-    file.write(KnownKeys.of(*none), top=tmp_path)
+    file.write(KnownKeys.of(*none, np.zeros(0, np.bool_)), top=tmp_path)
     assert len(file.filter().hashes) == len(file.zones().firsts) == 0
 
 

@@ -114,11 +114,10 @@ def require_same_keys(part: SealedReadings, registry: Registry) -> None:
         return
     except OSError as error:
         raise KeysDamagedError(path, f"cannot be read: {error.strerror or error}") from error
-    store, here = registry.bales, slice(part.first_row, part.stop_row)
-    first = store.is_first[here]
-    known = KnownKeys.of(store.high[here][first], store.low[here][first])
     if is_of_other_form(content):
         return
+    store, here = registry.bales, slice(part.first_row, part.stop_row)
+    known = KnownKeys.of(store.high[here], store.low[here], store.is_first[here])
     if content != known.content(bytes.fromhex(part.manifest.digest)):
         raise KeysDamagedError(path, "is not what the entries come to")
 

@@ -248,8 +248,7 @@ class Follower:
         part = SealedReadings(root, manifest, keeps_keys=True)
         require_same_rows(part, self._registry)
         if first_row < stop_row:
-            first_of = store.is_first[here]
-            known = KnownKeys.of(store.high[here][first_of], store.low[here][first_of])
+            known = KnownKeys.of(store.high[here], store.low[here], store.is_first[here])
             part.key_file.write(known, top=self._directory)
         self._done()
         path = part_path(root, first, last)

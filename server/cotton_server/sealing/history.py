@@ -129,8 +129,7 @@ class SealedReadings:
         """What the file of keys should say, out of the readings; raises SealedFileError."""
         _LOG.warning("keys of sealed readings are read from these", extra={"reason": str(error)})
         columns = self.read_keys()
-        first = columns["is_first"]
-        known = KnownKeys.of(columns["high"][first], columns["low"][first])
+        known = KnownKeys.of(columns["high"], columns["low"], columns["is_first"])
         if self._keeps_keys:
             try:
                 self.key_file.write(known, top=self.root.parent)

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cotton_server.domain.identifiers import UInt64Array
+    from cotton_server.domain.readings import BoolArray
 
 FORM: Final = b"hvikeys1"
 """Also of `key_numbers` and `key_hashes`: where one of them changes, the last byte of this does."""
@@ -63,8 +64,9 @@ class KnownKeys:
     filter: KeyFilter
 
     @staticmethod
-    def of(high: UInt64Array, low: UInt64Array) -> KnownKeys:
-        """Of keys that differ from each other."""
+    def of(high: UInt64Array, low: UInt64Array, is_first: BoolArray) -> KnownKeys:
+        """Of rows by the columns of these names: of the keys of those that are first."""
+        high, low = high[is_first], low[is_first]
         return KnownKeys(KeyZones.of(high, low), KeyFilter.of(high, low))
 
     def content(self, digest: bytes) -> bytes:

@@ -29,7 +29,7 @@ from cotton_server.sealing.outside import outside
 from cotton_server.summary.at_revision import LotsAtRevision
 from cotton_server.summary.digest import figures_digest
 from cotton_server.summary.gradings import Gradings
-from cotton_server.summary.kept import STANDING_FORMAT, WORDS, write_standing
+from cotton_server.summary.kept import HEAD, STANDING_FORMAT, WORDS, write_standing
 from cotton_server.summary.words import Words
 
 if TYPE_CHECKING:
@@ -41,9 +41,6 @@ if TYPE_CHECKING:
     from cotton_server.sealing.manifest import StateManifest
 
 _Read = TypeVar("_Read")
-
-_HEAD: Final = "head.json"
-"""Of the standing of lots."""
 
 _FORMAT: Final = "format"
 _FIGURES: Final = "figures"
@@ -155,20 +152,20 @@ def _require_same(
     for name in stored:
         if name not in tables and not name.startswith((f"{REGISTRY}/", f"{STANDING}/")):
             raise SealedFileError(directory / name, "is nothing that the entries come to")
-    _require_same_figures(directory, stored, registry)
-    write = partial(_write_standing, registry, directory, stored)
+    gradings = Gradings(registry, load_standards())
+    _require_same_figures(directory, stored, registry.revision, gradings)
+    write = partial(_write_standing, registry, gradings, directory, stored)
     _require_same_files(directory, STANDING, stored, write)
     return True
 
 
 def _require_same_figures(
-    directory: Path, stored: Mapping[str, SealedFile], registry: Registry
+    directory: Path, stored: Mapping[str, SealedFile], revision: int, gradings: Gradings
 ) -> None:
     """Raises OtherVersionError where the standing of lots is not made as this version makes it."""
-    head = _named(directory, stored, f"{STANDING}/{_HEAD}")
+    head = _named(directory, stored, f"{STANDING}/{HEAD}")
     said = _read_head(directory, head)
-    figures = figures_digest(Gradings(registry, load_standards()), registry.revision)
-    made = {_FORMAT: STANDING_FORMAT, _FIGURES: figures}
+    made = {_FORMAT: STANDING_FORMAT, _FIGURES: figures_digest(gradings, revision)}
     if any(said.get(name) != value for name, value in made.items()):
         raise OtherVersionError(
             directory / head.path,
@@ -232,7 +229,11 @@ def _require_same_head(
 
 
 def _write_standing(
-    registry: Registry, root: Path, stored: Mapping[str, SealedFile], directory: Path
+    registry: Registry,
+    gradings: Gradings,
+    root: Path,
+    stored: Mapping[str, SealedFile],
+    directory: Path,
 ) -> None:
     """Writes the standing of all lots, its words under the numbers that they have in the state."""
     file = _named(root, stored, f"{STANDING}/{WORDS}")
@@ -240,7 +241,7 @@ def _write_standing(
         words = pl.read_parquet(file.content(root))["text"].to_list()
     except (PolarsError, PanicException) as error:
         raise SealedFileError(root / file.path, f"cannot be read: {error}") from error
-    lots = LotsAtRevision(registry, Gradings(registry, load_standards()))
+    lots = LotsAtRevision(registry, gradings)
     lots.words = Words(words)
     write_standing(lots, directory)
 

@@ -47,7 +47,7 @@ _LOG: Final = logging.getLogger(__name__)
 STANDING_FORMAT: Final = 2
 """Version of the form below."""
 
-_HEAD: Final = "head.json"
+HEAD: Final = "head.json"
 _LOTS: Final = "lots.parquet"
 WORDS: Final = "words.parquet"
 _CUBE_LOTS: Final = "cube-lots.parquet"
@@ -110,7 +110,7 @@ def write_standing(lots: LotsAtRevision, directory: Path) -> None:
         "files": [asdict(each) for each in files],
     }
     content = json.dumps(head, indent=1, ensure_ascii=False)
-    (directory / _HEAD).write_text(content, encoding="utf-8")
+    (directory / HEAD).write_text(content, encoding="utf-8")
 
 
 def load_standing(
@@ -140,7 +140,7 @@ def _loaded(
     revision: int,
     nothing_at: Callable[[int], Standing],
 ) -> KeptStanding | None:
-    head = json.loads((directory / _HEAD).read_text(encoding="utf-8"))
+    head = json.loads((directory / HEAD).read_text(encoding="utf-8"))
     differs = _differs(head, gradings, revision)
     if differs:
         _LOG.info(
