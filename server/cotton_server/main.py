@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import gc
 import logging
 import signal
@@ -83,6 +84,7 @@ def serve(config: Config) -> int:
 
     Raises StartError (and its kinds) when it cannot start.
     """
+    faulthandler.enable()
     configure_logs(config.log_format, config.log_level)
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     try:

@@ -77,6 +77,15 @@ def test_zones_are_apart_by_the_widest_gaps() -> None:
     assert found.lasts.tolist() == [year + 6, year + 7 * 10**7]
 
 
+def test_of_gaps_that_are_equally_wide_the_first_are_taken() -> None:
+    """So that a verification comes to the same bytes, whatever sorts there."""
+    numbers = np.arange(3 * ZONES_MAX, dtype=np.uint64) * np.uint64(7)
+    numbers[2 * ZONES_MAX :] += np.uint64(5)
+    zones = KeyZones.of(np.zeros_like(numbers), numbers * np.uint64(10**13))
+    expected = [*range(ZONES_MAX - 1), 2 * ZONES_MAX]
+    assert zones.firsts.tolist() == numbers[expected].tolist()
+
+
 @given(keys_of, st.lists(a_key, max_size=20), st.booleans())
 def test_no_key_is_ever_missed(keys: list[Key], others: list[Key], colliding: bool) -> None:
     """Also where hashes are the same, or as few as somebody can make them."""

@@ -10,32 +10,32 @@ import os
 import shutil
 from contextlib import closing
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 
 import numpy as np
 import pytest
-from cotton_server.ledger import LedgerReader, sealed_directory
+from cotton_server.ledger import Ledger, LedgerReader, sealed_directory
 from cotton_server.registry.index import NOT_FOUND
 from cotton_server.registry.key_filter import KeyFilter
-from cotton_server.registry.key_zones import KeyZones
+from cotton_server.registry.key_zones import ZONES_MAX, KeyZones
+from cotton_server.registry.registry import Registry
 from cotton_server.sealing import key_files
 from cotton_server.sealing.files import SealedFileError
-from cotton_server.sealing.history import open_part
-from cotton_server.sealing.key_files import KeyFile, KeyFileError, KnownKeys
+from cotton_server.sealing.history import open_history, open_part, recover
+from cotton_server.sealing.key_files import FORM, KeyFile, KeyFileError, KnownKeys
 from cotton_server.sealing.mapped import mapped
 from cotton_server.sealing.verify import verify
 
 from tests.support.bales import Bale, bale, usda_bale
 from tests.support.committing import answer, committing
 from tests.support.sealing import BALES_MAX, recovered, seal
-from tests.support.stored_rows import keys_array, usda
+from tests.support.stored_rows import code, keys_array, usda
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from cotton_server.registry.registry import Registry
 
 LOTS = ("65140161077", "65140231077")
 BALES = 20
@@ -176,6 +176,33 @@ def test_a_disk_that_takes_no_file_costs_memory_alone(
     assert key_files_of(sealed) == []
 
 
+def test_rows_whose_keys_cannot_be_read_stay_in_memory_until_they_can(
+    sealed: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with closing(Ledger(sealed)) as ledger:
+        history = open_history(sealed, ledger)
+        found = recover(
+            ledger, history, partial(Registry, bales_max=BALES_MAX), resident_bales_max=BALES_MAX
+        )
+    first, *_, last = [part for part in history.parts if part.first_row < part.stop_row]
+    first.key_file.path.unlink()
+    files = [first.root / file.path for file in first.manifest.readings.values()]
+    readings = {path: path.read_bytes() for path in files}
+    for path in readings:
+        path.unlink()
+    found.residence.rows_max = 0
+    assert found.residence.note(last)
+    assert "sealed readings stay in memory: their keys cannot be read" in caplog.text
+    require_all_found(found.registry)
+    for path, content in readings.items():
+        path.write_bytes(content)
+    caplog.clear()
+    assert found.residence.note(last)
+    assert first.key_file.path.exists()
+    assert "stay in memory" not in caplog.text
+    require_all_found(found.registry)
+
+
 def test_a_verification_compares_them_and_writes_none(sealed: Path) -> None:
     check = partial(verify, sealed, bales_max=BALES_MAX, resident_bales_max=0)
     first, *_, last = key_files_of(sealed)
@@ -245,7 +272,7 @@ def test_a_file_says_of_which_entries_and_how_many_keys_it_is(tmp_path: Path) ->
         for read in (other.zones, other.filter):
             with pytest.raises(KeyFileError, match="of other entries"):
                 read()
-    with patch.object(key_files, "FORM", b"hvikeys2"):
+    with patch.object(key_files, "FORM", b"hvikeys0"):
         file.write(known, top=tmp_path)
     for read in (file.zones, file.filter):
         with pytest.raises(KeyFileError, match="of another form"):
@@ -257,6 +284,27 @@ def test_a_file_says_of_which_entries_and_how_many_keys_it_is(tmp_path: Path) ->
             read()
     with pytest.raises(KeyFileError, match="cannot be read"):
         KeyFile(tmp_path, 2, 9, DIGEST, 1000).filter()
+
+
+def test_the_bytes_of_a_form_are_these() -> None:
+    """Where this fails, stored files would be misread: FORM has to change with the digest below.
+
+    Codes of 5000 seconds, of which more than ZONES_MAX lie apart by equal gaps, and USDA bales.
+    """
+    high, low = keys_array(
+        [
+            *(code(number, day=240900 + number % 7, second=20 * number) for number in range(5000)),
+            *(usda(3 * number, 2021 + number % 2) for number in range(100)),
+            (2**64 - 1, 2**64 - 1),
+        ]
+    )
+    known = KnownKeys.of(high, low, np.ones(len(high), np.bool_))
+    assert len(known.zones.firsts) == ZONES_MAX
+    content = known.content(DIGEST)
+    assert content[:8] == FORM == b"hvikeys2"
+    assert sha256(content).hexdigest() == (
+        "e0c8a307b161a224832294a23ba5c119676abdb4d4f081bcdd2c54cd3863415c"
+    )
 
 
 def test_nothing_is_a_range_without_keys(tmp_path: Path) -> None:

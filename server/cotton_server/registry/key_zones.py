@@ -51,15 +51,18 @@ class KeyZones:
 
     @staticmethod
     def of(high: UInt64Array, low: UInt64Array) -> KeyZones:
-        """At most ZONES_MAX, apart by the widest gaps, with the numbers of all keys."""
+        """At most ZONES_MAX, apart by the widest gaps, with the numbers of all keys.
+
+        Of gaps that are equally wide those of the lowest numbers: the same keys always have the
+        same ranges.
+        """
         numbers = np.sort(key_numbers(high, low))
         if len(numbers) == 0:
             return KeyZones(numbers, numbers)
         gaps = np.diff(numbers)
         ends = np.flatnonzero(gaps > 1)
         if len(ends) >= ZONES_MAX:
-            widest = np.argpartition(gaps[ends], -(ZONES_MAX - 1))[-(ZONES_MAX - 1) :]
-            ends = np.sort(ends[widest])
+            ends = _widest(gaps, ends, ZONES_MAX - 1)
         firsts = numbers[np.concatenate([[0], ends + 1])]
         return KeyZones(firsts, numbers[np.concatenate([ends, [len(numbers) - 1]])])
 
@@ -87,3 +90,13 @@ class KeyZones:
         firsts, lasts = self.firsts[start:stop], self.lasts[start:stop]
         last_begun = np.searchsorted(firsts, numbers, side="right") - 1
         return np.flatnonzero((last_begun >= 0) & (numbers <= lasts[last_begun]))
+
+
+def _widest(gaps: UInt64Array, places: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.int64]:
+    """The places, ascending, of the widest gaps; of such as are equally wide the first."""
+    # The value at a rank is the same however numbers are partitioned; which of equals come after
+    # it is not.
+    least = np.partition(gaps[places], -count)[-count]
+    wider = places[gaps[places] > least]
+    as_wide = places[gaps[places] == least][: count - len(wider)]
+    return np.sort(np.concatenate([wider, as_wide]))

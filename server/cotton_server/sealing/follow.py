@@ -288,9 +288,12 @@ class Follower:
             write_image(registry, directory / REGISTRY)
             self._done()
             lots = LotsAtRevision(
-                registry, Gradings(registry, load_standards()), self.history.standing
+                registry,
+                Gradings(registry, load_standards()),
+                self.history.standing,
+                done=self._done,
             )
-            write_standing(lots, directory / STANDING)
+            write_standing(lots, directory / STANDING, done=self._done)
             self._done()
             facts = lots.all_lots(None).standing.lots
             withdrawn = facts.filter(pl.col("lots_withdrawn") > 0)["lot"].sort().to_list()

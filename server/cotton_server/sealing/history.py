@@ -361,7 +361,8 @@ class Residence:
         """Tells the store that rows which it has lie on disk too, and lets go what is too old.
 
         Also where they were written again. What does not lie there as it was written stays in
-        memory, which is told in the log; False then.
+        memory, which is told in the log; False then. So do older rows whose keys cannot be read,
+        which are tried again with the next range.
         """
         try:
             part.require()
@@ -377,8 +378,16 @@ class Residence:
         else:
             known.renew(part.manifest)
         oldest = self._store.count - self.rows_max
-        while self._resident and self._resident[0].stop_row <= oldest:
-            self._store.release(self._resident.pop(0))
+        for each in [each for each in self._resident if each.stop_row <= oldest]:
+            try:
+                self._store.release(each)
+            except SealedFileError as error:
+                _LOG.error(
+                    "sealed readings stay in memory: their keys cannot be read",
+                    extra={"error": str(error)},
+                )
+            else:
+                self._resident.remove(each)
         return True
 
 

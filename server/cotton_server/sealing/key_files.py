@@ -38,8 +38,9 @@ if TYPE_CHECKING:
     from cotton_server.domain.identifiers import UInt64Array
     from cotton_server.domain.readings import BoolArray
 
-FORM: Final = b"hvikeys1"
-"""Also of `key_numbers` and `key_hashes`: where one of them changes, the last byte of this does."""
+FORM: Final = b"hvikeys2"
+"""Of all that gives a key its place: the numbers and zones of `key_zones`, the hashes, words and
+bits of `key_filter`, and the file. Where one of them changes, the last byte of this does."""
 
 _HEAD: Final = struct.Struct("<8s32sQQQ32s")
 _DIGEST_BYTES: Final = 32

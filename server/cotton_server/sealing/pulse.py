@@ -18,9 +18,9 @@ _BEAT_S: Final = 5.0
 _CLOCK_S: Final = 0.001
 """Processor time that two readings of the clocks may differ by without any."""
 _STEP_MAX_S: Final = 600.0
-"""Processor time that a step may take: several times what the longest takes of ten national
-seasons, which is to compute the standing of all lots. No time of the day: at lowest priority a step
-of seconds may last for hours."""
+"""Processor time that a step may take. The standing of all lots is computed and written in many
+steps, so it need not grow with the seasons that are kept. No time of the day: at lowest priority a
+step of seconds may last for hours."""
 
 
 class Pulse:

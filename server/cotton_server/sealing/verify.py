@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from cotton_server.ledger import LedgerReader, sealed_directory
 from cotton_server.registry.registry import Registry
@@ -14,7 +14,7 @@ from cotton_server.sealing.compare import (
     require_same_manifest,
     require_same_rows,
 )
-from cotton_server.sealing.files import OtherVersionError, files_below
+from cotton_server.sealing.files import OtherVersionError, SealedFileError, files_below
 from cotton_server.sealing.history import (
     History,
     Recovered,
@@ -76,7 +76,7 @@ def verify(
     with closing(LedgerReader(directory)) as ledger:
         of, digest = ledger.position, ledger.digest
         seals = tuple(seal for seal in ledger.seals() if seal.last <= of)
-        parts = tuple(open_part(root, seal) for seal in seals)
+        parts = tuple(_opened(root, seal) for seal in seals)
         registry = Registry(bales_max=bales_max)
         comparison = _Comparison(root, parts, registry, resident_bales_max)
         history = History(root, parts, None, seals)
@@ -106,6 +106,24 @@ def verify(
             strays=_strays(root, ledger),
             digest=digest.hex(),
         )
+
+
+class _ManifestOfOtherError(SealedFileError):
+    """The manifest of a range is of another version: what it names cannot be compared."""
+
+    _remedy: ClassVar[str] = (
+        "Nothing is known to be damaged. Verify with the version that wrote it; or start the server"
+        " of this one, which takes the range from the raw entries and writes its manifest anew, and"
+        " verify again."
+    )
+
+
+def _opened(root: Path, seal: Seal) -> SealedReadings:
+    """The range of a seal; raises SealedFileError."""
+    try:
+        return open_part(root, seal)
+    except OtherVersionError as error:
+        raise _ManifestOfOtherError(error.path, "is of another version of the service") from error
 
 
 class _Comparison:
@@ -169,7 +187,7 @@ def _strays(root: Path, ledger: LedgerReader) -> tuple[str, ...]:
     seals = ledger.seals()
     named: set[Path] = set()
     for seal in seals:
-        manifest = open_part(root, seal).manifest
+        manifest = _opened(root, seal).manifest
         named.add(part_path(root, seal.first, seal.last))
         named.add(key_path(root, seal.first, seal.last))
         named.update(root / file.path for file in (manifest.entries, *manifest.readings.values()))

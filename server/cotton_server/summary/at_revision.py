@@ -78,15 +78,24 @@ class LotsAtRevision:
     Every answer covers every batch that was acknowledged before it was asked for.
     """
 
-    def __init__(self, registry: Registry, gradings: Gradings, kept: Path | None = None) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        gradings: Gradings,
+        kept: Path | None = None,
+        *,
+        done: Callable[[], None] = lambda: None,
+    ) -> None:
         """Takes what it reads, and the standing of a seal to start from; computes nothing yet.
 
+        `done` is called after every LOTS_TOGETHER lots that were computed.
         The registry is at the revision of that seal or a later one. What this version of the
         service would not have computed alike is not used; without it all lots are computed at the
         first question.
         """
         self._registry = registry
         self._gradings = gradings
+        self._done = done
         self._lock = threading.Lock()
         self._older: OrderedDict[tuple[int, Basis], LotsAt] = OrderedDict()
         self._amended: set[int] = set()
@@ -269,6 +278,7 @@ class LotsAtRevision:
             if others:
                 made = self._compute(others, grading)
                 found.append(Standing(made.parts, made.lots.with_columns(part=anew)))
+            self._done()
         nothing = self._compute([], grading)
         cells = {
             name: in_one([each.parts[-1][name] for each in found], no_cells)

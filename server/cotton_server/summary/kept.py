@@ -70,12 +70,15 @@ class KeptStanding:
     amended: frozenset[int]
 
 
-def write_standing(lots: LotsAtRevision, directory: Path) -> None:
+def write_standing(
+    lots: LotsAtRevision, directory: Path, *, done: Callable[[], None] = lambda: None
+) -> None:
     """Writes all lots at the latest revision into a directory that is there, or is made.
 
     The same lots and words give the same bytes, in whatever parts they are. Seasons of which
-    nothing has changed since they were read from disk are copied. Nothing is synced. Raises
-    OSError; KeptStandingError where what would be copied is damaged.
+    nothing has changed since they were read from disk are copied. Nothing is synced. `done` is
+    called after every file. Raises OSError; KeptStandingError where what would be copied is
+    damaged.
     """
     latest = lots.all_lots(None)
     if latest.cube is None:
@@ -86,6 +89,7 @@ def write_standing(lots: LotsAtRevision, directory: Path) -> None:
     def keep(name: str, content: bytes) -> str:
         (directory / name).write_bytes(content)
         files.append(KeptFile(name, len(content), sha256(content).hexdigest()))
+        done()
         return name
 
     facts, parts = _seasons(latest, keep)
