@@ -128,7 +128,7 @@ class Reason(Enum):
     )
     STORAGE_DAMAGED = (
         grpc.StatusCode.DATA_LOSS,
-        "The operator has to run `cotton ledger verify`, which says what to do; then ask again.",
+        "The operator has to run `cotton fsck`, which says what to do; then ask again.",
     )
     INTERNAL = (
         grpc.StatusCode.INTERNAL,

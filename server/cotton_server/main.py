@@ -35,6 +35,8 @@ from cotton_server.intake.content import ACCOUNTS
 from cotton_server.intake.decode import BatchLimits
 from cotton_server.intake.room import Bounds
 from cotton_server.intake.rules import CURRENT, rule_set
+from cotton_server.keeping.forms import require_startable
+from cotton_server.keeping.versions import note_version
 from cotton_server.ledger import DirectoryLock, Folding, Ledger, LedgerError
 from cotton_server.observability.logs import configure_logs
 from cotton_server.observability.metrics import Metrics
@@ -218,9 +220,11 @@ def _open(config: Config, stack: AsyncExitStack) -> Ledger:
             " --data-dir, or correct its owner and mode."
         ) from error
     stack.callback(lock.close)
+    require_startable(directory)
     ledger = Ledger(directory, page_bytes=config.sqlite_page_bytes)
     stack.callback(ledger.close)
     stack.callback(Folding(ledger).close)
+    note_version(directory)
     return ledger
 
 

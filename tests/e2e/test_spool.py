@@ -300,7 +300,7 @@ def test_a_batch_that_needs_a_damaged_file_is_kept_and_holds_up_no_other(
     assert (file["received"], file["created"]) == (4, 4)
     assert (refused["bale_first"], refused["bales"]) == (3, 2)
     assert refused["reason"] == "STORAGE_DAMAGED"
-    assert "cotton ledger verify" in refused["remedy"]
+    assert "cotton fsck" in refused["remedy"]
 
     code, again = ran(state, *to, "spool", "retry")
     assert (code, [each["reason"] for each in again["refused"]]) == (4, ["STORAGE_DAMAGED"])

@@ -1,4 +1,4 @@
-"""`cotton ledger verify`: whatever byte or value of whatever file is another, it names the file."""
+"""`cotton fsck`: whatever byte or value of whatever file is another, it names the file."""
 
 from __future__ import annotations
 
@@ -75,14 +75,14 @@ def cotton(*arguments: str | Path) -> Result:
 
 
 def test_what_is_whole_holds(sealed: Path) -> None:
-    result = cotton("ledger", "verify", sealed)
+    result = cotton("fsck", sealed)
     assert result.exit_code == 0, result.stderr
     assert "every reading as in the raw entries" in result.stdout
     assert "not in force are what the entries come to" in result.stdout
-    assert "no seal names" not in result.stdout
-    told = json.loads(cotton("ledger", "verify", sealed, "--json").stdout)
+    assert "odd" not in result.stdout
+    told = json.loads(cotton("fsck", sealed, "--json").stdout)
     assert told["state"] == told["sealed_entries"] == told["entries"] - 1
-    assert (told["strays"], told["states_gone"]) == ([], [])
+    assert (told["findings"], told["states_gone"]) == ([], [])
     assert len(told["digest"]) == 64
 
 
@@ -136,13 +136,12 @@ def test_a_file_that_is_gone_is_named(copied: Path) -> None:
 def test_the_command_fails_and_says_what_to_do(copied: Path) -> None:
     path = state_below(copied) / "standing" / "lots.parquet"
     path.write_bytes(path.read_bytes()[:-1])
-    result = cotton("ledger", "verify", copied)
-    assert result.exit_code != 0
-    assert "Holds" not in result.stdout
-    said = " ".join(result.stderr.split())
-    assert "lots.parquet" in said
-    assert "move the directory state" in said
-    assert "run the command again" in said
+    result = cotton("fsck", copied)
+    assert result.exit_code == 1
+    assert "Sound" not in result.stdout
+    said = " ".join(result.stdout.split())
+    assert "lots.parquet does not have the digest" in said
+    assert "move the directory sealed/state away" in said
 
 
 def test_every_value_of_a_state_is_compared(
@@ -266,15 +265,15 @@ def test_a_state_of_another_version_is_told_and_no_failure(copied: Path, other: 
     if other is None:
         head_says_another_format(copied)
     with nullcontext() if other is None else other():
-        result = cotton("ledger", "verify", copied)
-        told = json.loads(cotton("ledger", "verify", copied, "--json").stdout)
+        result = cotton("fsck", copied)
+        told = json.loads(cotton("fsck", copied, "--json").stdout)
     assert result.exit_code == 0, result.stderr
     assert f"state of entry {position}: written by another version" in result.stdout
     assert "the next seal writes it anew" in result.stdout
     assert "what is not in force are" not in result.stdout
     assert "no sealed state" not in result.stdout
     assert told["states_of_others"] == [position]
-    assert (told["state"], told["states_gone"], told["strays"]) == (0, [], [])
+    assert (told["state"], told["states_gone"], told["findings"]) == (0, [], [])
 
 
 def test_what_can_be_compared_of_a_state_of_other_figures_is(copied: Path) -> None:
@@ -324,7 +323,7 @@ def test_other_bytes_of_the_same_tables_hold(copied: Path) -> None:
 
 def test_without_a_state_that_is_said(copied: Path) -> None:
     shutil.rmtree(copied / "sealed" / "state")
-    result = cotton("ledger", "verify", copied)
+    result = cotton("fsck", copied)
     assert result.exit_code == 0
     assert "no sealed state" in result.stdout
 
@@ -338,7 +337,7 @@ def test_a_state_that_the_server_takes_away_is_not_said_to_hold(copied: Path) ->
         return compare(*arguments)
 
     with patch.object(verify, "require_same_state", late):
-        result = cotton("ledger", "verify", copied)
+        result = cotton("fsck", copied)
     assert result.exit_code == 0, result.stderr
     assert "not compared" in result.stdout
     assert "what is not in force" not in result.stdout
@@ -436,12 +435,13 @@ def test_files_that_nothing_names_are_told(copied: Path) -> None:
     for path in left:
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"left behind")
-    result = cotton("ledger", "verify", copied)
+    result = cotton("fsck", copied)
     assert result.exit_code == 0, result.stderr
-    assert "4 files that no seal names" in result.stdout
+    assert "4 odd things, which are no damage" in result.stdout
     assert "sealed/manifests/0000000031-0000000040.json" in result.stdout
-    told = json.loads(cotton("ledger", "verify", copied, "--json").stdout)
-    assert told["strays"] == sorted(str(path.relative_to(sealed)) for path in left)
+    told = json.loads(cotton("fsck", copied, "--json").stdout)
+    paths = [each["path"] for each in told["findings"]]
+    assert paths == sorted(str(path.relative_to(copied)) for path in left)
 
 
 def test_progress_is_told_up_to_the_last_entry(sealed: Path) -> None:

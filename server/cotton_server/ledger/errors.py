@@ -26,11 +26,14 @@ class LedgerVersionError(LedgerError):
 
 
 class LedgerDamagedError(LedgerError):
-    """An entry is not what was written; `position` is the first that cannot be trusted."""
+    """An entry is not what was written; `position` is the first that cannot be trusted.
+
+    `what` says what was found there, `advice` what to do.
+    """
 
     def __init__(self, position: int, what: str, advice: str = _RESTORE_LEDGER) -> None:
         """Takes the first position in doubt, what was found there, and what to do."""
-        self.position = position
+        self.position, self.what, self.advice = position, what, advice
         super().__init__(
             f"The ledger is damaged at position {position}: {what}. Entries before it are sound."
             f" {advice}"

@@ -24,7 +24,8 @@ FREED_FORMAT: Final = 2
 Until then a file has the format of its entries, and the version of before can go on with it.
 """
 
-_APPLICATION_ID: Final = 0x434F5454
+APPLICATION_ID: Final = 0x434F5454
+"""In the header of the file: it is a ledger of ours."""
 _BUSY_MS: Final = 10_000
 """How long a connection waits for another one that holds the file."""
 _LOG_KEPT_BYTES: Final = 64 << 20
@@ -63,7 +64,7 @@ def connect(path: Path, page_bytes: int) -> apsw.Connection:
     with connection:
         if is_new:
             connection.execute(_sql("schema.sql"))
-            connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {LEDGER_FORMAT}")
         if is_new or not _has_catalogue(connection):
             connection.execute(_sql("catalogue.sql"))
@@ -125,7 +126,7 @@ def _require_own(connection: apsw.Connection, path: Path) -> bool:
     tables = connection.execute("SELECT count(*) FROM sqlite_schema").get
     if tables == 0:
         return True
-    if application != _APPLICATION_ID:
+    if application != APPLICATION_ID:
         raise LedgerVersionError(
             f"{path} is an SQLite file but no ledger. Point --data-dir at another directory."
         )

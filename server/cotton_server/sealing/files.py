@@ -47,7 +47,7 @@ class SealedFileError(DamagedError, StartError):
     def __init__(self, path: Path, what: str) -> None:
         """Takes the file and what is wrong with it."""
         super().__init__(f"{path} {what}. {self._remedy}")
-        self.path = path
+        self.path, self.what, self.remedy = path, what, self._remedy
 
 
 class OtherVersionError(SealedFileError):

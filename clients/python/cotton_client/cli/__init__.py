@@ -8,7 +8,10 @@ from cotton_client.cli.program import Program
 
 _COMMANDS = {
     "serve": ("serve", "Run the service."),
-    "ledger": ("ledger", "Check the data directory of a server on this machine."),
+    "backup": ("backup", "Back a data directory up, while a server goes on."),
+    "restore": ("restore", "Put a backup back into an empty directory."),
+    "fsck": ("fsck", "Go through a data directory, or a backup, from its first byte."),
+    "ledger": ("ledger", "Show entries of the ledger of a data directory."),
     "send": ("send", "Send files of readings."),
     "spool": ("spool", "Show and settle what waits on this machine to be sent."),
     "lots": ("lots", "Record what becomes of lots, and list where they stand."),

@@ -1,0 +1,1 @@
+"""Keeping a data directory: backups, putting them back, finding damage."""

@@ -1,0 +1,231 @@
+"""`cotton fsck`: all that is wrong is named at once, and what is only odd fails nothing."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+import apsw
+import pytest
+from cotton_server.keeping.forms import require_startable
+from cotton_server.keeping.versions import THIS, last_served_by, note_version
+from cotton_server.ledger.opening import FILE_NAME, FREED_FORMAT
+from cotton_server.sealing.manifest import FORMAT
+
+from tests.support.keeping import checked, cotton, flip, said
+from tests.support.sealed_story import tell_more, tell_sealed
+from tests.support.server import NotServingError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.server import Servers
+
+
+@pytest.fixture(scope="module")
+def sealed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory of which all is sealed but the last entry."""
+    directory = tmp_path_factory.mktemp("data")
+    tell_sealed(directory)
+    tell_more(directory)
+    return directory
+
+
+@pytest.fixture
+def data(sealed: Path, tmp_path: Path) -> Path:
+    """A copy of it, to be changed."""
+    return shutil.copytree(sealed, tmp_path / "data")
+
+
+def damage(directory: Path, *, full: bool = False) -> dict[str, str]:
+    """What is damaged, by path."""
+    found = checked(directory, full=full)
+    return {each.path: each.what for each in found.findings if each.is_damage}
+
+
+def odd(directory: Path) -> dict[str, str]:
+    """What is odd and no damage, by path."""
+    found = checked(directory, full=False)
+    assert found.is_sound
+    return {each.path: each.what for each in found.findings}
+
+
+def test_everything_that_is_damaged_is_named_at_once(data: Path) -> None:
+    """Of every kind of sealed files one, and the check goes on behind it."""
+    entries = min((data / "sealed" / "entries").iterdir())
+    readings = max((data / "sealed" / "readings").rglob("*.parquet"))
+    state = data / "sealed" / "state" / "0000000030" / "registry" / "courses.parquet"
+    for path in (entries, readings, state):
+        flip(path)
+    manifest = sorted((data / "sealed" / "manifests").iterdir())[1]
+    manifest.unlink()
+    wrong = {str(path.relative_to(data)) for path in (entries, readings, state, manifest)}
+    assert set(damage(data)) == wrong
+    result = cotton("fsck", data, "--json")
+    assert result.exit_code == 1
+    told = said(result)
+    assert told["sound"] is False
+    assert {each["path"] for each in told["findings"]} == wrong
+    assert all(each["severity"] == "damage" and each["remedy"] for each in told["findings"])
+    # Nothing is decided again on what is damaged, which is said.
+    assert told["bales"] is None
+    assert "Decisions were not made again" in cotton("fsck", data).stdout
+
+
+def test_every_damaged_file_of_payloads_is_named(data: Path) -> None:
+    files = sorted((data / "sealed" / "entries").iterdir())
+    assert len(files) == 3
+    for path in (files[0], files[2]):
+        path.unlink()
+    found = damage(data)
+    assert set(found) == {str(path.relative_to(data)) for path in (files[0], files[2])}
+    assert all("which is missing" in what for what in found.values())
+    assert checked(data, full=False).entries == 0
+
+
+def test_what_digests_alone_find_of_a_header(data: Path) -> None:
+    path = data / FILE_NAME
+    path.write_bytes(path.read_bytes().replace(b"anonymous", b"anonymour"))
+    assert "entry 1: the header or the chain" in damage(data)[FILE_NAME]
+
+
+def test_an_index_that_hides_entries_is_found(data: Path) -> None:
+    """No entry is another than it was, but who sends one again would have it counted twice."""
+    connection = apsw.Connection(str(data / FILE_NAME))
+    root = connection.execute(
+        "SELECT rootpage FROM sqlite_schema WHERE name = 'entry_by_batch_id'"
+    ).get
+    page_bytes = connection.execute("PRAGMA page_size").get
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    connection.close()
+    with (data / FILE_NAME).open("r+b") as file:
+        file.seek((root - 1) * page_bytes)
+        page = bytearray(file.read(page_bytes))
+        place = page.rindex(b"0-3")
+        page[place : place + 3] = b"0-X"
+        file.seek((root - 1) * page_bytes)
+        file.write(page)
+    assert "entry_by_batch_id" in damage(data)[FILE_NAME]
+
+
+def test_what_is_no_sqlite_file_is_damage(data: Path) -> None:
+    (data / FILE_NAME).write_bytes(b"SQLite format 3\0" + bytes(5000))
+    for path in data.glob(f"{FILE_NAME}-*"):
+        path.unlink()
+    result = cotton("fsck", data)
+    assert result.exit_code in (1, 2)
+    assert FILE_NAME in result.stdout + result.stderr
+
+
+def test_what_is_odd_fails_nothing(data: Path) -> None:
+    assert odd(data) == {}
+    (data / "notes.txt").write_text("of the operator")
+    (data / "sealed").chmod(0o770)
+    run = data / "runs" / ("0" * 64)
+    run.mkdir(parents=True)
+    (run / "SHA256SUMS").write_text(f"{sha256(b'').hexdigest()}  lots.parquet\n")
+    (run / "lots.parquet").write_text("another")
+    (data / "runs" / "half.partial").mkdir()
+    (data / "access.json").write_text("{}")
+    (data / "access.json").chmod(0o644)
+    found = odd(data)
+    assert "nothing of the service's" in found["notes.txt"]
+    assert "mode 770" in found["sealed"]
+    assert "does not have the digest" in found[f"runs/{'0' * 64}"]
+    assert "not written to its end" in found["runs/half.partial"]
+    assert "may be read by others" in found["access.json"]
+    result = cotton("fsck", data)
+    assert result.exit_code == 0
+    assert "Sound." in result.stdout
+    assert "5 odd things" in result.stdout
+
+
+def test_a_run_that_is_whole_is_not_odd(data: Path) -> None:
+    content = b"of a run"
+    name = sha256(content).hexdigest()
+    run = data / "runs" / name
+    run.mkdir(parents=True)
+    (run / "manifest.txt").write_bytes(content)
+    (run / "SHA256SUMS").write_text(f"{name}  manifest.txt\n")
+    assert odd(data) == {}
+    (run / "manifest.txt").write_bytes(b"of another")
+    assert f"runs/{name}" in odd(data)
+
+
+def test_what_must_not_be_there_is_damage(data: Path) -> None:
+    (data / "access.json").write_text("{")
+    (data / "lock").symlink_to("elsewhere")
+    (data / "restore.incomplete").touch()
+    assert set(damage(data)) == {"access.json", "lock", "restore.incomplete"}
+
+
+def test_what_is_no_data_directory_is_wrong_usage(tmp_path: Path) -> None:
+    result = cotton("fsck", tmp_path, "--json")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert json.loads(result.stderr)["error"]["reason"] == "NOT_USABLE"
+    assert cotton("fsck", tmp_path / "absent").exit_code == 2
+
+
+def newer_ledger(data: Path) -> None:
+    """Gives the ledger the format after the last known one."""
+    connection = apsw.Connection(str(data / FILE_NAME))
+    connection.execute(f"PRAGMA user_version = {FREED_FORMAT + 1}")
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    connection.close()
+
+
+def newer_manifest(data: Path) -> None:
+    """Gives a manifest another form, whose digest the catalogue has not."""
+    change(min((data / "sealed" / "manifests").iterdir()), "format")
+
+
+def change(path: Path, name: str) -> None:
+    """Adds a thousand to a number in a JSON file."""
+    said = json.loads(path.read_bytes())
+    path.write_text(json.dumps({**said, name: said[name] + 1000}))
+
+
+@pytest.mark.parametrize("make", [newer_ledger, newer_manifest])
+def test_a_newer_form_is_left_as_it_is_and_names_the_version_to_use(
+    sealed: Path, servers: Servers, make: object
+) -> None:
+    assert callable(make)
+    data = servers.data_dir
+    shutil.copytree(sealed, data)
+    make(data)
+    (data / "versions.json").write_text('[{"version": "9.9.1", "since": "2031-01-01"}]')
+    (data / "lock").touch()
+    before = {path: path.read_bytes() for path in data.rglob("*") if path.is_file()}
+    with pytest.raises(NotServingError, match=r"Use version 9\.9\.1, which served it last"):
+        servers.start()
+    after = {path: path.read_bytes() for path in data.rglob("*") if path.is_file()}
+    del before[data / "lock"], after[data / "lock"]
+    assert after == before
+    for command in (("fsck", data), ("backup", data.parent / "backups", "--data-dir", data)):
+        result = cotton(*command)
+        assert result.exit_code == 2
+        assert "9.9.1" in result.stderr
+
+
+def test_an_older_form_is_for_others_to_judge(data: Path) -> None:
+    assert FORMAT > 0
+    path = min((data / "sealed" / "manifests").iterdir())
+    path.write_text(json.dumps({**json.loads(path.read_bytes()), "format": 0}))
+    require_startable(data)
+
+
+def test_versions_that_served_are_kept(data: Path) -> None:
+    assert last_served_by(data) is None
+    note_version(data)
+    note_version(data)
+    assert [each["version"] for each in json.loads((data / "versions.json").read_text())] == [THIS]
+    (data / "versions.json").write_text('[{"version": "0.0.9", "since": "2020-01-01"}]')
+    note_version(data)
+    listed = json.loads((data / "versions.json").read_text())
+    assert [each["version"] for each in listed] == ["0.0.9", THIS]
+    (data / "versions.json").write_text("{")
+    assert last_served_by(data) is None
+    note_version(data)
+    assert last_served_by(data) == THIS
