@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from cotton_server.registry.registry import Registry
 
 
+AHEAD_NS: Final = 86_400_000_000_000
+"""A day: how far a clock that is wrong is ahead."""
+
+
 _GROUPS_HELD_BACK: Final = 20
 
 
@@ -228,6 +232,14 @@ def with_failing_disk() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def with_clock_ahead() -> Iterator[None]:
+    """Not broken, but on a machine whose clock is a day ahead."""
+    now_ns = time.time_ns
+    with patch.object(time, "time_ns", lambda: now_ns() + AHEAD_NS):
+        yield
+
+
 BROKEN: Final[dict[str, Callable[[], AbstractContextManager[None]]]] = {
     broken.__name__: broken
     for broken in (
@@ -246,6 +258,7 @@ BROKEN: Final[dict[str, Callable[[], AbstractContextManager[None]]]] = {
         with_quick_keepalive,
         with_frequent_checkpoints,
         with_failing_disk,
+        with_clock_ahead,
     )
 }
 """Broken builds by name."""

@@ -61,6 +61,11 @@ class Server:
         self.address = str(self.events["serving"]["listen"])
         self.metrics_url = str(self.events["serving"]["metrics"])
 
+    @property
+    def process_id(self) -> int:
+        """The number of its process."""
+        return self._process.pid
+
     @contextmanager
     def channel(self) -> Iterator[grpc.Channel]:
         """A channel of its own to the services."""

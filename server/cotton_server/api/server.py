@@ -294,7 +294,8 @@ class InspectionServer:
         await self._server.stop(_FLUSH_S)
 
     async def stop(self) -> None:
-        """Stops as soon as answers that were given can have reached their callers."""
+        """Says NOT_SERVING, and stops as soon as answers that were given can have been heard."""
+        await self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
         self._calls.refuse()
         await self._server.stop(_FLUSH_S)
 
