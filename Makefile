@@ -76,7 +76,7 @@ lock: $(DEV_READY) ## pin what pyproject.toml asks for, with hashes
 	$(BIN)/python tools/lock.py
 
 docs: $(DEV_READY) ## write the documents that are made from the code
-	$(BIN)/python tools/generate_docs.py
+	$(BIN)/python -m tools.generate_docs
 
 bench: $(BENCH_READY) ## measure bulk, instruments, other stores, and a small season; some minutes
 	$(BIN)/python benchmarks/run.py

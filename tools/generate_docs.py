@@ -1,10 +1,11 @@
 """Writes the documents that are made from the code, or checks them.
 
-Usage: python tools/generate_docs.py [--check]
+Usage: python -m tools.generate_docs [--check]
 
 docs/configuration.md and cotton.example.toml come from the declarations of the fields of
-cotton_server.config.Config, the help in docs/cli.md from the command `cotton` itself. `--check`
-changes nothing and fails where a file differs.
+cotton_server.config.Config, the help in docs/cli.md from the command `cotton` itself,
+docs/errors.md from the table of errors and where they are raised. `--check` changes nothing and
+fails where a file differs.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from typing import Final
 
 from cotton_client.cli.document import with_help_texts
 from cotton_server.config import OTHER_VARIABLES, FieldDescription, describe_fields
+
+from tools.errors_page import errors_page
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 
@@ -90,6 +93,7 @@ def documents() -> dict[Path, str]:
     return {
         commands: with_help_texts(commands.read_text("utf-8")),
         ROOT / "docs" / "configuration.md": configuration_page(),
+        ROOT / "docs" / "errors.md": errors_page(),
         ROOT / "cotton.example.toml": example_file(),
     }
 

@@ -12,7 +12,7 @@ from cotton.inspection.v1 import ingest_pb2
 from cotton_server.api.ingest import IngestHandlers
 from cotton_server.api.requests import Admission
 from cotton_server.api.status import internal_error, status_of
-from cotton_server.errors import Reason, ServiceError
+from cotton_server.errors import Reason, Repeat, ServiceError
 from cotton_server.intake.decode import BatchLimits
 from cotton_server.ledger import EvidenceDamagedError
 from cotton_server.registry.image import ImageDamagedError
@@ -25,10 +25,6 @@ from tests.support.calls import Error
 from tests.support.committing import Notes, committing
 from tests.support.streaming import Call
 
-RETRIED = {
-    "DRAINING", "STORAGE_FAILED", "STORAGE_FULL", "TOO_MANY_CALLS", "TOO_MANY_TABLES",
-}  # fmt: skip
-
 
 @pytest.mark.parametrize("reason", Reason)
 def test_every_reason_travels_with_code_remedy_and_details(reason: Reason) -> None:
@@ -38,7 +34,7 @@ def test_every_reason_travels_with_code_remedy_and_details(reason: Reason) -> No
     assert error.message == f"It went wrong. {reason.remedy}"
     assert error.fields == ["a.b"]
     assert error.metadata["next_sequence"] == "7"
-    assert error.retry == (reason.name in RETRIED)
+    assert error.retry == (reason.repeat is Repeat.LATER)
     assert reason.code is not grpc.StatusCode.OK
     assert reason.remedy.endswith(".")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from google.protobuf import any_pb2, duration_pb2
 from google.rpc import error_details_pb2, status_pb2
 
-from cotton_server.errors import DOMAIN, DamagedError, Reason, ServiceError
+from cotton_server.errors import DOMAIN, DamagedError, Reason, Repeat, ServiceError
 from cotton_server.ledger import LedgerDamagedError
 
 if TYPE_CHECKING:
@@ -24,15 +24,6 @@ VIOLATION_BYTES_MAX: Final = 300
 """Of what is wrong with one field."""
 
 _DETAILS_KEY: Final = "grpc-status-details-bin"
-_RETRIED: Final = frozenset(
-    {
-        Reason.DRAINING,
-        Reason.STORAGE_FAILED,
-        Reason.STORAGE_FULL,
-        Reason.TOO_MANY_CALLS,
-        Reason.TOO_MANY_TABLES,
-    }
-)
 
 
 def status_of(error: ServiceError) -> status_pb2.Status:
@@ -55,7 +46,7 @@ def status_of(error: ServiceError) -> status_pb2.Status:
                 ]
             )
         )
-    if error.reason in _RETRIED:
+    if error.reason.repeat is Repeat.LATER:
         details.append(
             error_details_pb2.RetryInfo(retry_delay=duration_pb2.Duration(seconds=RETRY_AFTER_S))
         )

@@ -62,7 +62,12 @@ def report(error: Exception, *, as_json: bool, with_traceback: bool) -> Exit:
         _print(known)
     if isinstance(error, click.ClickException):
         return Exit.USAGE
-    return next((code for kind, code in _EXITS if isinstance(known, kind)), Exit.UNEXPECTED)
+    return exit_of(type(known))
+
+
+def exit_of(kind: type[errors.CottonError]) -> Exit:
+    """The exit code that the command ends with for an error of the class."""
+    return next((code for each, code in _EXITS if issubclass(kind, each)), Exit.UNEXPECTED)
 
 
 def _as_cotton_error(error: Exception) -> errors.CottonError:
