@@ -40,6 +40,9 @@ batch of a stream that is refused is answered with `BatchRefused`, which carries
 and the stream lives on. Reasons are stable; texts are for people and may change. `…` stands for
 what depends on the case.
 
+The trailing metadata of a call names it by `x-request-id`, which the clients' errors repeat as
+`request_id`; the lines of the server's log about the call have the same ([logs.md](logs.md)).
+
 """
 
 

@@ -4,8 +4,8 @@ Usage: python -m tools.generate_docs [--check]
 
 docs/configuration.md and cotton.example.toml come from the declarations of the fields of
 cotton_server.config.Config, the help in docs/cli.md from the command `cotton` itself,
-docs/errors.md from the table of errors and where they are raised. `--check` changes nothing and
-fails where a file differs.
+docs/errors.md from the table of errors and where they are raised, docs/logs.md from that of events.
+`--check` changes nothing and fails where a file differs.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from cotton_client.cli.document import with_help_texts
 from cotton_server.config import OTHER_VARIABLES, FieldDescription, describe_fields
 
 from tools.errors_page import errors_page
+from tools.logs_page import logs_page
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 
@@ -94,6 +95,7 @@ def documents() -> dict[Path, str]:
         commands: with_help_texts(commands.read_text("utf-8")),
         ROOT / "docs" / "configuration.md": configuration_page(),
         ROOT / "docs" / "errors.md": errors_page(),
+        ROOT / "docs" / "logs.md": logs_page(),
         ROOT / "cotton.example.toml": example_file(),
     }
 

@@ -47,6 +47,7 @@ __all__ = [
     "Config",
     "ConfigError",
     "FieldDescription",
+    "changed_settings",
     "describe_fields",
     "is_loopback",
     "load_config",
@@ -315,6 +316,15 @@ def describe_fields() -> tuple[FieldDescription, ...]:
         )
         for name, declared in _DECLARED.items()
     )
+
+
+def changed_settings(config: Config) -> dict[str, str]:
+    """The settings that differ from their defaults, by name, as they are written in TOML."""
+    return {
+        name: declared.validator.show(getattr(config, name))
+        for name, declared in _DECLARED.items()
+        if getattr(config, name) != _DEFAULTS[name]
+    }
 
 
 def load_config(

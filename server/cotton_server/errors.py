@@ -199,7 +199,7 @@ class Reason(Enum):
     INTERNAL = (
         grpc.StatusCode.INTERNAL,
         "The server failed in a way that nobody expected.",
-        "Report it with the time and the request; it is in the server's log.",
+        "Report it with the time and the request id; the server's log has more under both.",
         Repeat.CHANGED,
     )
 

@@ -6,12 +6,14 @@ import asyncio
 import faulthandler
 import gc
 import logging
+import os
+import platform
 import signal
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from functools import partial
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
 from cotton_server.api.accounts import AccountHandlers
@@ -27,7 +29,7 @@ from cotton_server.api.server import InspectionServer
 from cotton_server.api.settlement import SettlementHandlers
 from cotton_server.api.summary import SummaryHandlers
 from cotton_server.api.trace import TraceHandlers
-from cotton_server.config import split_listen
+from cotton_server.config import changed_settings, split_listen
 from cotton_server.errors import StartError
 from cotton_server.grading.standards import load_standards
 from cotton_server.intake.committer import Committer
@@ -38,6 +40,7 @@ from cotton_server.intake.rules import CURRENT, rule_set
 from cotton_server.keeping.forms import require_startable
 from cotton_server.keeping.versions import note_version
 from cotton_server.ledger import DirectoryLock, Folding, Ledger, LedgerError
+from cotton_server.observability.correlation import CallThreads
 from cotton_server.observability.logs import configure_logs
 from cotton_server.observability.metrics import Metrics
 from cotton_server.registry.registry import Registry
@@ -89,9 +92,22 @@ def serve(config: Config) -> int:
     faulthandler.enable()
     configure_logs(config.log_format, config.log_level)
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    _LOG.info(
+        "starting",
+        extra={
+            "version": version("cotton-inspection"),
+            "python": platform.python_version(),
+            "pid": os.getpid(),
+            "settings": changed_settings(config),
+        },
+    )
     try:
         return asyncio.run(_serve(config))
-    except LedgerError as error:
+    except (StartError, LedgerError) as error:
+        if config.log_format == "json":
+            _LOG.critical("cannot start", extra={"error": str(error)})
+        if isinstance(error, StartError):
+            raise
         raise StartError(str(error)) from error
 
 
@@ -372,7 +388,7 @@ def _server(
 ) -> InspectionServer:
     standards = load_standards()
     gradings = Gradings(registry, standards)
-    readers = ThreadPoolExecutor(config.reader_threads, thread_name_prefix="reader")
+    readers = CallThreads(config.reader_threads, thread_name_prefix="reader")
     stack.callback(readers.shutdown)
     rules = rule_set(CURRENT)
     lots = LotsAtRevision(registry, gradings, history.standing)

@@ -1,6 +1,7 @@
 /** One AppendReadings stream: batches go out, answers come back in the same order. */
 import { once } from "node:events";
 
+import { callNames } from "./naming.mjs";
 import { ContractViolation, OutOfStep, Unavailable } from "./errors.mjs";
 import { errorFromCall, errorFromStatus } from "./status.mjs";
 
@@ -25,7 +26,7 @@ export class ReadingStream {
   constructor(client, server, answerMsMax = ANSWER_MS_MAX) {
     this.#server = server;
     this.#answerMsMax = answerMsMax;
-    this.#call = client.AppendReadings();
+    this.#call = client.AppendReadings(callNames());
     // Failures are raised by whoever waits; an event that nobody hears would end the process.
     this.#call.on("error", () => {});
     this.#over = once(this.#call, "status");

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import grpc
 
 from cotton_client import errors
+from cotton_client.naming import NamingChannel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,10 +39,13 @@ _OPTIONS: Final[Sequence[tuple[str, int]]] = (
 
 
 def open_channel(target: str, credentials: grpc.ChannelCredentials | None) -> grpc.aio.Channel:
-    """A channel that connects with its first call; plain text without credentials."""
+    """A channel that connects with its first call; plain text without credentials.
+
+    Each of its calls carries a request id and its place in a trace.
+    """
     if credentials is None:
-        return grpc.aio.insecure_channel(target, options=_OPTIONS)
-    return grpc.aio.secure_channel(target, credentials, options=_OPTIONS)
+        return NamingChannel(grpc.aio.insecure_channel(target, options=_OPTIONS))
+    return NamingChannel(grpc.aio.secure_channel(target, credentials, options=_OPTIONS))
 
 
 def check_size(message_bytes: int, what: str) -> None:

@@ -9,6 +9,8 @@ import grpc
 from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 
+from cotton_client.naming import request_id_of
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -44,6 +46,7 @@ class CottonError(Exception):
     `reason` is a stable symbol for programs (the server's, where it answered), `message`
     says what happened and where, `remedy` what to do; `metadata` and `violations` are what
     the server added. `retry_after_s` is set where the server asks to come back later.
+    `request_id` names the call in the server's log, where the server answered it.
     """
 
     reason_default: ClassVar[str] = "ERROR"
@@ -66,6 +69,7 @@ class CottonError(Exception):
         self.metadata = dict(metadata or {})
         self.violations = tuple(violations)
         self.retry_after_s = retry_after_s
+        self.request_id = ""
 
     @property
     def transient(self) -> bool:
@@ -337,6 +341,12 @@ def from_status(status: status_pb2.Status) -> CottonError:
 
 def from_rpc_error(error: grpc.aio.AioRpcError, target: str) -> CottonError:
     """The error that a failed call to `target` stands for."""
+    found = _from_rpc_error(error, target)
+    found.request_id = request_id_of(error.trailing_metadata())
+    return found
+
+
+def _from_rpc_error(error: grpc.aio.AioRpcError, target: str) -> CottonError:
     trailing: Any = error.trailing_metadata() or ()
     for key, value in trailing:
         if key == _DETAILS_KEY and isinstance(value, bytes):

@@ -11,7 +11,7 @@ from cotton.inspection.v1 import ingest_pb2, readings_pb2
 
 from cotton_server.api.deadline import deadline_of
 from cotton_server.api.requests import ANONYMOUS, require_producer
-from cotton_server.api.status import abort, internal_error, status_of
+from cotton_server.api.status import abort, internal_error, refusal_fields, status_of
 from cotton_server.api.streams import Due, Stream, Streams
 from cotton_server.domain.identifiers import is_token
 from cotton_server.errors import Reason, ServiceError
@@ -67,6 +67,7 @@ class IngestHandlers:
         try:
             while (due := await stream.answers.get()) is not None:
                 answer = await self._answer(due, stream)
+                stream.count(answer)
                 stream.slots.release()
                 yield answer
                 stream.given(due)
@@ -78,7 +79,12 @@ class IngestHandlers:
             leaving = asyncio.create_task(self._streams.leave(stream))
             self._ended.add(leaving)
             leaving.add_done_callback(self._ended.discard)
-            (failure,) = await asyncio.gather(reader, return_exceptions=True)
+            failure = None
+            try:
+                (failure,) = await asyncio.gather(reader, return_exceptions=True)
+            finally:
+                # Also where the call is cancelled a second time, by a server that ends.
+                _LOG.info("a stream ended", extra=stream.told(failure))
         if isinstance(failure, Exception) and not context.cancelled():
             _LOG.error("a stream failed", exc_info=failure)
             await abort(context, internal_error(failure))
@@ -180,7 +186,9 @@ class IngestHandlers:
         # Before an older stream is waited for: what that one took may need the room.
         self._admission.give_back(payload)
         await self._streams.claim(producer, stream)
-        stream.owe(Due(next_sequence=self._registry.producers.next_sequence(producer)))
+        following = self._registry.producers.next_sequence(producer)
+        _LOG.info("a stream was opened", extra={"producer": producer, "next_sequence": following})
+        stream.owe(Due(next_sequence=following))
 
     async def _submit(self, submission: Submission) -> None:
         """Submits a batch once nobody has to wait for what it is compared with."""
@@ -254,6 +262,11 @@ class IngestHandlers:
                 )
             except ServiceError as error:
                 refusal = error
+        if refusal is not None:
+            _LOG.warning(
+                "a batch was refused",
+                extra={"producer": stream.producer, **refusal_fields(refusal)},
+            )
         if refusal is None:
             raise AssertionError("an answer that is due is an opening, of a batch, or a refusal")
         following = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -26,7 +27,8 @@ from google.protobuf.message import Message
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from cotton_server.api.status import abort, internal_error
+from cotton_server.api.naming import Naming, names_of_call
+from cotton_server.api.status import abort, internal_error, refusal_fields
 from cotton_server.api.timing import timed, timed_stream
 from cotton_server.errors import Reason, ServiceError
 
@@ -141,6 +143,7 @@ class InspectionServer:
         self._calls = _Calls(concurrent_calls_max)
         unary = self._calls.unary
         self._server = grpc.aio.server(
+            interceptors=(Naming(),),
             options=[
                 *KEEPALIVE,
                 *FLOW,
@@ -310,6 +313,28 @@ def _serialised(message: Message | bytes) -> bytes:
     return message if isinstance(message, bytes) else message.SerializeToString()
 
 
+@contextmanager
+def _told(handler: Callable[..., object], context: Context) -> Iterator[None]:
+    """Tells the caller how its call is named, and the log, where it wants to know, of its end."""
+    context.set_trailing_metadata(names_of_call())
+    begun_s = time.perf_counter()
+    yield
+    if _LOG.isEnabledFor(logging.DEBUG):
+        _LOG.debug(
+            "a call was answered",
+            extra={
+                "handler": handler.__qualname__,
+                "seconds": f"{time.perf_counter() - begun_s:.4f}",
+            },
+        )
+
+
+def _tell_refusal(handler: Callable[..., object], error: ServiceError) -> None:
+    _LOG.warning(
+        "a call was refused", extra={"handler": handler.__qualname__, **refusal_fields(error)}
+    )
+
+
 class _Calls:
     """The calls that are open, and whether further ones are taken."""
 
@@ -341,11 +366,12 @@ class _Calls:
         """A unary call whose ServiceErrors become its status."""
 
         async def call(payload: bytes, context: Context) -> Message | bytes:
-            with self._one():
+            with self._one(), _told(handler, context):
                 try:
                     self._refuse_call()
                     return await handler(payload, context)
                 except ServiceError as error:
+                    _tell_refusal(handler, error)
                     await abort(context, error)
                 except Exception as error:  # noqa: BLE001 - the last resort, logged in full
                     _LOG.exception("a call failed", extra={"handler": handler.__qualname__})
@@ -357,10 +383,11 @@ class _Calls:
         """A stream that counts as open until it has ended."""
 
         async def call(requests: AsyncIterator[bytes], context: Context) -> AsyncIterator[Message]:
-            with self._one():
+            with self._one(), _told(handler, context):
                 try:
                     self._refuse_call()
                 except ServiceError as error:
+                    _tell_refusal(handler, error)
                     await abort(context, error)
                 async for answer in handler(requests, context):
                     yield answer
@@ -379,12 +406,13 @@ class _Calls:
         """
 
         async def call(payload: bytes, context: Context) -> AsyncIterator[Message | bytes]:
-            with self._one(endless=endless):
+            with self._one(endless=endless), _told(handler, context):
                 try:
                     self._refuse_call()
                     async for answer in handler(payload, context):
                         yield answer
                 except ServiceError as error:
+                    _tell_refusal(handler, error)
                     await abort(context, error)
                 except Exception as error:  # noqa: BLE001 - the last resort, logged in full
                     _LOG.exception("a call failed", extra={"handler": handler.__qualname__})

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from google.protobuf import any_pb2, duration_pb2
 from google.rpc import error_details_pb2, status_pb2
 
+from cotton_server.api.naming import names_of_call
 from cotton_server.errors import DOMAIN, DamagedError, Reason, Repeat, ServiceError
 from cotton_server.ledger import LedgerDamagedError
 
@@ -22,6 +24,8 @@ MESSAGE_BYTES_MAX: Final = 1500
 
 VIOLATION_BYTES_MAX: Final = 300
 """Of what is wrong with one field."""
+
+_LOG: Final = logging.getLogger(__name__)
 
 _DETAILS_KEY: Final = "grpc-status-details-bin"
 
@@ -62,9 +66,17 @@ async def abort(context: grpc.aio.ServicerContext[Any, Any], error: ServiceError
     """Ends a call with the error."""
     status = status_of(error)
     await context.abort(
-        error.reason.code, status.message, ((_DETAILS_KEY, status.SerializeToString()),)
+        error.reason.code,
+        status.message,
+        ((_DETAILS_KEY, status.SerializeToString()), *names_of_call()),
     )
     raise AssertionError("abort raises")
+
+
+def refusal_fields(error: ServiceError) -> dict[str, str]:
+    """What the log is told of a refusal; its text, which may repeat values, for debugging alone."""
+    fields = {"reason": error.reason.name, "code": error.reason.code.name}
+    return {**fields, "says": error.message} if _LOG.isEnabledFor(logging.DEBUG) else fields
 
 
 def internal_error(error: BaseException) -> ServiceError:

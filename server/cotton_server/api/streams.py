@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
+import time
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from cotton_server.errors import Reason, ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine
+
+    from cotton.inspection.v1 import ingest_pb2
 
     from cotton_server.intake.committer import Stored
 
@@ -42,6 +45,16 @@ class Due:
     size_bytes: int = 0
 
 
+@dataclass(slots=True)
+class Counted:
+    """Answers that were given on a stream: batches stored, repeated ones of these, refused ones."""
+
+    batches: int = 0
+    repeated: int = 0
+    refused: int = 0
+    bales: int = 0
+
+
 class Stream:
     """One stream: its producer, its deadline, and the answers that are due, in order.
 
@@ -64,6 +77,8 @@ class Stream:
         self._unread_bytes = 0
         self._few_unread = asyncio.Event()
         self._few_unread.set()
+        self._counted = Counted()
+        self._opened_s = time.perf_counter()
 
     def start(self, reading: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Starts what reads the stream; however it ends, None ends the answers."""
@@ -99,6 +114,31 @@ class Stream:
     def given(self, due: Due) -> None:
         """Notes that an answer was handed to gRPC, which takes it as its client reads."""
         self._count_unread(-due.size_bytes)
+
+    def count(self, answer: ingest_pb2.AppendReadingsResponse) -> None:
+        """Counts an answer, for what the log is told in the end."""
+        counted = self._counted
+        if answer.HasField("result"):
+            counted.batches += 1
+            counted.repeated += answer.result.repeated_batch
+            counted.bales += answer.result.outcome.received
+        elif answer.HasField("refused"):
+            counted.refused += 1
+
+    def told(self, failure: BaseException | None) -> dict[str, str | int]:
+        """What the log is told of a stream that is over; `failure` is what ended its reading."""
+        if isinstance(failure, Exception):
+            ended = "failed"
+        elif self.complete:
+            ended = "complete"
+        else:
+            ended = "cancelled" if self.stopped is None else self.stopped.reason.name
+        return {
+            "producer": self.producer,
+            "ended": ended,
+            **asdict(self._counted),
+            "seconds": f"{time.perf_counter() - self._opened_s:.3f}",
+        }
 
     def require_open(self) -> None:
         """Raises ServiceError when it is not known whose stream this is."""

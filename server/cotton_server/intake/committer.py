@@ -8,6 +8,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -100,6 +101,8 @@ class Submission:
     receipt: Receipt
     deadline_s: float | None = None
     answered: bool = False
+    call: Context = field(default_factory=copy_context)
+    """The call that it came with, for the log."""
 
 
 Answer = Stored | ServiceError
@@ -333,7 +336,9 @@ class Committer:
                 or same_content(self._content_at(stored.position), submission.content)
             )
         except LedgerDamagedError as error:
-            _LOG.exception("a repeat could not be compared with what is stored")
+            submission.call.run(
+                _LOG.error, "a repeat could not be compared with what is stored", exc_info=error
+            )
             return undecidable(error)
         if not same:
             return reused(submission, stored.position)
@@ -420,7 +425,8 @@ class Committer:
             self._process(group[:middle])
             self._process(group[middle:])
             return
-        _LOG.error("a batch could not be decided", exc_info=error)
+        for submission in group:
+            submission.call.run(_LOG.error, "a batch could not be decided", exc_info=error)
         self._refuse(group, undecidable(error))
 
     @property

@@ -91,7 +91,7 @@ def _started(
             # It waits in the kernel, for a disk that does not answer.
             _LOG.error(
                 "a process was killed and has not ended; look at the disk",
-                extra={"process": process.pid},
+                extra={"pid": process.pid},
             )
 
 

@@ -184,7 +184,7 @@ class Sealer:
         if problem is not None:
             self._is_whole = False
             self._seal_not_before = time.monotonic() + _AGAIN_S
-            _tell("the ledger could not be sealed", problem)
+            _log_failure("the ledger could not be sealed", problem)
             return
         self._is_whole = True
         self._unsealed_since = time.monotonic()
@@ -251,10 +251,10 @@ class Sealer:
         except Exception as error:  # noqa: BLE001 - whatever it was, payloads are where they were
             if not isinstance(error, LedgerDamagedError):
                 self._free_at = time.monotonic() + _AGAIN_S
-            _tell("payloads could not be freed", error)
+            _log_failure("payloads could not be freed", error)
 
 
-def _tell(event: str, error: Exception) -> None:
+def _log_failure(event: str, error: Exception) -> None:
     said = str(error) or type(error).__name__
     unexpected = None if isinstance(error, _EXPECTED) else error
     _LOG.error(event, extra={"error": said, "remedy": _REMEDY}, exc_info=unexpected)

@@ -113,3 +113,5 @@ def _print(error: errors.CottonError) -> None:
     for violation in error.violations:
         console.print(Text(f"  {violation.field}: {violation.description}"))
     console.print(Text.assemble(("What to do: ", "bold"), error.remedy))
+    if error.request_id and isinstance(error, errors.ServerFault):
+        console.print(Text.assemble(("Request id: ", "bold"), error.request_id))

@@ -283,6 +283,8 @@ def error(error: CottonError) -> Json:
         ]
     if error.metadata:
         body["metadata"] = error.metadata
+    if error.request_id:
+        body["request_id"] = error.request_id
     return {"error": body}
 
 
