@@ -56,7 +56,7 @@ def check_stored(servers: Servers, acknowledged: list[int], unanswered: list[int
         calls = Calls(channel)
         for number in acknowledged:
             again = calls.submit([bale(number)], f"batch-{number}")
-            assert (again.repeated, again.outcome.created) == (True, 1)
+            assert (again.repeated_batch, again.outcome.created) == (True, 1)
         for number in unanswered:
             assert calls.submit([bale(number)], f"batch-{number}").outcome.created == 1
     count = len(acknowledged) + len(unanswered)
@@ -179,7 +179,7 @@ def test_a_file_that_is_too_large_for_the_disk_is_a_failure_that_a_start_heals(
     last = servers.start()
     with last.channel() as channel:
         again = Calls(channel).submit([bale(1)], "batch-1")
-        assert again.repeated
+        assert again.repeated_batch
     assert last.end() == 0
     assert cotton("fsck", servers.data_dir).exit_code == 0
 

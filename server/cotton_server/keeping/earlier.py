@@ -32,7 +32,7 @@ class Earlier:
                 self._found.append((each, read_sums(each)))
             except DamageError as error:
                 self.damaged.append(each)
-                _LOG.warning("an earlier backup is not used", extra={"reason": str(error)})
+                _LOG.warning("an earlier backup is not used", extra={"error": str(error)})
 
     def knows(self, name: str) -> str | None:
         """The digest that the newest backup with a file of this name has for it, if one does."""

@@ -187,6 +187,24 @@ EVENTS: Final[Mapping[str, Event]] = MappingProxyType(
         "sealed readings are damaged": _event(
             "error", "Readings stay in memory, and are sealed anew.", error=_ERROR
         ),
+        "sealed readings stay in memory: their keys cannot be read": _event(
+            "error", "They are let go once they can; `cotton fsck` says what to do.", error=_ERROR
+        ),
+        "keys of sealed readings are read from these": _event(
+            "warning", "A file of keys is missing or damaged, and is made again.", error=_ERROR
+        ),
+        "keys cannot be written": _event(
+            "warning", "A file of keys is not made; its keys stay in memory.", error=_ERROR
+        ),
+        "an earlier backup is not used": _event(
+            "warning", "All files are copied: what is there is no backup.", error=_ERROR
+        ),
+        "not linked": _event(
+            "info", "A file of an earlier backup is copied.", path="the file", error=_ERROR
+        ),
+        "the version could not be noted": _event(
+            "warning", "The file that says which version wrote is not new.", error=_ERROR
+        ),
         "a sealed manifest is damaged": _event(
             "error", "A range is done without, and is sealed anew.", error=_ERROR
         ),

@@ -127,7 +127,7 @@ class SealedReadings:
 
     def _keys_again(self, error: KeyFileError) -> KnownKeys:
         """What the file of keys should say, out of the readings; raises SealedFileError."""
-        _LOG.warning("keys of sealed readings are read from these", extra={"reason": str(error)})
+        _LOG.warning("keys of sealed readings are read from these", extra={"error": str(error)})
         columns = self.read_keys()
         known = KnownKeys.of(columns["high"], columns["low"], columns["is_first"])
         if self._keeps_keys:
