@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -46,6 +47,14 @@ def state_home_of_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         patch.delenv("COTTON_SPOOL", raising=False)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def priority_of_all() -> Iterator[None]:
+    """No command that runs within a test lowers the priority of all tests after it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "nice", lambda _lower: 0)
         yield
 
 

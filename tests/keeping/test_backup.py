@@ -10,10 +10,12 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+import apsw
 import pytest
 from cotton_server.keeping import contents
 from cotton_server.keeping.errors import BackupBusyError, DamageError, NotUsableError
 from cotton_server.keeping.record import INCOMPLETE, SUMS, read_record, read_sums
+from cotton_server.keeping.snapshot import LedgerSnapshot
 from cotton_server.ledger import EvidenceDamagedError
 from cotton_server.sealing.manifest import STATE_HEAD
 
@@ -37,6 +39,7 @@ from tests.support.sealing import seal
 from tests.support.server import ROOT
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.support.server import Servers
@@ -58,7 +61,6 @@ def data(sealed: Path, tmp_path: Path) -> Path:
 
 
 def test_a_backup_has_everything_and_says_so(data: Path, tmp_path: Path) -> None:
-    (data / "access.json").write_text("{}")
     run = data / "runs" / "a"
     run.mkdir(parents=True)
     (run / "manifest.txt").write_text("of a run")
@@ -124,7 +126,7 @@ def test_what_rots_in_the_data_directory_is_taken_from_an_earlier_backup(
     assert cotton("fsck", second.path).exit_code == 0
 
 
-@pytest.mark.parametrize("directory", ["entries", "readings", "manifests", "state"])
+@pytest.mark.parametrize("directory", ["entries", "readings", "manifests", "keys", "state"])
 def test_no_backup_is_made_of_what_is_damaged(data: Path, tmp_path: Path, directory: str) -> None:
     rotten = max(path for path in (data / "sealed" / directory).rglob("*") if path.is_file())
     flip(rotten)
@@ -132,6 +134,32 @@ def test_no_backup_is_made_of_what_is_damaged(data: Path, tmp_path: Path, direct
         backed_up(data, tmp_path / "backups")
     assert directory in str(refused.value)
     assert not [*(tmp_path / "backups").glob("2*")]
+
+
+def test_a_backup_that_misses_an_entry_gets_no_name(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a copy that is sound in itself: its chain is right, and ends too early."""
+    copy = LedgerSnapshot.copy
+
+    def copy_less(snapshot: LedgerSnapshot, target: Path, told: Callable[[int, int], None]) -> None:
+        copy(snapshot, target, told)
+        connection = apsw.Connection(str(target))
+        connection.execute("DELETE FROM entry WHERE position = (SELECT max(position) FROM entry)")
+        connection.close()
+
+    monkeypatch.setattr(LedgerSnapshot, "copy", copy_less)
+    for full in (False, True):
+        with pytest.raises(DamageError, match="ends with entry 30"):
+            backed_up(data, tmp_path / "backups", full=full)
+    assert not [*(tmp_path / "backups").glob("2*")]
+
+
+def test_nothing_is_removed_that_no_backup_has_made(data: Path, tmp_path: Path) -> None:
+    theirs = tmp_path / "backups" / "download.incomplete"
+    theirs.mkdir(parents=True)
+    backed_up(data, tmp_path / "backups")
+    assert theirs.is_dir()
 
 
 def entries_of(directory: Path) -> list[object]:

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import apsw
+import numpy as np
 import pytest
+from cotton_server.keeping.errors import KeepingError
 from cotton_server.keeping.forms import require_startable
 from cotton_server.keeping.versions import THIS, last_served_by, note_version
+from cotton_server.ledger import LedgerError
 from cotton_server.ledger.opening import FILE_NAME, FREED_FORMAT
 from cotton_server.sealing.manifest import FORMAT
 
+from tests.support.bales import bale
+from tests.support.calls import Calls
 from tests.support.keeping import checked, cotton, flip, said
 from tests.support.sealed_story import tell_more, tell_sealed
 from tests.support.server import NotServingError
@@ -22,6 +28,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.support.server import Servers
+
+
+FLIPS: Final = 120
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +52,25 @@ def damage(directory: Path, *, full: bool = False) -> dict[str, str]:
     """What is damaged, by path."""
     found = checked(directory, full=full)
     return {each.path: each.what for each in found.findings if each.is_damage}
+
+
+def fold(path: Path) -> None:
+    """Has everything that is in the log of a ledger in its file."""
+    connection = apsw.Connection(str(path))
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    connection.close()
+
+
+def everything_in(path: Path) -> list[list[Any]]:
+    """All rows of a ledger, with what SQLite knows of its tables."""
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    tables = ("entry", "seal", "sqlite_schema")
+    rows: list[list[Any]] = [
+        list(connection.execute(f"SELECT * FROM {each}"))  # noqa: S608 - constants
+        for each in tables
+    ]
+    connection.close()
+    return rows
 
 
 def odd(directory: Path) -> dict[str, str]:
@@ -72,6 +100,93 @@ def test_everything_that_is_damaged_is_named_at_once(data: Path) -> None:
     # Nothing is decided again on what is damaged, which is said.
     assert told["bales"] is None
     assert "Decisions were not made again" in cotton("fsck", data).stdout
+
+
+def test_digests_alone_find_a_flipped_byte_of_any_sealed_file(data: Path) -> None:
+    """The first, the middle and the last byte of each, so of every kind."""
+    files = [path for path in (data / "sealed").rglob("*") if path.is_file()]
+    assert {path.relative_to(data).parts[1] for path in files} == {
+        *("entries", "readings", "manifests", "keys", "state")
+    }
+    missed = []
+    for path in files:
+        content = path.read_bytes()
+        for place in {0, len(content) // 2, len(content) - 1} if content else ():
+            flip(path, place)
+            if str(path.relative_to(data)) not in damage(data):
+                missed.append((path, place))
+            path.write_bytes(content)
+    assert missed == []
+    assert damage(data) == {}
+
+
+def test_a_flipped_byte_of_the_ledger_is_found_or_changes_nothing_that_is_read(data: Path) -> None:
+    """Wherever it is: of an entry, of the catalogue, of an index, or where nothing lies."""
+    path = data / FILE_NAME
+    fold(path)
+    before, content = everything_in(path), path.read_bytes()
+    places = np.random.default_rng(1).choice(len(content), FLIPS, replace=False).tolist()
+    found = 0
+    for place in places:
+        flip(path, place)
+        try:
+            found += FILE_NAME in damage(data)
+            assert FILE_NAME in damage(data) or everything_in(path) == before, place
+        except (KeepingError, LedgerError):
+            found += 1
+        path.write_bytes(content)
+    assert found > FLIPS // 20
+
+
+def test_a_catalogue_that_does_not_fit_the_entries_is_found(data: Path) -> None:
+    connection = apsw.Connection(str(data / FILE_NAME))
+    connection.execute("UPDATE seal SET digest = zeroblob(32) WHERE number = 2")
+    connection.close()
+    assert "the catalogue of seals says" in damage(data)[FILE_NAME]
+
+
+def test_commits_that_sqlite_does_without_are_told_of(servers: Servers, tmp_path: Path) -> None:
+    """After a kill, where a byte of the log has changed; of one that is only torn nothing is."""
+    server = servers.start()
+    with server.channel() as channel:
+        for number in range(8):
+            Calls(channel).submit([bale(number)], f"b-{number}")
+    server.end(signal.SIGKILL)
+    log = servers.data_dir / f"{FILE_NAME}-wal"
+    content = log.read_bytes()
+    frame = 24 + int.from_bytes(content[8:12])
+    assert damage(servers.data_dir) == {}
+    assert checked(servers.data_dir, full=False).entries == 8
+    for place in (16, 32, 32 + frame // 2, 32 + 4 * frame):
+        flip(log, place)
+        assert "commits behind a page that has changed" in damage(servers.data_dir)[log.name]
+        log.write_bytes(content)
+    for torn in (len(content) - 1, len(content) - frame // 2):
+        log.write_bytes(content[:torn])
+        assert damage(servers.data_dir) == {}
+    flip(log, 32 + 4 * frame)
+    refused = cotton("backup", tmp_path / "backups", "--data-dir", servers.data_dir)
+    assert refused.exit_code == 1
+    again = servers.start()
+    assert again.events["commits of the write-ahead log cannot be read"]["commits"] > 1
+    assert again.end() == 0
+    assert damage(servers.data_dir) == {}
+
+
+def test_what_is_sealed_is_looked_at_behind_a_ledger_that_is_damaged(data: Path) -> None:
+    path = data / FILE_NAME
+    path.write_bytes(path.read_bytes().replace(b"anonymous", b"anonymour"))
+    readings = max((data / "sealed" / "readings").rglob("*.parquet"))
+    flip(readings)
+    assert set(damage(data)) == {FILE_NAME, str(readings.relative_to(data))}
+
+
+def test_a_ledger_that_is_gone_is_damage_where_entries_are_sealed(data: Path) -> None:
+    for path in data.glob(f"{FILE_NAME}*"):
+        path.unlink()
+    result = cotton("fsck", data)
+    assert result.exit_code == 1
+    assert f"has sealed entries, but no {FILE_NAME}" in " ".join(result.stderr.split())
 
 
 def test_every_damaged_file_of_payloads_is_named(data: Path) -> None:
@@ -128,18 +243,15 @@ def test_what_is_odd_fails_nothing(data: Path) -> None:
     (run / "SHA256SUMS").write_text(f"{sha256(b'').hexdigest()}  lots.parquet\n")
     (run / "lots.parquet").write_text("another")
     (data / "runs" / "half.partial").mkdir()
-    (data / "access.json").write_text("{}")
-    (data / "access.json").chmod(0o644)
     found = odd(data)
     assert "nothing of the service's" in found["notes.txt"]
     assert "mode 770" in found["sealed"]
     assert "does not have the digest" in found[f"runs/{'0' * 64}"]
     assert "not written to its end" in found["runs/half.partial"]
-    assert "may be read by others" in found["access.json"]
     result = cotton("fsck", data)
     assert result.exit_code == 0
     assert "Sound." in result.stdout
-    assert "5 odd things" in result.stdout
+    assert "4 odd things" in result.stdout
 
 
 def test_a_run_that_is_whole_is_not_odd(data: Path) -> None:
@@ -155,10 +267,9 @@ def test_a_run_that_is_whole_is_not_odd(data: Path) -> None:
 
 
 def test_what_must_not_be_there_is_damage(data: Path) -> None:
-    (data / "access.json").write_text("{")
     (data / "lock").symlink_to("elsewhere")
     (data / "restore.incomplete").touch()
-    assert set(damage(data)) == {"access.json", "lock", "restore.incomplete"}
+    assert set(damage(data)) == {"lock", "restore.incomplete"}
 
 
 def test_what_is_no_data_directory_is_wrong_usage(tmp_path: Path) -> None:

@@ -71,12 +71,16 @@ def checked(directory: Path, *, full: bool = True) -> Checked:
 
 
 def backed_up(
-    data_dir: Path, backups: Path, step: Callable[[str], Callable[[int, int], None]] = silent
+    data_dir: Path,
+    backups: Path,
+    step: Callable[[str], Callable[[int, int], None]] = silent,
+    *,
+    full: bool = True,
 ) -> Made:
     """A backup, verified."""
 
     def verify(backup: Path) -> None:
-        require_sound(check_backup(backup, full=True, step=silent, **BOUNDS), "The copy")
+        require_sound(check_backup(backup, full=full, step=silent, **BOUNDS), "The copy")
 
     return back_up(data_dir, backups, verify=verify, step=step)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from cotton_server.keeping.contents import require_data_directory
+from cotton_server.keeping.contents import LEDGER, LEDGER_LOG, require_data_directory
 from cotton_server.keeping.copying import digest_of, sync, sync_below
 from cotton_server.keeping.earlier import Earlier
 from cotton_server.keeping.errors import BackupBusyError, DamageError, NotUsableError
@@ -19,14 +19,17 @@ from cotton_server.keeping.forms import require_known_forms
 from cotton_server.keeping.record import (
     FORM,
     INCOMPLETE,
+    NAME,
     RECORD,
     SUMS,
     Record,
+    incomplete_backups,
     write_record,
     write_sums,
 )
 from cotton_server.keeping.taking import ReplacedError, Taking
 from cotton_server.keeping.versions import THIS
+from cotton_server.ledger.log_tail import commits_lost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,7 +38,6 @@ if TYPE_CHECKING:
 _LOCK: Final = ".lock"
 _TRIES: Final = 3
 """Attempts, where the server replaces a file while it is copied."""
-_NAME: Final = "%Y-%m-%dT%H%M%SZ"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +79,10 @@ def back_up(
         )
     require_data_directory(data_dir)
     require_known_forms(data_dir)
+    _require_whole_log(data_dir)
     backups.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _locked(backups):
-        for each in backups.glob(f"*{INCOMPLETE}"):
+        for each in incomplete_backups(backups):
             shutil.rmtree(each)
         for tried in range(1, _TRIES + 1):
             try:
@@ -100,7 +103,7 @@ def _attempt(
     step: Callable[[str], Callable[[int, int], None]],
 ) -> Made:
     moment = _free_moment(backups)
-    partial = backups / f"{moment:{_NAME}}{INCOMPLETE}"
+    partial = backups / f"{moment:{NAME}}{INCOMPLETE}"
     partial.mkdir(mode=0o700)
     try:
         taking = Taking(data_dir, partial, Earlier(backups))
@@ -123,7 +126,7 @@ def _attempt(
             sync(partial / name)
         sync_below(partial)
         verify(partial)
-        path = backups / f"{moment:{_NAME}}-{record.position}"
+        path = backups / f"{moment:{NAME}}-{record.position}"
         partial.rename(path)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
@@ -138,6 +141,15 @@ def _attempt(
         damaged=tuple(map(str, taking.earlier.damaged)),
         left_out=tuple(taking.left_out),
     )
+
+
+def _require_whole_log(data_dir: Path) -> None:
+    """Raises DamageError where a copy would lack commits that SQLite does without."""
+    if commits_lost(data_dir / LEDGER):
+        raise DamageError(
+            f"{data_dir / LEDGER_LOG} has commits that cannot be read. Run"
+            f" `cotton fsck {data_dir}`, which says what to do."
+        )
 
 
 @contextmanager
@@ -159,6 +171,6 @@ def _free_moment(backups: Path) -> datetime:
     """Now, in a second of which there is no backup yet."""
     while True:
         now = datetime.now(UTC)
-        if not any(backups.glob(f"{now:{_NAME}}*")):
+        if not any(backups.glob(f"{now:{NAME}}*")):
             return now
         time.sleep(0.1)

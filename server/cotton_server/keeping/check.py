@@ -11,6 +11,7 @@ import apsw
 
 from cotton_server.errors import StartError
 from cotton_server.keeping.contents import (
+    LEDGER_LOG,
     UNFINISHED,
     named,
     require_data_directory,
@@ -28,14 +29,17 @@ from cotton_server.ledger import (
     LedgerReader,
     sealed_directory,
 )
-from cotton_server.ledger.opening import FILE_NAME, connect_to_read
-from cotton_server.ledger.seal import SEALED_NAME, seal_of
+from cotton_server.ledger.log_tail import commits_lost
+from cotton_server.ledger.opening import FILE_NAME, connect_to_read, odd_tables
+from cotton_server.ledger.seal import SEALED_NAME, read_seals, require_catalogue, seal_of
 from cotton_server.sealing.files import SealedFileError
+from cotton_server.sealing.history import open_part
+from cotton_server.sealing.key_files import FORM, KeyFileError, KeysDamagedError, is_of_other_form
 from cotton_server.sealing.manifest import STATE_HEAD, part_path
 from cotton_server.sealing.verify import verify
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from cotton_server.ledger import Seal
@@ -49,6 +53,11 @@ _PROBLEMS_MAX: Final = 5
 _EVIDENCE: Final = (
     "Do not delete anything: look at the disk, and restore this file, which never changes, from"
     " any backup that has it; nothing else has to be restored."
+)
+_OF_LOG: Final = (
+    "SQLite does without them, and a start writes over them: copy the data directory aside first."
+    " What was acknowledged last may be gone. Then start the server, and have producers send again"
+    " from the sequence on that `cotton producer` tells."
 )
 _DERIVED: Final = (
     "No entry is lost. Bring the file back from a backup, or move the directory sealed/state away"
@@ -103,19 +112,31 @@ class _Checking:
         self._directory, self._root = directory, sealed_directory(directory)
         self._entries, self._digest, self._files = 0, GENESIS, 0
         self._seals: Sequence[Seal] = ()
+        self._named: Mapping[str, str] = {}
 
     def digests(self, step: Callable[[str], Callable[[int, int], None]]) -> None:
         """Compares all digests; raises LedgerDamagedError where the ledger cannot be read on."""
+        lost = commits_lost(self._directory / FILE_NAME)
+        if lost:
+            self._note(LEDGER_LOG, f"has {lost} commits behind a page that has changed", _OF_LOG)
         self._database()
         with closing(LedgerReader(self._directory)) as ledger:
             of = ledger.position
             self._seals = tuple(seal for seal in ledger.seals() if seal.last <= of)
-            self._chain(ledger, step("Entries"))
-            files = dict(self._sealed(ledger))
+            files = self._named = dict(self._sealed(ledger))
+            try:
+                self._chain(ledger, step("Entries"))
+            except LedgerDamagedError as error:
+                # What is sealed may be as it was, or be damaged as well.
+                self.findings.append(_of_ledger(error, self._directory))
             told = step("Sealed files")
             for done, (name, digest) in enumerate(files.items(), start=1):
                 self._compare(name, digest)
                 told(done, len(files))
+            told = step("Keys")
+            for done, seal in enumerate(self._seals, start=1):
+                self._keys(seal)
+                told(done, len(self._seals))
             self._states()
 
     def checked(self, level: str) -> Checked:
@@ -131,20 +152,31 @@ class _Checking:
         )
 
     def _database(self) -> None:
-        """Has SQLite look at its pages and indices: a damaged index hides entries."""
+        """Has SQLite look at its pages and indices: a damaged index hides entries.
+
+        Then what it knows of tables is compared with how they are made, and the catalogue of seals
+        with the entries.
+        """
         try:
             with closing(connect_to_read(self._directory / FILE_NAME)) as connection:
                 said = connection.execute(f"PRAGMA integrity_check({_PROBLEMS_MAX})").fetchall()
+                if said == [("ok",)]:
+                    said = [(f"{name} is not as it is made",) for name in odd_tables(connection)]
+                if not said:
+                    require_catalogue(connection, read_seals(connection))
+        except LedgerDamagedError as error:
+            self.findings.append(_of_ledger(error, self._directory))
+            return
         except (apsw.CorruptError, apsw.NotADBError) as error:
             said = [(str(error),)]
         except apsw.CantOpenError:
             return  # told by who reads it
-        if said != [("ok",)]:
+        if said:
             problems = "; ".join(" ".join(str(each).split()) for (each,) in said)
             self.findings.append(
                 Finding(
                     FILE_NAME,
-                    f"is damaged; SQLite says: {problems}",
+                    f"is damaged: {problems}",
                     "Do not delete anything: copy the data directory aside, look at the disk, and"
                     " restore the last backup with `cotton restore`.",
                 )
@@ -162,11 +194,23 @@ class _Checking:
                         self._entries, self._digest = position, previous
             except EvidenceDamagedError as error:
                 whole = False
-                self.findings.append(_of_ledger(error, self._directory))
+                self.findings.append(self._of_evidence(error))
                 seal = seal_of(self._seals, error.position)
                 if seal is None:
                     raise
                 position, previous = seal.last, seal.digest
+
+    def _of_evidence(self, error: EvidenceDamagedError) -> Finding:
+        """Of a payload that is not what its entry says: the file, or else the entry itself."""
+        name = _below(self._directory, error.path)
+        try:
+            is_sound = digest_of(error.path) == self._named.get(name)
+        except OSError:
+            is_sound = False
+        if not is_sound:
+            return _of_ledger(error, self._directory)
+        what = f"its digest of the payload is not that of what was sealed in {name}"
+        return _of_ledger(LedgerDamagedError(error.position, what), self._directory)
 
     def _sealed(self, ledger: LedgerReader) -> Iterator[tuple[str, str]]:
         """The files that the manifests name, with their digests; notes damaged manifests."""
@@ -184,6 +228,33 @@ class _Checking:
                 self._note(name, "is not the one that stands in the catalogue", _DERIVED)
                 continue
             yield from ((f"{SEALED_NAME}/{path}", digest) for path, digest in files.items())
+
+    def _keys(self, seal: Seal) -> None:
+        """Notes a file of keys that is not what it says itself that it is.
+
+        One that is not there, or is of another form, is made again by a start.
+        """
+        try:
+            file = open_part(self._root, seal).key_file
+        except SealedFileError:
+            return  # of another version, or told of already
+        name = file.path.relative_to(self._directory).as_posix()
+        try:
+            with file.path.open("rb") as content:
+                if is_of_other_form(content.read(len(FORM))):
+                    return
+            self._files += 1
+            file.filter()
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            what = f"cannot be read: {error.strerror or error}"
+        except KeyFileError as error:
+            what = str(error).removeprefix(f"{file.path} ")
+        else:
+            return
+        if file.path.exists():
+            self._note(name, what, KeysDamagedError(file.path, what).remedy)
 
     def _compare(self, name: str, digest: str) -> None:
         """Notes a sealed file that is not the one that a manifest or state names."""

@@ -8,8 +8,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from cotton_server.keeping.errors import NotUsableError
-from cotton_server.ledger import sealed_directory
+from cotton_server.keeping.errors import DamageError, NotUsableError
+from cotton_server.ledger import evidence_directory, sealed_directory
 from cotton_server.ledger.opening import FILE_NAME
 from cotton_server.ledger.seal import SEALED_NAME
 from cotton_server.runs.archive import ARCHIVE_NAME
@@ -19,12 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 LEDGER: Final = FILE_NAME
-LEDGER_BESIDE: Final = tuple(f"{FILE_NAME}{end}" for end in ("-wal", "-shm", "-journal"))
+LEDGER_LOG: Final = f"{FILE_NAME}-wal"
+LEDGER_BESIDE: Final = (LEDGER_LOG, f"{FILE_NAME}-shm", f"{FILE_NAME}-journal")
 """What SQLite keeps beside the ledger while somebody has it open."""
 LOCKS: Final = ("lock", "sealing.lock")
 """Files that hold nothing and are made again."""
-ACCESS: Final = "access.json"
-"""Who may do what: secrets, for nobody's eyes but the service's."""
 VERSIONS: Final = "versions.json"
 """Which versions of the service have served the directory."""
 UNFINISHED: Final = "restore.incomplete"
@@ -34,7 +33,7 @@ DIRECTORIES: Final = (SEALED_NAME, ARCHIVE_NAME)
 """May lie on another disk, behind a symbolic link."""
 
 KNOWN: Final = frozenset(
-    {LEDGER, *LEDGER_BESIDE, *LOCKS, ACCESS, VERSIONS, UNFINISHED, SEALED_NAME, ARCHIVE_NAME}
+    {LEDGER, *LEDGER_BESIDE, *LOCKS, VERSIONS, UNFINISHED, SEALED_NAME, ARCHIVE_NAME}
 )
 NOT_KEPT: Final = frozenset({LEDGER, *LEDGER_BESIDE, *LOCKS, UNFINISHED})
 """What a backup does not copy as it lies there: the ledger is copied by SQLite's own means."""
@@ -45,12 +44,23 @@ STATE_NAME: Final = re.compile(r"\d{10}")
 
 
 def require_data_directory(directory: Path) -> None:
-    """Raises NotUsableError for a directory without a ledger."""
+    """Raises NotUsableError for a directory without a ledger, DamageError where it is gone."""
+    require_no_entries_without_ledger(directory)
     if not (directory / LEDGER).is_file():
         raise NotUsableError(
             f"{directory} has no {LEDGER}: it is no data directory. Name the one that `cotton"
             " serve` is given as --data-dir, or `data` in a backup."
         )
+
+
+def require_no_entries_without_ledger(directory: Path) -> None:
+    """Raises DamageError where payloads are sealed but the ledger is gone."""
+    if (directory / LEDGER).exists() or not any(evidence_directory(directory).glob("*.parquet")):
+        return
+    raise DamageError(
+        f"{directory} has sealed entries, but no {LEDGER}: a new ledger would not know of them."
+        f" Bring {LEDGER} back, or put a backup back with `cotton restore` into another directory."
+    )
 
 
 def named(content: bytes) -> Mapping[str, str]:
@@ -102,7 +112,7 @@ def files_beside(data_dir: Path) -> Iterator[Path]:
     are followed for the two directories of the service, and nowhere else.
     """
     for path in sorted(data_dir.iterdir()):
-        if path.name in NOT_KEPT or path.name.endswith(PARTIAL):
+        if path.name in NOT_KEPT or is_half_written(path.name):
             continue
         if path.is_dir() and (not path.is_symlink() or path.name in DIRECTORIES):
             for below in walk(path):
@@ -113,6 +123,11 @@ def files_beside(data_dir: Path) -> Iterator[Path]:
                     yield below
         elif is_plain(path):
             yield path
+
+
+def is_half_written(name: str) -> bool:
+    """Whether something at the top of a data directory has the name of what is not there yet."""
+    return name.endswith(PARTIAL)
 
 
 def odd_entries(data_dir: Path) -> Iterator[str]:

@@ -51,11 +51,16 @@ def copy(source: int, target: Path) -> str:
     return digest.hexdigest()
 
 
-def digest_of(path: Path) -> str:
-    """SHA-256 of a file in hex; raises OSError."""
+def digest_of(path: Path, *, from_disk: bool = False) -> str:
+    """SHA-256 of a file in hex; raises OSError.
+
+    `from_disk`: what the kernel keeps of it is forgotten first, as far as it is written.
+    """
     digest = sha256()
     source = open_to_read(path)
     try:
+        if from_disk:
+            _leave_cache(source)
         place = 0
         while chunk := os.pread(source, _CHUNK_BYTES, place):
             digest.update(chunk)

@@ -49,7 +49,7 @@ class Earlier:
                 continue
             path = backup / name
             try:
-                if digest_of(path) == digest:
+                if digest_of(path, from_disk=True) == digest:
                     os.link(path, target, follow_symlinks=False)
                     return True
             except OSError as error:

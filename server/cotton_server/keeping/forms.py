@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
-from cotton_server.keeping.contents import UNFINISHED
+from cotton_server.keeping.contents import UNFINISHED, require_no_entries_without_ledger
 from cotton_server.keeping.errors import NewerFormError, NotUsableError
 from cotton_server.keeping.versions import THIS, last_served_by
-from cotton_server.ledger import evidence_directory, sealed_directory
+from cotton_server.ledger import sealed_directory
 from cotton_server.ledger.opening import APPLICATION_ID, FILE_NAME, FREED_FORMAT
 from cotton_server.sealing.files import MANIFESTS
 from cotton_server.sealing.manifest import FORMAT
@@ -28,32 +28,27 @@ _HEADER_BYTES: Final = 100
 def require_startable(data_dir: Path) -> None:
     """Raises for a data directory that no service may start on; it is left as it is.
 
-    NotUsableError where a backup was not put back to its end, and where payloads are sealed but
-    the ledger is gone; NewerFormError where a file has a form that this version does not know.
+    NotUsableError where a backup was not put back to its end, DamageError where payloads are sealed
+    but the ledger is gone, NewerFormError where a file has a form that this version does not know.
     """
     if (data_dir / UNFINISHED).exists():
         raise NotUsableError(
             f"{data_dir} has a backup that was not put back to its end. Empty the directory, and"
             " run `cotton restore` again."
         )
-    if not (data_dir / FILE_NAME).exists() and any(evidence_directory(data_dir).glob("*.parquet")):
-        raise NotUsableError(
-            f"{data_dir} has sealed entries, but no {FILE_NAME}: a new ledger would not know of"
-            f" them. Bring {FILE_NAME} back, or put a backup back with `cotton restore` into"
-            " another directory."
-        )
+    require_no_entries_without_ledger(data_dir)
     require_known_forms(data_dir)
 
 
 def require_known_forms(data_dir: Path) -> None:
-    """Raises NewerFormError where ledger or manifests have a form newer than this version's.
+    """Raises NewerFormError where the ledger or a manifest has a form newer than ours.
 
     States are not looked at: a start takes what it cannot use of one from the entries.
     """
     root = sealed_directory(data_dir)
     _require(data_dir, data_dir / FILE_NAME, "ledger format", FREED_FORMAT, _ledger_format)
     for path in sorted((root / MANIFESTS).glob("*.json")):
-        _require(data_dir, path, "format", FORMAT, _manifest_format)
+        _require(data_dir, path, "format", FORMAT, _json_format)
 
 
 def _require(
@@ -62,7 +57,7 @@ def _require(
     """What cannot be read at all is damage, which others tell."""
     try:
         form = read(path)
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return
     if isinstance(form, int) and form > known:
         served = last_served_by(data_dir)
@@ -73,7 +68,7 @@ def _require(
         )
 
 
-def _manifest_format(path: Path) -> object:
+def _json_format(path: Path) -> object:
     found = json.loads(path.read_bytes())
     return found.get("format") if isinstance(found, dict) else None
 

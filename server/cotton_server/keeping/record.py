@@ -27,6 +27,10 @@ SUMS: Final = "SHA256SUMS"
 INCOMPLETE: Final = ".incomplete"
 """How the name of a backup ends that is not whole."""
 
+NAME: Final = "%Y-%m-%dT%H%M%SZ"
+"""How the name of a backup begins: when it was made, in UTC."""
+_INCOMPLETE: Final = re.compile(r"\d{4}-\d\d-\d\dT\d{6}Z" + re.escape(INCOMPLETE))
+
 _LINE: Final = re.compile(r"([0-9a-f]{64})  ([^\0]+)")
 _BYTES_MAX: Final = 64 << 20
 """Of either file: no list of files is longer."""
@@ -123,6 +127,12 @@ def whole_backups(backups: Path) -> list[Path]:
         return []
     found = (each for each in backups.iterdir() if (each / RECORD).is_file())
     return sorted((each for each in found if not each.name.endswith(INCOMPLETE)), reverse=True)
+
+
+def incomplete_backups(backups: Path) -> list[Path]:
+    """What backups that were killed have left in a directory; nothing of anybody else."""
+    found = (each for each in backups.iterdir() if _INCOMPLETE.fullmatch(each.name))
+    return sorted(each for each in found if each.is_dir() and not each.is_symlink())
 
 
 def _instead(backup: Path) -> str:

@@ -39,6 +39,7 @@ def restore(
     if data_dir.exists() and not data_dir.is_dir():
         raise NotUsableError(f"{data_dir} is no directory.")
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    sync(data_dir.resolve().parent)
     if any(each.name not in _MADE_WITH_DISK for each in data_dir.iterdir()):
         raise NotUsableError(
             f"{data_dir} is not empty: what is there is never overwritten. Name an empty directory,"

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import stat
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
-from cotton_server.keeping.contents import ACCESS, KNOWN, LOCKS, UNFINISHED, walk
+from cotton_server.keeping.contents import (
+    KNOWN,
+    LOCKS,
+    UNFINISHED,
+    walk,
+)
 from cotton_server.keeping.copying import digest_of
 from cotton_server.keeping.findings import Finding
 from cotton_server.runs.archive import ARCHIVE_NAME
@@ -21,7 +25,6 @@ _RUN_MANIFEST: Final = "manifest.txt"
 _RUN_SUMS: Final = "SHA256SUMS"
 _RUN_REMEDY: Final = "It is computed anew when it is asked for, and written again then."
 _OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
-_OTHERS_READ: Final = stat.S_IRGRP | stat.S_IROTH
 
 
 def look_around(data_dir: Path) -> Iterator[Finding]:
@@ -29,7 +32,6 @@ def look_around(data_dir: Path) -> Iterator[Finding]:
     yield from _unfinished(data_dir)
     yield from _names(data_dir)
     yield from _modes(data_dir)
-    yield from _access(data_dir)
     yield from _runs(data_dir / ARCHIVE_NAME)
 
 
@@ -94,23 +96,6 @@ def _modes(data_dir: Path) -> Iterator[Finding]:
                 "Give everything below the directory to the user of the service: `chown -R`.",
                 is_damage=False,
             )
-
-
-def _access(data_dir: Path) -> Iterator[Finding]:
-    path = data_dir / ACCESS
-    if not path.exists():
-        return
-    if path.stat().st_mode & _OTHERS_READ:
-        yield Finding(
-            ACCESS,
-            "may be read by others than its owner",
-            "Take it from them: `chmod go-rwx`; who has read it may know secrets.",
-            is_damage=False,
-        )
-    try:
-        json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        yield Finding(ACCESS, f"cannot be read: {error}", "Bring it back from a backup.")
 
 
 def _runs(archive: Path) -> Iterator[Finding]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import threading
 import time
+from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import apsw
@@ -24,6 +28,7 @@ from cotton_server.ledger.errors import (
 )
 from cotton_server.ledger.evidence import Evidence
 from cotton_server.ledger.freeing import Freeing
+from cotton_server.ledger.log_tail import commits_lost
 from cotton_server.ledger.opening import (
     FILE_NAME,
     connect,
@@ -46,10 +51,11 @@ from cotton_server.ledger.seal import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
 
     from cotton_server.ledger.entry import Entry, Header
     from cotton_server.ledger.seal import Seal
+
+_LOG: Final = logging.getLogger(__name__)
 
 _FOLD_TRIES: Final = 20
 _FOLD_PAUSE_S: Final = 0.1
@@ -91,6 +97,7 @@ class Ledger:
         self._appended_at_s = time.monotonic()
         self._position, self._digest = 0, GENESIS
         evidence = Evidence(directory)
+        _tell_of_lost_commits(self._path)
         try:
             self._writer = connect(self._path, page_bytes)
             self._freer = connect_to_free(self._path)
@@ -149,8 +156,8 @@ class Ledger:
     @property
     def sealed_size_bytes(self) -> int:
         """Size of all sealed files of the data directory."""
-        found = sealed_directory(self._path.parent).rglob("*")
-        return sum(file_size(path) for path in found if path.is_file())
+        found = os.walk(sealed_directory(self._path.parent))
+        return sum(file_size(Path(top, name)) for top, _, names in found for name in names)
 
     def append(self, entries: Sequence[NewEntry]) -> int:
         """Stores entries in one commit; returns the position of the first of them.
@@ -422,3 +429,11 @@ def _row(position: int, entry: NewEntry, of_payload: bytes, digest: bytes) -> tu
         entry.outcomes,
         entry.payload,
     )
+
+
+def _tell_of_lost_commits(path: Path) -> None:
+    """Says so where SQLite will do without commits of the log, before it writes over them."""
+    with suppress(OSError):  # who opens the file tells
+        lost = commits_lost(path)
+        if lost:
+            _LOG.error("commits of the write-ahead log cannot be read", extra={"commits": lost})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from importlib import resources
 from typing import TYPE_CHECKING, Final
 
@@ -105,9 +106,33 @@ def connect_to_read(path: Path) -> apsw.Connection:
     return connection
 
 
+def odd_tables(connection: apsw.Connection) -> list[str]:
+    """Names of tables and indices of a ledger that are not as they are made; raises apsw.Error.
+
+    SQLite reads a definition that has changed, as long as it can be understood. A ledger of before
+    has no catalogue until it is opened to append.
+    """
+    with closing(apsw.Connection(":memory:")) as made:
+        for name in ("schema.sql", "catalogue.sql"):
+            made.execute(_sql(name))
+        right = _definitions(made)
+    found = _definitions(connection)
+    odd = {name for name, each in found.items() if right.get(name) != each}
+    return sorted(odd | (right.keys() - found.keys() - {"seal"}))
+
+
+def _definitions(connection: apsw.Connection) -> dict[str, tuple[str, str, str]]:
+    """Kind, table and text of all tables and indices, by name."""
+    rows = connection.execute("SELECT name, type, tbl_name, sql FROM sqlite_schema")
+    return {str(name): (str(kind), str(table), str(text)) for name, kind, table, text in rows}
+
+
 def file_size(path: Path) -> int:
-    """Size of a file, 0 where there is none."""
-    return path.stat().st_size if path.exists() else 0
+    """Size of a file, 0 where there is none, or none any more; raises OSError."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def sync_directory(directory: Path) -> None:

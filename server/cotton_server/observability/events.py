@@ -153,6 +153,14 @@ EVENTS: Final[Mapping[str, Event]] = MappingProxyType(
         "a repeat could not be compared with what is stored": _event(
             "error", "What a batch has to be compared with is damaged; the batch was refused."
         ),
+        "commits of the write-ahead log cannot be read": _event(
+            "error",
+            "At a start: commits lie behind a page of `ledger.sqlite-wal` that has changed, and"
+            " SQLite does without them. What was acknowledged last may be gone;"
+            " [keeping.md](keeping.md) says what to do. A power failure while payloads were freed"
+            " leaves the same, and then nothing is.",
+            commits="how many",
+        ),
         "the log could not be folded into the file": _event(
             "error", "The write-ahead log stays as it is; who appends next stops the process."
         ),
@@ -190,21 +198,6 @@ EVENTS: Final[Mapping[str, Event]] = MappingProxyType(
         "sealed readings stay in memory: their keys cannot be read": _event(
             "error", "They are let go once they can; `cotton fsck` says what to do.", error=_ERROR
         ),
-        "keys of sealed readings are read from these": _event(
-            "warning", "A file of keys is missing or damaged, and is made again.", error=_ERROR
-        ),
-        "keys cannot be written": _event(
-            "warning", "A file of keys is not made; its keys stay in memory.", error=_ERROR
-        ),
-        "an earlier backup is not used": _event(
-            "warning", "All files are copied: what is there is no backup.", error=_ERROR
-        ),
-        "not linked": _event(
-            "info", "A file of an earlier backup is copied.", path="the file", error=_ERROR
-        ),
-        "the version could not be noted": _event(
-            "warning", "The file that says which version wrote is not new.", error=_ERROR
-        ),
         "a sealed manifest is damaged": _event(
             "error", "A range is done without, and is sealed anew.", error=_ERROR
         ),
@@ -217,19 +210,43 @@ EVENTS: Final[Mapping[str, Event]] = MappingProxyType(
             manifest="SHA-256 of the manifest now",
         ),
         "a sealed state is not used": _event(
-            "warning", "A start replays what the state would have spared it.", reason="why"
+            "warning", "A start replays what the state would have spared it.", error=_ERROR
         ),
         "the kept standing of lots cannot be read; it is computed from the readings": _event(
             "warning",
             "The first summary takes longer.",
             directory="where it lies",
-            reason="why",
+            error=_ERROR,
         ),
         "the kept standing of lots is not used; it is computed from the readings": _event(
             "info",
             "It is of another version, or of other documents: the first summary takes longer.",
             directory="where it lies",
             reason="what differs",
+        ),
+        "keys of sealed readings are read from these": _event(
+            "warning",
+            "A file of keys is missing, damaged or of another version; it is made again.",
+            error=_ERROR,
+        ),
+        "keys cannot be written": _event(
+            "warning",
+            "They are kept in memory, and made again at the next start.",
+            error=_ERROR,
+        ),
+        "the version could not be noted": _event(
+            "warning",
+            "Errors of other versions cannot say which version served the directory.",
+            error=_ERROR,
+        ),
+        "an earlier backup is not used": _event(
+            "warning", "`cotton backup` copies anew what it might have shared.", error=_ERROR
+        ),
+        "not linked": _event(
+            "info",
+            "`cotton backup` copies a file that an earlier backup has.",
+            path="the file",
+            error=_ERROR,
         ),
         "a run could not be archived; it is computed anew when it is asked for": _event(
             "warning", "The disk did not take it.", directory="of the archive", error=_ERROR

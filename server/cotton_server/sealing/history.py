@@ -426,7 +426,7 @@ def _state(root: Path, parts: Sequence[SealedReadings]) -> StateManifest | None:
             state = read_state(directory)
             require_usable(directory, state, parts)
         except SealedFileError as error:
-            _LOG.warning("a sealed state is not used", extra={"reason": str(error)})
+            _LOG.warning("a sealed state is not used", extra={"error": str(error)})
             continue
         return state
     return None

@@ -133,7 +133,7 @@ def load_standing(
     except (KeptStandingError, OSError, ValueError, KeyError, TypeError) as error:
         _LOG.warning(
             "the kept standing of lots cannot be read; it is computed from the readings",
-            extra={"directory": str(directory), "reason": str(error)},
+            extra={"directory": str(directory), "error": str(error)},
         )
         return None
 

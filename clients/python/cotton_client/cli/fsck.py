@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cotton_client.cli.exits import Exit
-from cotton_client.cli.keeping import THERE, bounds, kept_errors, quick_option
+from cotton_client.cli.keeping import THERE, bounds, give_way, kept_errors, quick_option
 from cotton_client.cli.output import emit
 from cotton_client.cli.row_progress import row_progress
 from cotton_client.render import keeping
@@ -35,6 +35,7 @@ def command(directory: Path, quick: bool, as_json: bool) -> Exit:
     Exits 0 where everything is sound, 1 where something is damaged, 2 for what is no data directory
     or of a newer version of the service.
     """
+    give_way()
     with kept_errors(), row_progress(as_json=as_json) as progress:
         is_backup = (directory / "backup.json").is_file()
         name = "backup_check" if is_backup else "check"
