@@ -34,7 +34,6 @@ from tests.support.keeping import (
     said,
     tell_new,
 )
-from tests.support.sealed_story import tell_more, tell_sealed
 from tests.support.sealing import seal
 from tests.support.server import ROOT
 
@@ -43,21 +42,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.support.server import Servers
-
-
-@pytest.fixture(scope="module")
-def sealed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data directory of which all is sealed but the last entry."""
-    directory = tmp_path_factory.mktemp("data")
-    tell_sealed(directory)
-    tell_more(directory)
-    return directory
-
-
-@pytest.fixture
-def data(sealed: Path, tmp_path: Path) -> Path:
-    """A copy of it, to be changed."""
-    return shutil.copytree(sealed, tmp_path / "data")
 
 
 def test_a_backup_has_everything_and_says_so(data: Path, tmp_path: Path) -> None:

@@ -21,7 +21,6 @@ from cotton_server.sealing.manifest import FORMAT
 from tests.support.bales import bale
 from tests.support.calls import Calls
 from tests.support.keeping import checked, cotton, flip, said
-from tests.support.sealed_story import tell_more, tell_sealed
 from tests.support.server import NotServingError
 
 if TYPE_CHECKING:
@@ -31,21 +30,6 @@ if TYPE_CHECKING:
 
 
 FLIPS: Final = 120
-
-
-@pytest.fixture(scope="module")
-def sealed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data directory of which all is sealed but the last entry."""
-    directory = tmp_path_factory.mktemp("data")
-    tell_sealed(directory)
-    tell_more(directory)
-    return directory
-
-
-@pytest.fixture
-def data(sealed: Path, tmp_path: Path) -> Path:
-    """A copy of it, to be changed."""
-    return shutil.copytree(sealed, tmp_path / "data")
 
 
 def damage(directory: Path, *, full: bool = False) -> dict[str, str]:

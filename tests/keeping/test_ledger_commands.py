@@ -12,20 +12,16 @@ from cotton_server.intake.content import KINDS
 
 from tests.support.entries import read
 from tests.support.keeping import cotton, flip, said
-from tests.support.sealed_story import tell_more, tell_sealed
 from tests.support.server import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data directory of which all is sealed but the last entry."""
-    directory = tmp_path_factory.mktemp("data")
-    tell_sealed(directory)
-    tell_more(directory)
-    return directory
+@pytest.fixture
+def data(sealed: Path) -> Path:
+    """A data directory that is only read."""
+    return sealed
 
 
 def listed(data: Path, *options: object) -> list[dict[str, Any]]:

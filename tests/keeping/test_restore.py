@@ -18,7 +18,6 @@ from cotton_server.keeping.forms import require_startable
 from cotton_server.keeping.record import RECORD, SUMS
 
 from tests.support.keeping import backed_up, cotton, flip, restored
-from tests.support.sealed_story import tell_more, tell_sealed
 from tests.support.server import ROOT, NotServingError
 
 if TYPE_CHECKING:
@@ -28,13 +27,9 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made(sealed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A backup."""
-    directory = tmp_path_factory.mktemp("made")
-    (directory / "data").mkdir()
-    tell_sealed(directory / "data")
-    tell_more(directory / "data")
-    return backed_up(directory / "data", directory / "backups").path
+    return backed_up(sealed, tmp_path_factory.mktemp("made") / "backups").path
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from cotton_server.ledger import (
     LedgerDamagedError,
     LedgerFailedError,
 )
-from cotton_server.ledger.opening import FILE_NAME, connect_to_read, require_sqlite
+from cotton_server.ledger.opening import FILE_NAME, connect_to_read, errors_of_opening
 from cotton_server.ledger.seal import read_seals
 
 if TYPE_CHECKING:
@@ -35,22 +35,14 @@ class LedgerSnapshot:
         Raises LedgerVersionError, LedgerFailedError when the file cannot be opened, and
         LedgerDamagedError.
         """
-        require_sqlite()
         path = data_dir / FILE_NAME
-        try:
+        with errors_of_opening(path):
             self._connection = connect_to_read(path)
             self._connection.execute("BEGIN")
             head = self._connection.execute(
                 "SELECT position, digest FROM entry ORDER BY position DESC LIMIT 1"
             ).fetchone()
             self.form: int = self._connection.execute("PRAGMA user_version").get
-        except (apsw.CorruptError, apsw.NotADBError) as error:
-            raise LedgerDamagedError(1, f"SQLite says: {error}") from error
-        except apsw.Error as error:
-            raise LedgerFailedError(
-                f"{path} cannot be opened for reading: {error}. Correct its owner and mode, or"
-                " the name of the directory."
-            ) from error
         self.position: int = head[0] if head else 0
         self.digest: bytes = head[1] if head else GENESIS
         self.seals = read_seals(self._connection)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 import apsw
 
 from cotton_server.ledger.entry import GENESIS
-from cotton_server.ledger.errors import LedgerDamagedError, LedgerFailedError
+from cotton_server.ledger.errors import LedgerDamagedError
 from cotton_server.ledger.evidence import Evidence
-from cotton_server.ledger.opening import FILE_NAME, connect_to_read, require_sqlite
+from cotton_server.ledger.opening import FILE_NAME, connect_to_read, errors_of_opening
 from cotton_server.ledger.reading import Reading
 from cotton_server.ledger.seal import seal_of
 
@@ -76,17 +76,9 @@ class Inspection:
 
     def __init__(self, directory: Path) -> None:
         """Opens the ledger; raises LedgerVersionError, LedgerFailedError, LedgerDamagedError."""
-        require_sqlite()
         path = directory / FILE_NAME
-        try:
+        with errors_of_opening(path):
             self._connection = connect_to_read(path)
-        except (apsw.CorruptError, apsw.NotADBError) as error:
-            raise LedgerDamagedError(1, f"SQLite says: {error}") from error
-        except apsw.Error as error:
-            raise LedgerFailedError(
-                f"{path} cannot be opened for reading: {error}. Correct its owner and mode, or"
-                " the name of the directory."
-            ) from error
         self._reading = Reading(self._connection, Evidence(directory))
 
     def close(self) -> None:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
-from contextlib import closing
+from contextlib import closing, contextmanager
 from importlib import resources
 from typing import TYPE_CHECKING, Final
 
 import apsw
 
 from cotton_server.ledger.entry import LEDGER_FORMAT
-from cotton_server.ledger.errors import LedgerVersionError
+from cotton_server.ledger.errors import (
+    LedgerDamagedError,
+    LedgerFailedError,
+    LedgerVersionError,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 FILE_NAME: Final = "ledger.sqlite"
@@ -104,6 +109,24 @@ def connect_to_read(path: Path) -> apsw.Connection:
             f"{path} is no ledger of this version yet. Start the service on it once."
         )
     return connection
+
+
+@contextmanager
+def errors_of_opening(path: Path) -> Iterator[None]:
+    """Raises what goes wrong with opening a ledger for reading as errors of the ledger.
+
+    LedgerVersionError where SQLite is too old, LedgerDamagedError, LedgerFailedError.
+    """
+    require_sqlite()
+    try:
+        yield
+    except (apsw.CorruptError, apsw.NotADBError) as error:
+        raise LedgerDamagedError(1, f"SQLite says: {error}") from error
+    except apsw.Error as error:
+        raise LedgerFailedError(
+            f"{path} cannot be opened for reading: {error}. Correct its owner and mode, or"
+            " the name of the directory."
+        ) from error
 
 
 def odd_tables(connection: apsw.Connection) -> list[str]:

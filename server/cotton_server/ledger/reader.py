@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import apsw
 
 from cotton_server.ledger.entry import GENESIS
-from cotton_server.ledger.errors import LedgerDamagedError, LedgerFailedError
+from cotton_server.ledger.errors import LedgerDamagedError
 from cotton_server.ledger.evidence import Evidence
-from cotton_server.ledger.opening import FILE_NAME, connect_to_read, require_sqlite
+from cotton_server.ledger.opening import FILE_NAME, connect_to_read, errors_of_opening
 from cotton_server.ledger.reading import Reading
 
 if TYPE_CHECKING:
@@ -32,17 +32,9 @@ class LedgerReader:
 
         Raises LedgerVersionError, LedgerFailedError when it cannot be opened, LedgerDamagedError.
         """
-        require_sqlite()
         path = directory / FILE_NAME
-        try:
+        with errors_of_opening(path):
             connection = connect_to_read(path)
-        except (apsw.CorruptError, apsw.NotADBError) as error:
-            raise LedgerDamagedError(1, f"SQLite says: {error}") from error
-        except apsw.Error as error:
-            raise LedgerFailedError(
-                f"{path} cannot be opened for reading: {error}. Correct its owner and mode, or"
-                " the name of the directory."
-            ) from error
         self._reading = Reading(connection, Evidence(directory))
         self._position, self._digest = 0, GENESIS
         try:
