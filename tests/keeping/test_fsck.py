@@ -148,6 +148,12 @@ def test_commits_that_sqlite_does_without_are_told_of(servers: Servers, tmp_path
     for torn in (len(content) - 1, len(content) - frame // 2):
         log.write_bytes(content[:torn])
         assert damage(servers.data_dir) == {}
+    # A page of the last commit that a kill has torn, with one behind it that was written.
+    flipped = bytearray(content)
+    flipped[len(content) - frame - frame // 2] ^= 1
+    log.write_bytes(flipped)
+    assert damage(servers.data_dir) == {}
+    log.write_bytes(content)
     flip(log, 32 + 4 * frame)
     refused = cotton("backup", tmp_path / "backups", "--data-dir", servers.data_dir)
     assert refused.exit_code == 1
